@@ -1,0 +1,64 @@
+# Two commands are enough: `make demo` and `make test`. Each sets up what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STUDY ?= configs/demo.yaml
+
+# Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check format lock openclipart clean help
+
+help:
+	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (about 5 minutes)"
+	@echo "make test         set up and run all tests"
+	@echo "make check        formatting, lint, types, import contracts"
+	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
+	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
+	@echo "make clean        remove the virtual environment and the demo's output"
+
+# uv where it is on the path, else venv and pip; both install exactly what requirements.lock says.
+$(READY): requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  echo "Setting up $(VENV) with uv"; \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
+	else \
+	  echo "Setting up $(VENV) with pip"; \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/binwise data demo data/demo
+	@$(BIN)/binwise run $(STUDY) --fresh
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# No index address may enter the lock: it serves any mirror.
+lock:
+	uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-emit-index-url --quiet \
+	  --upgrade -o requirements.lock pyproject.toml
+
+openclipart: $(READY)
+	@configs/fetch_openclipart.sh data/openclipart-source
+	@$(BIN)/binwise data import data/openclipart-source data/openclipart --classes animals,food,people,transportation
+	@$(BIN)/binwise run configs/openclipart.yaml
+
+clean:
+	rm -rf $(VENV) data/demo mlruns/studies/demo

@@ -1,0 +1,1 @@
+"""What the trials mean: selection, fusion, one final test, the report."""

@@ -1,0 +1,202 @@
+"""What the numbers say, in sentences: the headline and the key findings. Pure; honest also where the news is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis import wording
+from analysis.metrics import ClassScores, Scores
+from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY, Evaluation, FinalTest, Selection
+from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL
+
+NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the top of the report."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The result in one sentence and a few numbers."""
+
+    sentence: str
+    warning: str | None  # what the reader must know before quoting a number
+    tiles: tuple[Tile, ...]
+
+
+def headline(selection: Selection, final: FinalTest | None) -> Headline:
+    """The top of the report, from test where it has a result and else from val."""
+    split, rows = _shown(selection, final)
+    scores = rows[selection.system].scores
+    name = {FUSED: "The fusion of image and text"}.get(selection.system, f"The {selection.system} model")
+    sentence = (
+        f"{name} gets {wording.percent(scores.accuracy)} of {wording.count(scores.samples)} {split} samples right."
+    )
+    note = f"{wording.count(scores.right)} of {wording.count(scores.samples)} right"
+    tiles = [Tile(f"{split.capitalize()} accuracy", wording.percent(scores.accuracy), note)]
+    tiles += [*_fusion_tiles(selection, rows), *_majority_tile(selection, rows)]
+    if selection.fusion is None:
+        milliseconds = wording.milliseconds(rows[selection.system].seconds_per_sample)
+        tiles.append(Tile("Macro F1", wording.percent(scores.macro_f1), "mean over the classes"))
+        tiles.append(Tile("Time a sample", f"{milliseconds}\u00a0ms", "inference alone"))
+    return Headline(sentence, _warning(final), tuple(tiles))
+
+
+def key_findings(
+    selection: Selection, final: FinalTest | None, grid: tuple[tuple[float, float], ...] | None
+) -> tuple[str, ...]:
+    """One sentence or two each: best single model, fusion, alpha, val against test, speed, baseline, hardest class."""
+    split, rows = _shown(selection, final)
+    found = [
+        _single(selection, split, rows),
+        _fusion_gain(selection, split, rows),
+        _alpha(selection, grid),
+        _optimism(selection, final),
+        _speed(selection, rows),
+        _baseline(selection, split, rows),
+        _hardest_class(rows[selection.system].scores),
+    ]
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, Evaluation]]:
+    return (TEST, final.test) if final else (VAL, selection.val)
+
+
+def _warning(final: FinalTest | None) -> str | None:
+    if final is None:
+        return (
+            "The test has not been opened. Every number here is from val, on which the choice was made, and therefore "
+            "optimistic."
+        )
+    if final.openings > 1:
+        return (
+            f"The test data were opened {final.openings} times for this selection; the openings before the last ended "
+            "without a result."
+        )
+    return None
+
+
+def _fusion_tiles(selection: Selection, rows: Mapping[str, Evaluation]) -> list[Tile]:
+    if selection.fusion is None:
+        return []
+    single = rows[selection.best_single].scores.accuracy
+    gain = rows[FUSED].scores.accuracy - single
+    alone = f"{selection.best_single} alone {wording.percent(single)}"
+    plateau = f"plateau {wording.plateau(selection.fusion)} on val"
+    return [
+        Tile("Over the best single model", wording.points(gain), alone),
+        Tile("Alpha, the text’s weight", wording.alpha(selection.fusion), plateau),
+    ]
+
+
+def _majority_tile(selection: Selection, rows: Mapping[str, Evaluation]) -> list[Tile]:
+    share = rows[MAJORITY].scores.accuracy
+    gain = rows[selection.system].scores.accuracy - share
+    name = selection.classes[selection.majority_class]
+    return [Tile("Over the majority class", wording.points(gain), f"always “{name}” {wording.percent(share)}")]
+
+
+def _single(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
+    if selection.fusion is None:
+        return ""
+    best = selection.best_single
+    other = IMAGE if best == TEXT else TEXT
+    ahead = rows[best].scores.accuracy - rows[other].scores.accuracy
+    both = (
+        f"{best} {wording.percent(rows[best].scores.accuracy)}, {other} {wording.percent(rows[other].scores.accuracy)}"
+    )
+    if ahead >= 0:
+        return f"Best single model: {best}. On {split}: {both}."
+    return f"On val {best} was the better single model, but on {split} {other} is ({both})."
+
+
+def _fusion_gain(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
+    if selection.fusion is None:
+        return ""
+    best = selection.best_single
+    more = rows[FUSED].scores.right - rows[best].scores.right
+    gain = wording.points(rows[FUSED].scores.accuracy - rows[best].scores.accuracy)
+    if more > 0:
+        return f"Fusion helps: {gain} on {split} over {best} alone, {wording.count(more, 'more sample')} right."
+    if more == 0:
+        return f"Fusion does not help on {split}: it gets as many samples right as {best} alone."
+    fewer = f"{wording.count(-more)} fewer {split} samples"
+    return f"Fusion does not help: {gain} on {split} against {best} alone, {fewer} right; {best} alone would do."
+
+
+def _alpha(selection: Selection, grid: tuple[tuple[float, float], ...] | None) -> str:
+    fusion = selection.fusion
+    if fusion is None:
+        return ""
+    said = (
+        f"Alpha {wording.alpha(fusion)} is the middle of the widest best plateau on val ({wording.plateau(fusion)}, "
+        f"{wording.percent(fusion.accuracy)})"
+    )
+    if grid:
+        place, accuracy = max(grid, key=lambda one: one[1])
+        said += f"; the {len(grid)}-point grid’s best is {place:.1f} with {wording.percent(accuracy)}"
+    alone = {0.0: IMAGE, 1.0: TEXT}
+    end = next((alone[value] for value in (fusion.low, fusion.high) if value in alone), None)
+    return f"{said}." + (
+        f" The plateau reaches the {end} model alone, so val shows no gain from fusing." if end else ""
+    )
+
+
+def _optimism(selection: Selection, final: FinalTest | None) -> str:
+    if final is None:
+        return ""
+    val, test = (rows[selection.system].scores.accuracy for rows in (selection.val, final.test))
+    both = f"{wording.percent(val)} on val, {wording.percent(test)} on test"
+    if val - test >= NOTABLE:
+        gap = wording.points(val - test)[1:]
+        return f"Val is optimistic by {gap}: {both}. The choice never saw the test data."
+    if test - val >= NOTABLE:
+        return f"Test is easier than val here: {both}."
+    return f"Val and test agree within {100 * NOTABLE:.0f} points: {both}."
+
+
+def _speed(selection: Selection, rows: Mapping[str, Evaluation]) -> str:
+    fused, best = rows.get(FUSED), rows[selection.best_single]
+    if fused is None or not fused.seconds_per_sample or not best.seconds_per_sample:
+        return ""
+    ratio = wording.times(fused.seconds_per_sample / best.seconds_per_sample)
+    return (
+        f"Speed: fused takes {wording.milliseconds(fused.seconds_per_sample)}\u00a0ms a sample, {ratio} as long as "
+        f"{selection.best_single} alone."
+    )
+
+
+def _baseline(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
+    row = {FUSED: LINEAR_FUSED, IMAGE: LINEAR_IMAGE, TEXT: LINEAR_TEXT}[selection.system]
+    if row not in rows:
+        return ""
+    linear, own = rows[row].scores.accuracy, rows[selection.system].scores.accuracy
+    verdict = "ahead of" if own > linear else "not better than"
+    gap = wording.points(own - linear)
+    return (
+        f"The {selection.system} system is {verdict} the linear baseline: {gap} against {wording.percent(linear)} "
+        f"on {split}."
+    )
+
+
+def _hardest_class(scores: Scores) -> str:
+    present = [(place, row) for place, row in enumerate(scores.per_class) if row.recall is not None]
+    place, row = min(present, key=lambda one: _recall(one[1]))
+    missed = [(number, other) for other, number in enumerate(scores.confusion[place]) if other != place]
+    number, other = max(missed, default=(0, 0))
+    found = f"{wording.percent(row.recall)} of its {wording.count(row.support, 'sample')} are found"
+    said = f"Hardest class: {row.name}, {found}"
+    taken = f"; {wording.count(number)} are taken for {scores.per_class[other].name}" if number else ""
+    return f"{said}{taken}."
+
+
+def _recall(row: ClassScores) -> float:
+    return 1.0 if row.recall is None else row.recall

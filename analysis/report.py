@@ -1,0 +1,261 @@
+"""The report of a study: one frozen `Report`, written as one HTML file and as Markdown with its plots beside it.
+
+It reads what the analysis left in the study folder and computes no result of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis import store, wording
+from analysis.examples import Choice, choose
+from analysis.files import replace_file
+from analysis.findings import Headline, headline, key_findings
+from analysis.fusion import alpha_grid
+from analysis.metrics import Scores
+from analysis.pictures import MODELS, Grid, Picture, draw_pictures
+from analysis.results import Evaluation, Example, FinalTest, Selection
+from analysis.selection import LeaderboardRow, leaderboard, stop_reasons
+from analysis.thumbnails import thumbnail_uri
+from trainables.records import (
+    ANALYSIS_FOLDER,
+    IMAGE,
+    REPORT_HTML,
+    REPORT_MARKDOWN,
+    TEST,
+    TEXT,
+    VAL,
+    Predictions,
+    TrialRecord,
+)
+
+PLOTS_FOLDER = "plots"
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One row of the results table, as text; None before the test."""
+
+    name: str
+    main: bool  # the system that the study ends with
+    val_accuracy: str
+    test_accuracy: str | None
+    macro_f1: str
+    weighted_f1: str
+    milliseconds: str
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: precision, recall and F1 of each model, as text."""
+
+    name: str
+    support: str
+    models: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What one model says of a sample."""
+
+    model: str
+    predicted: str
+    probability: str
+    share: float  # the same as a number from 0 to 1
+    of_true: str  # the probability of the true class
+    right: bool
+
+
+@dataclass(frozen=True)
+class SampleCard:
+    """A sample to look at."""
+
+    kind: str
+    text: str
+    true_class: str
+    thumbnail: str | None  # data: URI
+    guesses: tuple[Guess, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The trials of a modality."""
+
+    modality: str
+    rows: tuple[LeaderboardRow, ...]
+    selected: str  # trial id
+    ended: tuple[tuple[str, int], ...]  # (stop reason, trials), of those that occurred
+    seconds: float  # of all trials together
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that both templates say."""
+
+    study: str
+    selection: Selection
+    final: FinalTest | None
+    digest: str
+    split: str  # that tables and examples below the results are from: test, or val before the test
+    headline: Headline
+    findings: tuple[str, ...]
+    results: tuple[ResultRow, ...]
+    linear_note: str  # what the linear baseline is; empty where it isn't among them
+    models: tuple[str, ...]  # in the order of the class table
+    classes: tuple[ClassRow, ...]
+    grid: Grid | None
+    boards: tuple[Board, ...]
+    samples: tuple[SampleCard, ...]
+    pictures: Mapping[str, Picture]
+
+
+def write_report(study_folder: Path) -> tuple[Path, Path]:
+    """Write `analysis/report.html` and `analysis/report.md` with `analysis/plots/*.png`; their paths.
+
+    May be repeated at any time. UserError where the study wasn't analyzed or a file of the analysis can't be read.
+    """
+    report, folder = build_report(study_folder), study_folder / ANALYSIS_FOLDER
+    for name, picture in report.pictures.items():
+        replace_file(folder / PLOTS_FOLDER / f"{name}.png", picture.light)
+    paths = folder / REPORT_HTML, folder / REPORT_MARKDOWN
+    for path, render in zip(paths, (render_html, render_markdown), strict=True):
+        replace_file(path, render(report).encode("utf-8", "backslashreplace"))
+    return paths
+
+
+def build_report(study_folder: Path) -> Report:
+    """Read the study's analysis and put the report together; UserError as in `write_report`."""
+    selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
+    records = store.read_trials(study_folder)
+    split = TEST if final else VAL
+    val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
+    shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+    grid = _grid(val)
+    shown_rows = final.test if final else selection.val
+    models = tuple(model for model in MODELS if model in shown_rows)
+    return Report(
+        study=selection.study,
+        selection=selection,
+        final=final,
+        digest=store.selection_digest(selection),
+        split=split,
+        headline=headline(selection, final),
+        findings=key_findings(selection, final, grid),
+        results=_results(selection, final),
+        linear_note=wording.linear_note(selection.val.keys()),
+        models=models,
+        classes=_class_rows([shown_rows[model].scores for model in models]),
+        grid=grid,
+        boards=tuple(_board(records, selection, modality) for modality in selection.models),
+        samples=_samples(selection, shown, store.load_examples(study_folder, split)),
+        pictures=draw_pictures(records, selection, final, val, grid),
+    )
+
+
+def render_html(report: Report) -> str:
+    """The page: no script, nothing loaded from elsewhere, every text escaped."""
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    return _rendered(environment, "report.html.j2", report)
+
+
+def render_markdown(report: Report) -> str:
+    """The same facts as Markdown; the characters with a meaning in it are escaped in every text."""
+    environment = Environment(  # noqa: S701 - Markdown, not HTML: `finalize` escapes instead
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, finalize=escape_markdown
+    )
+    return _rendered(environment, "report.md.j2", report)
+
+
+def escape_markdown(value: Any) -> str:
+    """A value as text that is no Markdown and no HTML, on one line."""
+    line = " ".join(str(value).split("\n")).replace("\r", " ")
+    return re.sub(r"([\\`|<>\[\]*$~])", r"\\\1", line)
+
+
+def _rendered(environment: Environment, template: str, report: Report) -> str:
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals["wording"] = wording
+    return environment.get_template(template).render(report=report)
+
+
+def _grid(val: Mapping[str, Predictions]) -> Grid | None:
+    if IMAGE not in val or TEXT not in val:
+        return None
+    return alpha_grid(val[IMAGE].logits, val[TEXT].logits, val[IMAGE].labels)
+
+
+def _results(selection: Selection, final: FinalTest | None) -> tuple[ResultRow, ...]:
+    rows = [row for row in wording.ROW_ORDER if row in selection.val]
+    majority = selection.classes[selection.majority_class]
+    return tuple(
+        _result_row(
+            wording.row_name(row, majority),
+            row == selection.system,
+            selection.val[row],
+            final.test[row] if final else None,
+        )
+        for row in rows
+    )
+
+
+def _result_row(name: str, main: bool, val: Evaluation, test: Evaluation | None) -> ResultRow:
+    shown = test or val
+    return ResultRow(
+        name=name,
+        main=main,
+        val_accuracy=wording.percent(val.scores.accuracy),
+        test_accuracy=wording.percent(test.scores.accuracy) if test else None,
+        macro_f1=wording.percent(shown.scores.macro_f1),
+        weighted_f1=wording.percent(shown.scores.weighted_f1),
+        milliseconds=wording.milliseconds(shown.seconds_per_sample),
+    )
+
+
+def _class_rows(scores: list[Scores]) -> tuple[ClassRow, ...]:
+    return tuple(
+        ClassRow(
+            name=rows[0].name,
+            support=wording.count(rows[0].support),
+            models=tuple(
+                (wording.percent(row.precision), wording.percent(row.recall), wording.percent(row.f1)) for row in rows
+            ),
+        )
+        for rows in zip(*(one.per_class for one in scores), strict=True)
+    )
+
+
+def _board(records: tuple[TrialRecord, ...], selection: Selection, modality: str) -> Board:
+    rows = leaderboard(records, modality)
+    ended = tuple((reason, number) for reason, number in stop_reasons(records, modality).items() if number)
+    return Board(modality, rows, selection.models[modality].trial_id, ended, sum(row.seconds for row in rows))
+
+
+def _samples(
+    selection: Selection, predictions: Mapping[str, Predictions], examples: tuple[Example, ...]
+) -> tuple[SampleCard, ...]:
+    one = next(iter(predictions.values()))
+    by_id = {example.id: example for example in examples}
+    cards = []
+    for choice in choose(selection, predictions):
+        example, label = by_id[one.ids[choice.row]], int(one.labels[choice.row])
+        path = Path(example.image) if example.image else None
+        guesses = _guesses(choice, label, selection.classes)
+        cards.append(SampleCard(choice.kind, example.text, selection.classes[label], thumbnail_uri(path), guesses))
+    return tuple(cards)
+
+
+def _guesses(choice: Choice, label: int, classes: tuple[str, ...]) -> tuple[Guess, ...]:
+    found = []
+    for model, shares in choice.probabilities.items():
+        place = int(shares.argmax())
+        share = float(shares[place])
+        probability, of_true = wording.percent(share), wording.percent(float(shares[label]))
+        found.append(Guess(model, classes[place], probability, share, of_true, place == label))
+    return tuple(found)

@@ -1,0 +1,98 @@
+"""Which trial is the best of its modality, and how all of them rank: records in, records out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.records import EpochResult, StopReason, TrialRecord, UserError
+
+QUALIFYING = frozenset({StopReason.COMPLETED, StopReason.PRUNED, StopReason.INTERRUPTED})
+
+
+@dataclass(frozen=True)
+class LeaderboardRow:
+    """One trial in the ranking of its modality; trials that no one can use stand last, without a rank."""
+
+    rank: int | None
+    trial_id: str
+    best_val_accuracy: float | None  # share; None where no epoch ended
+    best_epoch: int | None
+    epochs_run: int
+    stop_reason: StopReason
+    seconds: float
+    params: Mapping[str, Any]
+    error: str | None
+
+
+def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
+    """The trial with the highest best val accuracy; of equals the lower val loss at that epoch, then the lower number.
+
+    A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted;
+    one that diverged or failed doesn't. UserError where none qualifies, with how the trials of that modality ended.
+    """
+    qualified = [record for record in records if record.modality == modality and qualifies(record)]
+    if not qualified:
+        raise UserError(_nothing_to_select(records, modality))
+    return min(qualified, key=_order)
+
+
+def qualifies(record: TrialRecord) -> bool:
+    """Whether a trial may be selected."""
+    best = record.best
+    usable = record.checkpoint is not None and best is not None and math.isfinite(best.val_accuracy)
+    return usable and record.stop_reason in QUALIFYING
+
+
+def leaderboard(records: Sequence[TrialRecord], modality: str) -> tuple[LeaderboardRow, ...]:
+    """All trials of a modality: those that may be selected by rank, as `select_best` orders them, then the others."""
+    own = [record for record in records if record.modality == modality]
+    ranked = sorted((record for record in own if qualifies(record)), key=_order)
+    others = sorted((record for record in own if not qualifies(record)), key=lambda record: record.number)
+    rows = [_row(record, rank) for rank, record in enumerate(ranked, start=1)]
+    return tuple(rows + [_row(record, None) for record in others])
+
+
+def stop_reasons(records: Sequence[TrialRecord], modality: str) -> dict[str, int]:
+    """How many trials of a modality ended for which reason; every reason has a key, in the order of `StopReason`."""
+    counts = Counter(record.stop_reason for record in records if record.modality == modality)
+    return {reason.value: counts[reason] for reason in StopReason}
+
+
+def _order(record: TrialRecord) -> tuple[float, float, int]:
+    best = _best(record)
+    loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
+    return -best.val_accuracy, loss, record.number
+
+
+def _best(record: TrialRecord) -> EpochResult:
+    best = record.best
+    assert best is not None, f"{record.trial_id} has no epoch and must not have qualified"  # noqa: S101
+    return best
+
+
+def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:
+    best = record.best
+    return LeaderboardRow(
+        rank=rank,
+        trial_id=record.trial_id,
+        best_val_accuracy=best.val_accuracy if best else None,
+        best_epoch=best.epoch if best else None,
+        epochs_run=len(record.epochs),
+        stop_reason=record.stop_reason,
+        seconds=record.seconds,
+        params=record.params,
+        error=record.error,
+    )
+
+
+def _nothing_to_select(records: Sequence[TrialRecord], modality: str) -> str:
+    ended = {reason: count for reason, count in stop_reasons(records, modality).items() if count}
+    found = ", ".join(f"{count} {reason}" for reason, count in ended.items()) or "no trial at all"
+    return (
+        f"At least one {modality} trial must have ended an epoch and kept a checkpoint (completed, pruned or "
+        f"interrupted), but the study has {found}. Look at the errors in trials.jsonl, then run or extend the study."
+    )

@@ -1,0 +1,232 @@
+"""What the analysis reads from and leaves in a study folder: trials, predictions, the selection, the one final test.
+
+Files appear whole or not at all. `selection.json` is frozen once the test was opened, `test_opened.json` is written
+before any test data are read, and `final_test.json` is written once and never again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from analysis.files import create_file, replace_file
+from analysis.results import Example, FinalTest, Selection, final_test_from_json, selection_from_json, to_json
+from trainables.records import (
+    ANALYSIS_FOLDER,
+    FINAL_TEST_FILE,
+    SELECTION_FILE,
+    TEST_OPENED_FILE,
+    TRIALS_FILE,
+    Predictions,
+    TrialRecord,
+    UserError,
+)
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
+    """All trials of a study, in the order of its `trials.jsonl`.
+
+    UserError where the file is missing or empty, a line is no record, or a trial stands there twice.
+    """
+    path = study_folder / TRIALS_FILE
+    lines = _read_text(path, "Run the study first.").splitlines()
+    records = tuple(_record(path, number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    ids = [record.trial_id for record in records]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if not records or twice:
+        found = f"these twice: {', '.join(twice)}" if twice else "none"
+        raise UserError(f"{path} must hold every trial once, but holds {found}. Run or resume the study.")
+    return records
+
+
+def write_selection(study_folder: Path, selection: Selection) -> Path:
+    """Freeze a selection as `analysis/selection.json`; UserError once the test was opened."""
+    refuse_if_opened(study_folder)
+    path = _analysis(study_folder) / SELECTION_FILE
+    replace_file(path, to_json(selection))
+    return path
+
+
+def read_selection(study_folder: Path) -> Selection:
+    """The frozen selection; UserError where there is none or it can't be read."""
+    path = _analysis(study_folder) / SELECTION_FILE
+    text = _read_text(path, "Analyze the study first.")
+    with _readable(path, "It was changed by hand or by another version: analyze the study again."):
+        return selection_from_json(json.loads(text))
+
+
+def selection_digest(selection: Selection) -> str:
+    """SHA-256 (hex) over everything that the selection says."""
+    return hashlib.sha256(to_json(selection)).hexdigest()
+
+
+def refuse_if_opened(study_folder: Path) -> None:
+    """UserError where the test was opened: what was selected must stay what the test is about."""
+    for name in (FINAL_TEST_FILE, TEST_OPENED_FILE):
+        path = _analysis(study_folder) / name
+        if path.exists():
+            raise UserError(
+                f"A selection must not change once the test was opened, but {path} says that it was. "
+                "The report shows what stands; a new selection needs a new study and new test data."
+            )
+
+
+def refuse_if_tested(study_folder: Path) -> None:
+    """UserError where the final test has its result."""
+    path = _analysis(study_folder) / FINAL_TEST_FILE
+    if path.exists():
+        when = _said(path, "evaluated")
+        raise UserError(
+            f"The test must be evaluated once only, but it was already evaluated on {when}. "
+            f"The result stands in {path}; the report shows it."
+        )
+
+
+def open_final_test(study_folder: Path, digest: str) -> int:
+    """Record that the test is being opened for the selection with that digest; how many openings that makes.
+
+    To be called before any test data are read. UserError where the test has its result, or was opened for another
+    selection. Opened before for the same one, without a result (a crash, unreadable data), it may go on.
+    """
+    refuse_if_tested(study_folder)
+    path = _analysis(study_folder) / TEST_OPENED_FILE
+    opening = {"selection_digest": digest, "opened": [now()]}
+    try:
+        create_file(path, _json(opening))
+    except FileExistsError:
+        return _open_again(path, digest)
+    return 1
+
+
+def write_final_test(study_folder: Path, result: FinalTest) -> Path:
+    """Write `analysis/final_test.json`; UserError, and the file untouched, where it exists already."""
+    path = _analysis(study_folder) / FINAL_TEST_FILE
+    try:
+        create_file(path, to_json(result))
+    except FileExistsError:
+        refuse_if_tested(study_folder)
+        raise
+    return path
+
+
+def read_final_test(study_folder: Path) -> FinalTest | None:
+    """The result of the final test; None where the test has none yet."""
+    path = _analysis(study_folder) / FINAL_TEST_FILE
+    if not path.exists():
+        return None
+    with _readable(path, "Restore it from a backup: it can't be made a second time."):
+        return final_test_from_json(json.loads(path.read_text("utf-8")))
+
+
+def predictions_file(study_folder: Path, split: str, modality: str) -> Path:
+    """Where the predictions of one modality on one split lie."""
+    return _analysis(study_folder) / f"predictions_{split}_{modality}.npz"
+
+
+def save_predictions(study_folder: Path, split: str, modality: str, predictions: Predictions) -> Path:
+    """Save every row's logits as npz, without pickles."""
+    path, buffer = predictions_file(study_folder, split, modality), io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        ids=np.array(predictions.ids, dtype=np.str_),
+        logits=predictions.logits,
+        labels=predictions.labels,
+        classes=np.array(predictions.classes, dtype=np.str_),
+        seconds_per_sample=np.float64(predictions.seconds_per_sample),
+    )
+    replace_file(path, buffer.getvalue())
+    return path
+
+
+def load_predictions(study_folder: Path, split: str, modality: str) -> Predictions:
+    """Saved predictions; UserError where there are none or the file is damaged."""
+    path = predictions_file(study_folder, split, modality)
+    if not path.exists():
+        raise UserError(f"{path} must exist, but doesn't. Analyze the study, or copy its folder whole.")
+    with _readable(path, "Analyze the study again."), np.load(path, allow_pickle=False) as held:
+        return Predictions(
+            ids=tuple(held["ids"].tolist()),
+            logits=held["logits"],
+            labels=held["labels"],
+            classes=tuple(held["classes"].tolist()),
+            seconds_per_sample=float(held["seconds_per_sample"]),
+        )
+
+
+def save_examples(study_folder: Path, split: str, examples: tuple[Example, ...]) -> Path:
+    """Save what a person sees of every sample of a split, in the order of its predictions."""
+    path = _analysis(study_folder) / f"samples_{split}.json"
+    replace_file(path, to_json(examples))
+    return path
+
+
+def load_examples(study_folder: Path, split: str) -> tuple[Example, ...]:
+    """Saved samples; UserError where there are none or the file is damaged."""
+    path = _analysis(study_folder) / f"samples_{split}.json"
+    text = _read_text(path, "Analyze the study, or copy its folder whole.")
+    with _readable(path, "Analyze the study again."):
+        return tuple(Example(**raw) for raw in json.loads(text))
+
+
+def _analysis(study_folder: Path) -> Path:
+    return study_folder / ANALYSIS_FOLDER
+
+
+def _record(path: Path, number: int, line: str) -> TrialRecord:
+    with _readable(path, f"Line {number} is no trial's record: run or resume the study, which writes it anew."):
+        return TrialRecord.from_json(line)
+
+
+def _read_text(path: Path, remedy: str) -> str:
+    if not path.is_file():
+        raise UserError(f"{path} must exist, but doesn't. {remedy}")
+    return path.read_text("utf-8")
+
+
+@contextlib.contextmanager
+def _readable(path: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, EOFError, BadZipFile) as error:
+        raise UserError(f"{path} must be readable, but got {type(error).__name__}: {error}. {remedy}") from error
+
+
+def _open_again(path: Path, digest: str) -> int:
+    with _readable(path, "It guards the test data: restore it from a backup."):
+        before = json.loads(path.read_text("utf-8"))
+        known, times = before["selection_digest"], [*before["opened"], now()]
+    if known != digest:
+        raise UserError(
+            f"The test must be opened for one selection only, but {path} says that it was opened on {times[0]} for "
+            f"another ({known[:12]}, not {digest[:12]}). Restore that selection.json, or take new test data."
+        )
+    replace_file(path, _json({"selection_digest": digest, "opened": times}))
+    return len(times)
+
+
+def _said(path: Path, key: str) -> str:
+    try:
+        return str(json.loads(path.read_text("utf-8"))[key])
+    except (ValueError, KeyError, TypeError, OSError):
+        return "an unknown date"
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Which trials run, where, and what is remembered of them."""

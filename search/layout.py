@@ -1,0 +1,103 @@
+"""Where a study's output lies."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.study import StudyConfig
+from trainables.records import DATA_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE, UserError
+
+TRACKING_FILE = "mlflow.json"  # which MLflow run is this study's
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one study; `runs` is the root of all output."""
+
+    runs: Path
+    name: str
+
+    @classmethod
+    def of(cls, study: StudyConfig) -> Layout:
+        """The paths that a study's config names."""
+        return cls(study.runs, study.name)
+
+    @property
+    def folder(self) -> Path:
+        """The study's own folder, complete in itself."""
+        return self.runs / "studies" / self.name
+
+    @property
+    def study_file(self) -> Path:
+        """The whole study config, as it was resolved."""
+        return self.folder / STUDY_FILE
+
+    @property
+    def data_file(self) -> Path:
+        """The table of train and val."""
+        return self.folder / DATA_FILE
+
+    @property
+    def trials_file(self) -> Path:
+        """One line a trial that ended."""
+        return self.folder / TRIALS_FILE
+
+    @property
+    def optuna_journal(self) -> Path:
+        """Optuna's own record of the trials."""
+        return self.folder / OPTUNA_JOURNAL
+
+    @property
+    def tracking_file(self) -> Path:
+        """Which MLflow run is this study's."""
+        return self.folder / TRACKING_FILE
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pictures, shared by all studies."""
+        return self.runs / "cache" / "pictures"
+
+    @property
+    def mlflow_database(self) -> str:
+        """MLflow's default tracking URI."""
+        return f"sqlite:///{self.runs / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """MLflow's default artifact root."""
+        return self.runs / "artifacts"
+
+
+def check_name_is_free(layout: Layout) -> None:
+    """UserError where a study of that name is already there."""
+    if layout.folder.exists():
+        raise UserError(
+            f"A study's name must be new, but {layout.name!r} is already there ({layout.folder}): "
+            f"take another (`--set name=...`), or remove that folder if it isn't needed any more."
+        )
+
+
+def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any]) -> None:
+    """Make the folder of a new study, whole or not at all."""
+    check_name_is_free(layout)
+    temporary = layout.folder.with_name(f".{layout.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
+    (temporary / DATA_FILE).write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+    temporary.rename(layout.folder)
+
+
+def find_study(given: str, runs: Path) -> Path:
+    """The folder of a study that was run, by its name or its folder; UserError with the names that exist."""
+    for folder in (Path(given), runs / "studies" / given):
+        if (folder / STUDY_FILE).is_file():
+            return folder.absolute()
+    known = sorted(path.parent.name for path in (runs / "studies").glob(f"*/{STUDY_FILE}"))
+    raise UserError(
+        f"STUDY must be a study that was run, by name, folder or YAML file, but got {given!r}. "
+        f"There {'are' if known else 'is'} {', '.join(known) or 'none'} under {runs / 'studies'}."
+    )

@@ -1,0 +1,199 @@
+"""The image and the text section of a study: a trial's fixed values, and the search around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PlainValidator, StrictBool, ValidationError, model_validator
+
+from search.faults import Fault, FaultsError, faults_of, shown, suggestion
+from search.space import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
+from trainables.config import Count, ImageTrialConfig, Natural, TextTrialConfig, TrialConfig
+from trainables.records import IMAGE, TEXT
+
+# Why a field of the trial config is the study's to set and no trial's to vary.
+NOT_SEARCHED = {
+    "max_epochs": "trials are compared at the same budget",
+    "patience": "trials are compared at the same budget",
+    "checkpoint_every": "it changes what is saved, not what is learned",
+    "architecture": "a mapping is no value of a dimension",
+}
+
+
+def _count_or_auto(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and is_number(value) and value >= 1):
+        return value
+    raise ValueError(f"must be a whole number from 1 on, or auto, but got {shown(value)}.")
+
+
+def _share_or_auto(value: object) -> object:
+    if value == "auto":
+        return value
+    if is_number(value) and value >= 0:
+        return float(value)
+    raise ValueError(f"must be a number from 0 on (0.5: two trials share a GPU), or auto, but got {shown(value)}.")
+
+
+CountOrAuto = Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)]
+ShareOrAuto = Annotated[float | Literal["auto"], PlainValidator(_share_or_auto)]
+
+
+class AshaSection(Frozen):
+    """When a trial is stopped early: first compared after `grace` epochs, the best 1/`factor` go on."""
+
+    grace: Count = 3
+    factor: Annotated[int, Field(ge=2, strict=True)] = 3
+    enabled: StrictBool = True
+
+
+class ResourcesSection(Frozen):
+    """What one trial gets; auto: decided from what the cluster has."""
+
+    cpus: CountOrAuto = "auto"
+    gpus: ShareOrAuto = "auto"
+
+
+class SearchSection(Frozen):
+    """How many trials, proposed how, over which space.
+
+    `points` are trials that run right after the section's own values; each names the keys in which it differs. A point
+    may set any hyperparameter; one that leaves the space is on record but teaches the sampler nothing.
+    """
+
+    trials: Count = 20
+    method: Literal["tpe", "random"] = "tpe"
+    startup_trials: Natural = 10  # random trials before TPE models what it saw
+    space: dict[str, Dimension] = Field(default_factory=dict)
+    points: tuple[dict[str, Any], ...] = ()
+    asha: AshaSection = AshaSection()
+    concurrency: CountOrAuto = "auto"
+    resources: ResourcesSection = ResourcesSection()
+
+
+class SearchedSection(Frozen):
+    """What both sections have: the search, and the rules between it and the fixed values."""
+
+    modality: ClassVar[str]
+    config_type: ClassVar[type[TrialConfig]]
+
+    search: SearchSection = SearchSection()
+
+    def fixed(self) -> dict[str, Any]:
+        """The section's own values: every field of the trial config. The first trial runs with them."""
+        return self.model_dump(exclude={"search"})
+
+    def trial_count(self) -> int:
+        """How many trials there are to run: without a space only the fixed ones, as more would repeat them."""
+        return self.search.trials if self.search.space else 1 + len(self.search.points)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        faults = [*_space_faults(self), *_corner_faults(self), *_point_faults(self), *_budget_faults(self)]
+        if faults:
+            raise FaultsError(list(dict.fromkeys(faults)))
+        return self
+
+
+class ImageSection(SearchedSection, ImageTrialConfig):
+    """`image:` of a study."""
+
+    modality: ClassVar[str] = IMAGE
+    config_type: ClassVar[type[TrialConfig]] = ImageTrialConfig
+
+
+class TextSection(SearchedSection, TextTrialConfig):
+    """`text:` of a study."""
+
+    modality: ClassVar[str] = TEXT
+    config_type: ClassVar[type[TrialConfig]] = TextTrialConfig
+
+
+SECTION_OF: dict[str, type[ImageSection] | type[TextSection]] = {IMAGE: ImageSection, TEXT: TextSection}
+
+
+def build_trial(config_type: type[TrialConfig], values: Mapping[str, object]) -> TrialConfig:
+    """The typed config of one trial, parsed strictly: "3" and true are no numbers. Raises ValidationError."""
+    # In JSON mode a strict parse still takes a list for a tuple.
+    return config_type.model_validate_json(json.dumps(values), strict=True)
+
+
+def _trial_faults(section: SearchedSection, changed: Mapping[str, object]) -> list[Fault]:
+    """What is wrong with the trial of the section's own values and these changed ones."""
+    values = {**section.fixed(), **changed}
+    try:
+        build_trial(section.config_type, values)
+    except ValidationError as error:
+        return faults_of(error, values, section.config_type, noun="hyperparameter")
+    return []
+
+
+def _searchable(section: SearchedSection) -> list[str]:
+    return [key for key in section.config_type.model_fields if key not in NOT_SEARCHED]
+
+
+def _space_faults(section: SearchedSection) -> Iterator[Fault]:
+    """Every searched key is a hyperparameter, and its dimension holds the section's own value."""
+    own = section.fixed()
+    for key, dimension in section.search.space.items():
+        path = ("search", "space", key)
+        if key in NOT_SEARCHED:
+            remedy = f"Set {section.modality}.{key} instead."
+            yield Fault(path, f"can't be searched: {NOT_SEARCHED[key]}. {remedy}")
+        elif key not in own:
+            yield Fault(path, f"unknown hyperparameter; {suggestion(key, _searchable(section))}")
+        elif not contains(dimension, own[key]):
+            text = (
+                f"the first trial runs with the section's own values, and `{key}` is {shown(own[key])}, "
+                f"outside {describe_dimension(dimension)}; "
+                f"{'add it to the choices' if isinstance(dimension, Choice) else 'widen the range'} "
+                f"or set {section.modality}.{key}."
+            )
+            yield Fault(path, text, reads=((key,),))
+
+
+def _corner_faults(section: SearchedSection) -> Iterator[Fault]:
+    """The trials at the ends of the space have valid configs."""
+    space = {key: d for key, d in section.search.space.items() if key in _searchable(section)}
+    for corner in end_points(space):
+        for fault in _trial_faults(section, corner):
+            if fault.path and fault.path[0] in space:
+                text = f"at {shown(corner[str(fault.path[0])])}: {fault.text}"
+                yield Fault(("search", "space", fault.path[0]), text)
+            else:
+                # A rule between several keys, any of which may be at fault.
+                yield Fault(("search", "space"), fault.text, reads=_every_key(section))
+
+
+def _point_faults(section: SearchedSection) -> Iterator[Fault]:
+    """The trials of the listed points have valid configs."""
+    for place, point in enumerate(section.search.points):
+        for fault in _trial_faults(section, point):
+            path = ("search", "points", place, *fault.path)
+            yield Fault(path, fault.text, reads=() if fault.path else _every_key(section))
+
+
+def _every_key(section: SearchedSection) -> tuple[tuple[str], ...]:
+    return tuple((key,) for key in section.config_type.model_fields)
+
+
+def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
+    """The fixed trials fit into the number of trials, and the first rung into a trial."""
+    search = section.search
+    needed = 1 + len(search.points)
+    if search.trials < needed:
+        yield Fault(
+            ("search", "trials"),
+            f"`trials >= 1 + len(points)` must hold (the section's own values are the first trial), "
+            f"but got (trials={search.trials}, len(points)={len(search.points)}). Set it to {needed} or more.",
+            reads=(("search", "points"),),
+        )
+    max_epochs = section.fixed()["max_epochs"]
+    if search.asha.enabled and search.asha.grace > max_epochs:
+        yield Fault(
+            ("search", "asha", "grace"),
+            f"`grace <= max_epochs` must hold, but got (grace={search.asha.grace}, max_epochs={max_epochs}). "
+            f"Lower it, or set {section.modality}.search.asha.enabled to false.",
+            reads=(("max_epochs",), ("search", "asha", "enabled")),
+        )

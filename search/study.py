@@ -1,0 +1,149 @@
+"""A study as one frozen, typed value: what is searched, on which data, and where the record goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from search.faults import shown, suggestion
+from search.sections import ImageSection, TextSection, build_trial
+from search.space import Frozen, contains
+from trainables.config import Count
+from trainables.records import IMAGE, MODALITIES
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_TRACKING = re.compile(r"sqlite:///.+|https?://.+|postgresql(\+\w+)?://.+|mysql(\+\w+)?://.+|databricks(://.+)?")
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "it becomes a folder's name: up to 80 letters, digits, `.`, `_` and `-`, the first one a letter or a "
+            f'digit, but got {shown(name)}. Take another, such as "{_tamed(name)}".'
+        )
+    return name
+
+
+def _tamed(name: str) -> str:
+    """The nearest name that is allowed."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:80] or "study"
+
+
+def _absolute(path: Path) -> Path:
+    if str(path) == "." or "\0" in str(path):
+        raise ValueError("must be a path, but got an empty one.")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"{error}: write the folder out, but got {path}.") from error
+
+
+def _modalities(given: Sequence[str]) -> Sequence[str]:
+    faults = [
+        f"unknown modality {shown(name)}; {suggestion(name, MODALITIES)}" for name in given if name not in MODALITIES
+    ]
+    if not given:
+        faults.append(f"at least one must be given, but got []. Known: {', '.join(MODALITIES)}.")
+    if len(set(given)) < len(given):
+        faults.append(f"each can be given once, but got {shown(list(given))}.")
+    if faults:
+        raise ValueError(" ".join(faults))
+    return given
+
+
+def _tracking(uri: str | None) -> str | None:
+    if uri is None:
+        return None
+    if not _TRACKING.fullmatch(uri):
+        path = uri.removeprefix("file:").lstrip("/") if "://" not in uri or uri.startswith("file:") else "mlruns"
+        raise ValueError(
+            "MLflow keeps its record in a database or on a server: a URI of sqlite:///, http://, https://, "
+            f"postgresql://, mysql:// or databricks, but got {shown(uri)}. For a local file write "
+            f"sqlite:///{path.rstrip('/') or 'mlruns'}/mlflow.db, or leave it out."
+        )
+    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+        # A study may be resumed from elsewhere.
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    return uri
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class DataSection(Frozen):
+    """The splits: each a folder with one folder a class, or a `.csv`. Relative to the current directory."""
+
+    train: AbsolutePath
+    val: AbsolutePath
+    test: AbsolutePath | None = None
+    pixel_limit: Count = 50_000_000  # a larger picture isn't decoded
+
+
+class TrackingSection(Frozen):
+    """MLflow: where its record is kept (null: a SQLite file in the runs folder) and under which experiment."""
+
+    uri: Annotated[str | None, AfterValidator(_tracking)] = None
+    experiment: Text = "binwise"
+
+
+class ClusterSection(Frozen):
+    """Ray: the address of a running cluster; null starts one here."""
+
+    address: Text | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial that is run before any is proposed: every hyperparameter, and whether the space could propose it."""
+
+    values: dict[str, Any]
+    in_space: bool
+
+
+class StudyConfig(Frozen):
+    """One study. Paths are absolute: relative ones count from the directory in which the study was loaded."""
+
+    name: Annotated[str, AfterValidator(_name)]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
+    data: DataSection
+    modalities: Annotated[tuple[str, ...], AfterValidator(_modalities)] = MODALITIES
+    image: ImageSection = ImageSection()
+    text: TextSection = TextSection()
+    tracking: TrackingSection = TrackingSection()
+    runs: AbsolutePath = Field(default_factory=lambda: _absolute(Path("mlruns")))  # the root of all output
+    cluster: ClusterSection = ClusterSection()
+    linear_baseline: StrictBool = True
+
+    def section(self, modality: str) -> ImageSection | TextSection:
+        """The section of one modality. ValueError where there is no such modality."""
+        if modality not in MODALITIES:
+            raise ValueError(f"Unknown modality {shown(modality)}; {suggestion(modality, MODALITIES)}")
+        return self.image if modality == IMAGE else self.text
+
+    def first_points(self, modality: str) -> list[Point]:
+        """The trials that run first: the section's own values, then its points, each with every hyperparameter."""
+        section = self.section(modality)
+        return [_point(section, changed) for changed in ({}, *section.search.points)]
+
+
+def _point(section: ImageSection | TextSection, changed: dict[str, Any]) -> Point:
+    own = section.fixed()
+    values = build_trial(section.config_type, {**own, **changed}).model_dump()
+    space = section.search.space
+    inside = all(contains(space[key], value) if key in space else value == own[key] for key, value in values.items())
+    return Point(values, inside)
+
+
+def study_digest(study: StudyConfig) -> str:
+    """SHA-256 of the study's canonical JSON: equal for equal studies, whatever their YAML looked like."""
+    text = json.dumps(study.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,77 @@
+"""MLflow's own UI over the record, on this machine only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from trainables.records import UserError
+
+HOST = "127.0.0.1"
+PORTS_TRIED = 20
+START_SECONDS = 60.0
+
+
+def serve(runs: Path, port: int, uri: str | None) -> int:
+    """Run the UI until it is stopped; its exit code. UserError where there is no record or no free port."""
+    if uri is not None and uri.startswith(("http://", "https://")):
+        typer.echo(f"That store has its own UI: {uri}")
+        return 0
+    if uri is None and not (runs / "mlflow.db").is_file():
+        raise UserError(f"The UI needs a record to show, but {runs / 'mlflow.db'} isn't there: run a study first.")
+    free = free_port(port)
+    server = subprocess.Popen(  # noqa: S603
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free), "--workers", "1"),
+            *("--backend-store-uri", uri or f"sqlite:///{runs / 'mlflow.db'}"),
+            *("--default-artifact-root", (runs / "artifacts").as_uri()),
+        ],
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        if _answers(server, free):
+            typer.echo(f"MLflow's UI: http://{HOST}:{free} (Ctrl-C ends it)")
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def free_port(first: int) -> int:
+    """The first free port from `first` on; UserError where none of the next ones is free."""
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise UserError(
+        f"The UI needs a free port, but {first} to {first + PORTS_TRIED - 1} are taken: give another --port."
+    )
+
+
+def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server takes connections; False where it ended or didn't in time."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return True
+    return False

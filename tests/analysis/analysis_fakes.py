@@ -1,0 +1,171 @@
+"""Hand-made records, predictions and study folders for the analysis' tests: no model, no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from analysis.pipeline import Models
+from trainables.data.samples import Split
+from trainables.records import (
+    DATA_FILE,
+    IMAGE,
+    TEXT,
+    TRIALS_FILE,
+    WEIGHTS_FILE,
+    EpochResult,
+    Predictions,
+    StopReason,
+    TrialRecord,
+)
+
+CLASSES = ("Black", "Blue", "Green")
+SKILL = {IMAGE: 1.2, TEXT: 1.8}  # how far the true class's logit is raised
+SECONDS = {IMAGE: 0.00025, TEXT: 0.0012}  # a sample
+
+
+def epoch(number: int, val_accuracy: float, val_loss: float = 0.5) -> EpochResult:
+    """An epoch of which only the val scores matter."""
+    return EpochResult(
+        epoch=number,
+        train_loss=0.4,
+        train_accuracy=0.9,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        val_macro_f1=val_accuracy,
+        learning_rate=1e-3,
+        epoch_seconds=2.0,
+        samples_per_second=500.0,
+        best_val_accuracy=val_accuracy,
+        best_epoch=number,
+    )
+
+
+def trial(
+    modality: str,
+    number: int,
+    accuracies: tuple[float, ...],
+    *,
+    reason: StopReason = StopReason.COMPLETED,
+    losses: tuple[float, ...] | None = None,
+    checkpoint: bool = True,
+    params: Mapping[str, Any] | None = None,
+    error: str | None = None,
+) -> TrialRecord:
+    """A trial with one epoch an accuracy."""
+    losses = losses or tuple(0.5 for _ in accuracies)
+    trial_id = f"{modality}_{number:03d}"
+    return TrialRecord(
+        study="demo",
+        modality=modality,
+        trial_id=trial_id,
+        number=number,
+        params={"learning_rate": 0.001 * (number + 1)} if params is None else params,
+        config={"batch_size": 32},
+        stop_reason=reason,
+        epochs=tuple(epoch(n, a, v) for n, (a, v) in enumerate(zip(accuracies, losses, strict=True), start=1)),
+        seconds=12.5 + number,
+        checkpoint=f"{modality}/{trial_id}/best" if checkpoint else None,
+        error=error,
+    )
+
+
+def split(name: str, samples: int, folder: Path, texts: Mapping[int, str] | None = None) -> Split:
+    """A split whose pictures are small files under `folder`; `texts` replaces the text of some rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = np.arange(samples) % len(CLASSES)
+    images = []
+    for row, label in enumerate(labels):
+        path = folder / f"{name}_{row:03d}.jpg"
+        Image.new("RGB", (40, 30), (80 * int(label), 90, 200 - 40 * int(label))).save(path)
+        images.append(path)
+    return Split(
+        ids=tuple(f"{CLASSES[label]}/{name}_{row:03d}.jpg" for row, label in enumerate(labels)),
+        texts=tuple((texts or {}).get(row, f"a {CLASSES[label]} thing {row}") for row, label in enumerate(labels)),
+        labels=labels.astype(np.int64),
+        images=tuple(images),
+        classes=CLASSES,
+    )
+
+
+def predictions(part: Split, modality: str, seed: int = 0) -> Predictions:
+    """Logits that point to the true class more often than not, the same for the same split and modality."""
+    rng = np.random.default_rng([seed, len(part.ids), len(modality)])
+    logits = rng.normal(size=(len(part.ids), len(part.classes)))
+    logits[np.arange(len(part.ids)), part.labels] += SKILL[modality]
+    return Predictions(part.ids, logits.astype(np.float32), part.labels, part.classes, SECONDS[modality])
+
+
+def accuracy(part: Split, modality: str) -> float:
+    """What `predictions` scores on that split."""
+    return float(np.mean(predictions(part, modality).logits.argmax(axis=1) == part.labels))
+
+
+class FakeModels:
+    """Stands for the trained models; counts how often the test data were read and which splits were predicted."""
+
+    def __init__(self, splits: Mapping[str, Split], test: Split) -> None:
+        self.splits, self.test, self.reads, self.predicted = splits, test, 0, 0
+        self.fail_reading: Exception | None = None
+        self.fail_predicting: Exception | None = None
+
+    def read_splits(self, study_folder: Path) -> Mapping[str, Split]:
+        """Train and val."""
+        assert (study_folder / DATA_FILE).exists()
+        return self.splits
+
+    def read_split(self, source: Path, *, classes: tuple[str, ...], need_images: bool) -> Split:
+        """The test split."""
+        self.reads += 1
+        if self.fail_reading:
+            raise self.fail_reading
+        assert classes == self.test.classes
+        return self.test
+
+    def predict_split(self, checkpoint_folder: Path, part: Split) -> Predictions:
+        """Predictions of the modality that the folder's name says."""
+        self.predicted += 1
+        if self.fail_predicting:
+            raise self.fail_predicting
+        return predictions(part, checkpoint_folder.parent.parent.name)
+
+    def linear_baseline(
+        self, image_checkpoint: Path | None, train: Split, evaluate: Mapping[str, Split]
+    ) -> Mapping[str, Mapping[str, Predictions]]:
+        """Weaker predictions for every split, of images only with a checkpoint."""
+        modalities = (IMAGE, TEXT) if image_checkpoint else (TEXT,)
+        return {name: {m: predictions(part, m, seed=7) for m in modalities} for name, part in evaluate.items()}
+
+    def models(self) -> Models:
+        """As the pipeline takes them."""
+        return Models(self.read_splits, self.read_split, self.predict_split, self.linear_baseline)
+
+
+def study_folder(
+    folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT), texts: Mapping[int, str] | None = None
+) -> FakeModels:
+    """Writes a study with a few trials per modality under `folder`; the fakes that go with it."""
+    splits = {"train": split("train", 30, folder / "pictures"), "val": split("val", 60, folder / "pictures")}
+    records = [record for modality in modalities for record in trials(modality, accuracy(splits["val"], modality))]
+    for record in records:
+        if record.checkpoint:
+            (folder / record.checkpoint).mkdir(parents=True)
+            (folder / record.checkpoint / WEIGHTS_FILE).write_bytes(record.trial_id.encode())
+    (folder / DATA_FILE).write_text(json.dumps({"note": "read by the fakes"}))
+    (folder / TRIALS_FILE).write_text("".join(record.to_json() + "\n" for record in records))
+    return FakeModels(splits, split("test", 45, folder / "pictures", texts))
+
+
+def trials(modality: str, best: float) -> tuple[TrialRecord, ...]:
+    """Four trials of which the second is the best; one is pruned, one failed."""
+    return (
+        trial(modality, 0, (best - 0.3, best - 0.1)),
+        trial(modality, 1, (best - 0.2, best, best - 0.05)),
+        trial(modality, 2, (best - 0.4,), reason=StopReason.PRUNED),
+        trial(modality, 3, (), reason=StopReason.FAILED, checkpoint=False, error="RuntimeError: out of memory"),
+    )

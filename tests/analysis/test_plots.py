@@ -1,0 +1,88 @@
+"""What the plots show, and that they draw whatever a study brings."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from analysis_fakes import trial
+from PIL import Image
+
+from analysis import plots
+from analysis.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
+from analysis.metrics import score
+from analysis.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
+from trainables.records import IMAGE, TEXT, StopReason
+
+NASTY = ("a $\\frac$ b", "<script>", "x|y\nz", "a very long class name that no axis has room for")
+
+
+def is_png(content: bytes) -> bool:
+    """Whether the bytes are a whole picture of the report's width."""
+    image = Image.open(io.BytesIO(content), formats=["PNG"])
+    image.load()
+    return image.width == plots.WIDTH * plots.DOTS_PER_INCH
+
+
+def test_learning_curves_show_every_trial_with_an_epoch() -> None:
+    """Each curve is the trial's val accuracy; the selected one is named, and which ran to their end is known."""
+    records = [
+        trial(IMAGE, 0, (0.5, 0.7)),
+        trial(IMAGE, 1, (0.6, 0.8, 0.7)),
+        trial(IMAGE, 2, (0.3,), reason=StopReason.PRUNED),
+        trial(IMAGE, 3, (), reason=StopReason.FAILED, checkpoint=False),
+        trial(TEXT, 0, (0.9,)),
+    ]
+    info = learning_curves_info(records, IMAGE)
+    assert [(c.trial_id, c.accuracies, c.finished) for c in info.curves] == [
+        ("image_000", (0.5, 0.7), True),
+        ("image_001", (0.6, 0.8, 0.7), True),
+        ("image_002", (0.3,), False),
+    ]
+    assert info.best == "image_001"
+    assert is_png(plots.learning_curves_figure(records, [IMAGE, TEXT]))
+
+
+def test_learning_curves_without_a_usable_trial() -> None:
+    """Where no trial may be selected none is emphasised, and an empty plot is still drawn."""
+    records = [trial(IMAGE, 0, (0.5,), checkpoint=False)]
+    assert learning_curves_info(records, IMAGE).best is None
+    assert is_png(plots.learning_curves_figure(records, [IMAGE]))
+    assert is_png(plots.learning_curves_figure([], [IMAGE]))
+
+
+def test_alpha_plot_is_the_exact_curve() -> None:
+    """A curve of few steps is drawn as it is; one of very many is sampled at more places than there are pixels."""
+    rng = np.random.default_rng(0)
+    image, text, labels = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    curve = alpha_curve(image, text, labels)
+    info = alpha_info(curve, alpha_grid(image, text, labels), best_alpha(curve))
+    assert np.array_equal(info.edges, curve.merged().edges)
+    assert is_png(plots.alpha_figure(curve, info.grid, info.best, plots.DARK))
+    many = AlphaCurve(np.linspace(0, 1, 20_001), np.arange(20_000) % 2 / 2)
+    assert len(alpha_info(many, info.grid, BestAlpha(0.5, 0.5, 0.4, 0.6)).accuracies) == 4000
+
+
+def test_confusion_shares_are_of_the_true_class() -> None:
+    """Each row's shares sum to 1, and to 0 for an absent class."""
+    info = confusion_info(IMAGE, score([0, 1, 1, 1], [0, 0, 1, 1], ("a", "b", "c")), ("a", "b", "c"))
+    assert info.shares.tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("size", [2, 4, 12, 25])
+def test_confusion_draws_any_number_of_classes(size: int) -> None:
+    """Two classes or many, with names that look like mathematics or markup, are drawn."""
+    classes = tuple(f"{NASTY[n % 4]} {n}" for n in range(size))
+    scores = score(np.arange(size), np.arange(size)[::-1], classes)
+    assert is_png(plots.confusion_figure({IMAGE: scores, TEXT: scores, "fused": scores}, classes))
+
+
+def test_bars_hold_val_and_test() -> None:
+    """The bars are the named metric in the given order, without test before there is one."""
+    val, test = score([0, 1], [0, 1], ("a", "b")), score([0, 0], [0, 1], ("a", "b"))
+    names = {IMAGE: "Image", "majority": f"Always “{NASTY[0]}”"}
+    info = bars_info("Accuracy", "accuracy", names, dict.fromkeys(names, val), dict.fromkeys(names, test))
+    assert (info.val, info.test) == ((1.0, 1.0), (0.5, 0.5))
+    assert bars_info("Accuracy", "accuracy", names, dict.fromkeys(names, val), None).test is None
+    assert is_png(plots.bars_figure(names, dict.fromkeys(names, val), dict.fromkeys(names, test)))

@@ -1,0 +1,96 @@
+"""Prediction of single inputs with a study's selected models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from analysis_fakes import CLASSES, study_folder
+from numpy.typing import NDArray
+
+from analysis.fusion import fuse
+from analysis.metrics import softmax
+from analysis.pipeline import analyze
+from analysis.predictor import Predictor
+from trainables.records import IMAGE, TEXT, UserError
+
+LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0]}
+
+
+class OneAnswer:
+    """A model that always gives the same logits, and insists on its own input alone."""
+
+    classes = CLASSES
+
+    def __init__(self, modality: str) -> None:
+        self.modality = modality
+
+    def logits(self, images: Sequence[Path] | None, texts: Sequence[str] | None) -> NDArray[np.float32]:
+        """The answer."""
+        given, other = (images, texts) if self.modality == IMAGE else (texts, images)
+        assert given is not None
+        assert other is None
+        return np.array([LOGITS[self.modality]] * len(given), dtype=np.float32)
+
+
+def load(folder: Path) -> OneAnswer:
+    """The model of a checkpoint folder, by its place."""
+    return OneAnswer(folder.parent.parent.name)
+
+
+def predictor(folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT)) -> Predictor:
+    """A predictor of an analyzed study."""
+    fakes = study_folder(folder, modalities)
+    analyze(folder, linear_baseline=False, models=fakes.models())
+    return Predictor.load(folder, load_model=load)
+
+
+def test_pair_is_fused(tmp_path: Path) -> None:
+    """A picture with a text gives all three answers; the fused one decides, with the selected alpha."""
+    one = predictor(tmp_path)
+    said = one.predict(tmp_path / "pictures/val_000.jpg", "a Green thing")
+    assert one.selection.fusion is not None
+    fused = fuse([LOGITS[IMAGE]], [LOGITS[TEXT]], one.selection.fusion.alpha)[0]
+    assert list(said.logits["fused"].values()) == pytest.approx(fused.tolist())
+    assert list(said.probabilities["fused"].values()) == pytest.approx(softmax(fused).tolist())
+    assert (said.predicted, said.decided_by, said.note) == (CLASSES[int(fused.argmax())], "fused", None)
+    assert set(said.probabilities) == {IMAGE, TEXT, "fused"}
+    assert json.loads(json.dumps(said.as_dict()))["predicted"] == said.predicted
+    assert str(said).startswith(f"{said.predicted} (")
+
+
+def test_missing_modality_leaves_the_other_alone(tmp_path: Path) -> None:
+    """With one of two inputs its model decides, and the answer says so."""
+    one = predictor(tmp_path)
+    said = one.predict(tmp_path / "pictures/val_000.jpg", None)
+    assert (said.predicted, said.decided_by, set(said.logits)) == ("Black", IMAGE, {IMAGE})
+    assert said.note is not None
+    assert "No text was given" in said.note
+    said = one.predict(None, "")
+    assert (said.predicted, said.decided_by) == ("Green", TEXT)
+
+
+def test_one_modality_study(tmp_path: Path) -> None:
+    """A study of texts ignores a picture and says so; a picture alone is a user error."""
+    one = predictor(tmp_path, (TEXT,))
+    said = one.predict(tmp_path / "pictures/val_000.jpg", "x")
+    assert (said.decided_by, said.predicted) == (TEXT, "Green")
+    assert said.note is not None
+    assert "no image model" in said.note
+    with pytest.raises(UserError, match=r"models \(text\), but got image"):
+        one.predict(tmp_path / "pictures/val_000.jpg", None)
+
+
+def test_user_errors(tmp_path: Path) -> None:
+    """Nothing given, a missing picture, and a checkpoint that isn't the selected one are user errors."""
+    one = predictor(tmp_path)
+    with pytest.raises(UserError, match="but got nothing"):
+        one.predict(None, None)
+    with pytest.raises(UserError, match="must be a file"):
+        one.predict(tmp_path / "none.jpg", None)
+    (tmp_path / one.selection.models[IMAGE].checkpoint / "weights.safetensors").write_bytes(b"other")
+    with pytest.raises(UserError, match="SHA-256 differs"):
+        Predictor.load(tmp_path, load_model=load)

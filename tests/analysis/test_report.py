@@ -1,0 +1,186 @@
+"""What the report says, that it says it in both forms, and that no text of the user's becomes markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from analysis_fakes import study_folder, trial
+from PIL import Image
+
+from analysis import store
+from analysis.findings import headline, key_findings
+from analysis.fusion import BestAlpha
+from analysis.pipeline import analyze, final_test
+from analysis.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
+from analysis.results import Selection
+from analysis.thumbnails import thumbnail_uri
+from trainables.records import IMAGE, TEXT, StopReason, UserError
+
+GOLDEN = Path(__file__).parent / "golden" / "report.md"
+NASTY = "<script>alert(1)</script> $x$ | `code`\n# no heading [link](javascript:alert(1)) \\ <b>"
+
+
+def analyzed(
+    folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT), *, test: bool = True, text: str = ""
+) -> Selection:
+    """A study that was analyzed, and tested where `test`; every test sample has the given text."""
+    fakes = study_folder(folder, modalities, dict.fromkeys(range(45), text) if text else None)
+    selection = analyze(folder, linear_baseline=True, models=fakes.models())
+    fixed = dataclasses.replace(selection, created="2026-01-02T03:04:05+00:00", versions={"binwise": "0.1.0"})
+    store.write_selection(folder, fixed)
+    if test:
+        final_test(folder, folder / "pictures", models=fakes.models())
+    return fixed
+
+
+class Page(HTMLParser):
+    """Collects a page's tags, addresses and text."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.text = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag with its attributes."""
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "action"}]
+        self.images += [dict(attrs)] if tag == "img" else []
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        """Text."""
+        self.text += data
+
+
+def with_fixed_test_date(report: Report) -> Report:
+    """The report as of a fixed day."""
+    assert report.final is not None
+    return dataclasses.replace(report, final=dataclasses.replace(report.final, evaluated="2026-01-03T04:05:06+00:00"))
+
+
+def test_golden_markdown(tmp_path: Path) -> None:
+    """The whole Markdown of a hand-made study, word by word; BINWISE_UPDATE_GOLDEN=1 writes it anew."""
+    analyzed(tmp_path)
+    markdown = render_markdown(with_fixed_test_date(build_report(tmp_path)))
+    if os.environ.get("BINWISE_UPDATE_GOLDEN"):
+        GOLDEN.write_text(markdown, "utf-8")
+    assert markdown == GOLDEN.read_text("utf-8")
+
+
+def test_page_is_self_contained(tmp_path: Path) -> None:
+    """One file: no script, nothing but data: addresses, a strict policy, and every picture has a text."""
+    analyzed(tmp_path)
+    html_path, md_path = write_report(tmp_path)
+    page = Page(html_path.read_text("utf-8"))
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert all(image.get("alt") for image in page.images)
+    assert len(page.images) >= 4 + 4
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in html_path.read_text("utf-8")
+    linked = re.findall(r"\]\((plots/[a-z_]+\.png)\)", md_path.read_text("utf-8"))
+    assert sorted(linked) == [
+        "plots/alpha.png",
+        "plots/confusion.png",
+        "plots/learning_curves.png",
+        "plots/performance.png",
+    ]
+    assert all((md_path.parent / name).is_file() for name in linked)
+
+
+def test_user_texts_are_never_markup(tmp_path: Path) -> None:
+    """Texts that look like HTML, mathematics or Markdown are shown as they are, in both forms."""
+    analyzed(tmp_path, text=NASTY)
+    record = trial(
+        IMAGE, 9, (), reason=StopReason.FAILED, checkpoint=False, params={"<i>": "<img src=x>|"}, error=f"x\n{NASTY}"
+    )
+    with (tmp_path / "trials.jsonl").open("a") as trials:
+        trials.write(record.to_json() + "\n")
+    report = build_report(tmp_path)
+    content = render_html(report)
+    page = Page(content)
+    assert not {"script", "b>", "i>", "a"} & set(page.tags)
+    assert "<script" not in content
+    assert "<script>alert(1)</script> $x$ | `code`" in page.text
+    assert "<img src=x>|" in page.text
+    markdown = render_markdown(report)
+    assert not re.search(r"(?<!\\)<", markdown)
+    assert "\n# no heading" not in markdown
+    assert escape_markdown(NASTY).startswith(r"\<script\>alert(1)\</script\> \$x\$ \| \`code\` # no heading \[link\]")
+    rows = [
+        line for line in markdown.splitlines() if "no heading" in line and line.startswith("| ") and "wrong" in line
+    ]
+    assert rows
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+
+
+@pytest.mark.parametrize("modality", [IMAGE, TEXT])
+@pytest.mark.parametrize("test", [False, True])
+def test_one_modality(tmp_path: Path, modality: str, test: bool) -> None:
+    """A study of one modality is reported without a word on alpha or fusion, before the test and after it."""
+    analyzed(tmp_path, (modality,), test=test)
+    report = build_report(tmp_path)
+    for content in (Page(render_html(report)).text, render_markdown(report)):
+        assert not re.search(r"\b(alpha|fused|fusion)\b", content, re.IGNORECASE)
+        assert f"The {modality} model gets" in content
+    assert set(report.pictures) == {"performance", "confusion", "learning_curves"}
+
+
+def test_before_the_test_the_report_says_so(tmp_path: Path) -> None:
+    """Without a test result all numbers are val's, and the top warns of it."""
+    analyzed(tmp_path, test=False)
+    report = build_report(tmp_path)
+    assert report.split == "val"
+    assert report.headline.warning is not None
+    assert "has not been opened" in report.headline.warning
+    for content in (render_html(report), render_markdown(report)):
+        assert "has not been opened" in content
+        assert "test samples" not in content
+
+
+def test_missing_pictures_and_analysis(tmp_path: Path) -> None:
+    """Where the pictures are gone the report is written without them; without an analysis it is a user error."""
+    with pytest.raises(UserError, match=r"selection\.json"):
+        write_report(tmp_path)
+    analyzed(tmp_path)
+    for path in (tmp_path / "pictures").iterdir():
+        path.unlink()
+    assert "no picture" in write_report(tmp_path)[0].read_text("utf-8")
+
+
+def test_findings_are_honest(tmp_path: Path) -> None:
+    """A fusion that loses on test, a val that is optimistic, and a plateau at an end are each said plainly."""
+    selection = analyzed(tmp_path)
+    final = store.read_final_test(tmp_path)
+    assert final is not None
+    rows = {**final.test, "fused": final.test["image"], "text": selection.val["fused"]}
+    lost = dataclasses.replace(final, test=rows, openings=3)
+    atend = dataclasses.replace(selection, fusion=BestAlpha(0.9, 0.9, 0.8, 1.0))
+    said = " ".join(key_findings(atend, lost, ((0.0, 0.5), (1.0, 0.6))))
+    assert "Fusion does not help" in said
+    assert "text alone would do" in said
+    assert "Val is optimistic by" in said
+    assert "The plateau reaches the text model alone" in said
+    assert "opened 3 times" in (headline(atend, lost).warning or "")
+    same = dataclasses.replace(final, test={**final.test, "fused": final.test["text"]})
+    assert "as many samples right as text alone" in " ".join(key_findings(selection, same, None))
+
+
+def test_thumbnails(tmp_path: Path) -> None:
+    """Pictures of any mode become small JPEGs; what is no picture, too large or missing becomes None."""
+    for name, mode in (("a.png", "RGBA"), ("b.png", "P"), ("c.jpg", "CMYK"), ("d.png", "L"), ("e.png", "I;16")):
+        Image.new(mode, (400, 300)).save(tmp_path / name)
+        assert (thumbnail_uri(tmp_path / name) or "").startswith("data:image/jpeg;base64,")
+    (tmp_path / "f.jpg").write_text("<html>")
+    Image.new("1", (9000, 9000)).save(tmp_path / "g.png")
+    for path in (tmp_path / "f.jpg", tmp_path / "g.png", tmp_path / "none.jpg", tmp_path, None):
+        assert thumbnail_uri(path) is None

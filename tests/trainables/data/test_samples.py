@@ -1,0 +1,309 @@
+"""Folders and CSVs as samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainables.data.samples import Split, check_pairs, read_split, split_digest, splits_from_json, splits_to_json
+from trainables.records import UserError
+
+
+def make_tree(root: Path, *files: str) -> Path:
+    """Files whose content is their own name; what is read here needs no real pictures."""
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file)
+    return root
+
+
+def make_csv(folder: Path, content: str | bytes, *pictures: str) -> Path:
+    """A CSV file and the pictures that lie beside it."""
+    make_tree(folder, *pictures)
+    path = folder / "split.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def message(source: Path, **options: object) -> str:
+    """The text of the UserError that reading raises."""
+    with pytest.raises(UserError) as caught:
+        read_split(source, **options)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+class TestTree:
+    """Class-folder trees."""
+
+    def test_a_tree_becomes_a_table_sorted_by_id(self, tmp_path: Path) -> None:
+        """Ids are relative posix paths, texts names without ending, sub-folders count, other and hidden files don't."""
+        root = make_tree(
+            tmp_path,
+            *("Blue/beer bottle_2.JPG", "Black/old.toy.jpeg", "Blue/more/jar.TiFF"),
+            *("Blue/notes.txt", "Blue/.x.jpg", ".git/y.jpg"),
+        )
+        split = read_split(root)
+        assert split.ids == ("Black/old.toy.jpeg", "Blue/beer bottle_2.JPG", "Blue/more/jar.TiFF")
+        assert split.texts == ("old.toy", "beer bottle_2", "jar")
+        assert split.classes == ("Black", "Blue")
+        assert split.labels.tolist() == [0, 1, 1]
+        assert split.images[1] == root / "Blue/beer bottle_2.JPG"
+        assert split.counts() == {"Black": 1, "Blue": 2}
+        assert len(split) == 3
+
+    def test_train_s_classes_give_the_numbers_and_one_may_be_missing(self, tmp_path: Path) -> None:
+        """With `classes`, labels count in their order, and a class without a sample has the count 0."""
+        split = read_split(make_tree(tmp_path, "Green/a.png"), classes=("Black", "Blue", "Green"))
+        assert split.labels.tolist() == [2]
+        assert split.counts() == {"Black": 0, "Blue": 0, "Green": 1}
+
+    def test_an_unknown_class_is_named_with_the_known_ones(self, tmp_path: Path) -> None:
+        """A folder that isn't one of train's classes is an error that names both."""
+        text = message(make_tree(tmp_path, "Blue/a.jpg", "Blau/b.jpg"), classes=("Black", "Blue"))
+        assert '"Blau"' in text
+        assert '"Black", "Blue"' in text
+
+    def test_train_needs_two_classes_each_with_pictures(self, tmp_path: Path) -> None:
+        """One class alone, and a class folder without a picture, are errors that name the folder."""
+        assert "At least two classes" in message(make_tree(tmp_path / "one", "Blue/a.jpg"))
+        root = make_tree(tmp_path / "two", "Blue/a.jpg", "Black/b.jpg", "Green/readme.txt")
+        assert '"Green"' in message(root)
+        assert len(read_split(root, classes=("Black", "Blue", "Green"))) == 2
+
+    def test_a_missing_or_empty_source_is_named(self, tmp_path: Path) -> None:
+        """A path that doesn't exist, and a folder without any sample, are errors that name it."""
+        assert str(tmp_path / "nowhere") in message(tmp_path / "nowhere")
+        (tmp_path / "Blue").mkdir()
+        assert "needs samples" in message(tmp_path)
+
+    def test_pictures_beside_the_class_folders_are_an_error(self, tmp_path: Path) -> None:
+        """A picture without a class isn't dropped silently."""
+        assert "stray.jpg" in message(make_tree(tmp_path, "Blue/a.jpg", "Black/b.jpg", "stray.jpg"))
+
+    def test_links_may_not_leave_the_folder(self, tmp_path: Path) -> None:
+        """Files, folders and classes linked from outside are refused, all listed; links within are fine."""
+        outside = make_tree(tmp_path / "outside", "secret.jpg", "sub/other.jpg")
+        root = make_tree(tmp_path / "root", "Blue/a.jpg", "Black/b.jpg")
+        (root / "Blue/within.jpg").symlink_to(root / "Blue/a.jpg")
+        assert "Blue/within.jpg" in read_split(root).ids
+        (root / "Blue/leak.jpg").symlink_to(outside / "secret.jpg")
+        (root / "Blue/folder").symlink_to(outside / "sub")
+        (root / "Blue/broken.jpg").symlink_to(root / "gone.jpg")
+        text = message(root)
+        assert all(name in text for name in ("leak.jpg", "folder", "broken.jpg"))
+        shutil.rmtree(root / "Blue")
+        (root / "Blue").symlink_to(outside)
+        assert "leaves the folder" in message(root)
+
+    def test_a_link_to_a_folder_above_ends(self, tmp_path: Path) -> None:
+        """A loop of folders is walked once."""
+        root = make_tree(tmp_path, "Blue/a.jpg", "Black/b.jpg")
+        (root / "Blue/loop").symlink_to(root / "Blue")
+        assert len(read_split(root)) == 2
+
+    def test_a_name_that_isn_t_utf8_is_refused(self, tmp_path: Path) -> None:
+        """Such a name could be neither tokenized nor written to JSON."""
+        root = make_tree(tmp_path, "Blue/a.jpg", "Black/b.jpg")
+        try:
+            Path(os.fsdecode(os.fsencode(root / "Blue") + b"/\xff.jpg")).write_text("x")
+        except OSError:
+            pytest.skip("this file system refuses such names itself")
+        assert "UTF-8" in message(root)
+
+
+class TestCsv:
+    """CSV files."""
+
+    def test_cells_stay_text(self, tmp_path: Path) -> None:
+        """ "NA", "01" and an empty text stay what they are, and rows without pictures are numbered from 1."""
+        source = make_csv(tmp_path, "text,label\nNA,01\n,null\n")
+        split = read_split(source, need_images=False)
+        assert split.texts == ("NA", "")
+        assert split.classes == ("01", "null")
+        assert split.ids == ("row-1", "row-2")
+        assert split.images == (None, None)
+
+    def test_images_are_found_beside_the_csv(self, tmp_path: Path) -> None:
+        """The id is the image cell, the path absolute, the order by id; BOM and more columns don't matter."""
+        content = "\ufefflabel,image,text,note\nBlue,p/b.jpg,two,\nBlack,p/a.jpg,one,\n"
+        split = read_split(make_csv(tmp_path, content, "p/a.jpg", "p/b.jpg"))
+        assert split.ids == ("p/a.jpg", "p/b.jpg")
+        assert split.texts == ("one", "two")
+        assert split.images[0] == tmp_path.resolve() / "p/a.jpg"
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (b"text,label\nok,A\ncaf\xe9,B\n", "line 3 the byte 0xe9"),
+            ("text,label\nok,A\n".encode("utf-16"), "line 1 the byte 0xff"),
+            (b"text,label\na\0b,A\n", "line 2 a NUL"),
+            (b"text,label,label\na,A,B\n", '"label" occurs twice'),
+            (b"text,label\na,A\nb,B,C\nc\n", "line 3: 3 cells\n  line 4: 1 cells"),
+            (b"text,klass\na,A\n", '"label" is missing. It has "text", "klass"'),
+            (b"text,label\na,A\nb, \n", "line 3: the label is empty"),
+            (b'text,label\n"a,A\n', "isn't valid CSV"),
+            (b"", "is empty"),
+            (b"text,label\n", "needs samples"),
+            (b"text,label\na,A\nb,A\n", "At least two classes"),
+        ],
+    )
+    def test_a_damaged_csv_is_told_with_its_place(self, tmp_path: Path, content: bytes, told: str) -> None:
+        """Each fault of encoding, header, rows and labels has a message that says where it is."""
+        assert told in message(make_csv(tmp_path, content), need_images=False)
+
+    def test_an_image_column_is_needed_where_images_are(self, tmp_path: Path) -> None:
+        """A CSV without pictures is refused unless texts suffice, and the columns that exist are named."""
+        source = make_csv(tmp_path, "text,label\na,A\nb,B\n")
+        assert '"image" is missing. It has "text", "label"' in message(source)
+        assert len(read_split(source, need_images=False)) == 2
+
+    @pytest.mark.parametrize(
+        ("cell", "told"),
+        [
+            ("", "is empty"),
+            ("/etc/hostname", "absolute"),
+            ("C:\\pictures\\a.jpg", "absolute"),
+            ("../outside.jpg", "leaves"),
+            ("p/../../outside.jpg", "leaves"),
+            ("https://example.org/a.jpg", "URL"),
+            ("gone.jpg", "no existing regular file"),
+            ("p", "no existing regular file"),
+            ("pipe.jpg", "no existing regular file"),
+            ("link.jpg", "leaves"),
+            ("n" * 300 + ".jpg", "n.jpg"),
+        ],
+    )
+    def test_an_image_must_be_a_file_within_the_folder(self, tmp_path: Path, cell: str, told: str) -> None:
+        """Absolute paths, ways out, URLs, links out, folders and pipes are refused with the row's line."""
+        make_tree(tmp_path, "outside.jpg")
+        source = make_csv(tmp_path / "root", f"text,label,image\na,A,p/a.jpg\nb,B,{cell}\n", "p/a.jpg")
+        os.mkfifo(tmp_path / "root/pipe.jpg")
+        (tmp_path / "root/link.jpg").symlink_to(tmp_path / "outside.jpg")
+        text = message(source)
+        assert "line 3" in text
+        assert told in text
+
+    def test_a_picture_belongs_to_one_row(self, tmp_path: Path) -> None:
+        """Two rows with the same picture, written alike or not, are an error."""
+        assert "2 rows" in message(make_csv(tmp_path, "text,label,image\na,A,a.jpg\nb,B,./a.jpg\n", "a.jpg"))
+
+    def test_faults_are_collected(self, tmp_path: Path) -> None:
+        """The first five faults are listed, and how many there are."""
+        rows = "".join(f"t,A,gone{i}.jpg\n" for i in range(8))
+        text = message(make_csv(tmp_path, f"text,label,image\n{rows}"))
+        assert "gone4" in text
+        assert "gone5" not in text
+        assert "8 in all" in text
+
+    def test_an_unknown_label_is_told_with_line_and_known_ones(self, tmp_path: Path) -> None:
+        """A label that train doesn't have is named with its line, and the known labels too."""
+        text = message(make_csv(tmp_path, "text,label\na,A\nb,Z\n"), classes=("A", "B"), need_images=False)
+        assert '"Z" (line 3)' in text
+        assert '"A", "B"' in text
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        texts=st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=2, max_size=8
+        )
+    )
+    def test_any_text_survives(self, texts: list[str]) -> None:
+        """Commas, quotes, line breaks and odd characters come out as they went in."""
+        quoted = [text.replace('"', '""') for text in texts]
+        rows = "".join(f'"{text}",{"AB"[row % 2]}\n' for row, text in enumerate(quoted))
+        with tempfile.TemporaryDirectory() as folder:
+            assert list(read_split(make_csv(Path(folder), f"text,label\n{rows}"), need_images=False).texts) == texts
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Split:
+    """Three samples of two classes."""
+    return read_split(make_tree(tmp_path / "train", "A/1.jpg", "A/2.jpg", "B/3.jpg"))
+
+
+@pytest.fixture
+def val(tmp_path: Path) -> Split:
+    """One sample whose id occurs in train too."""
+    return read_split(make_tree(tmp_path / "val", "A/1.jpg"), classes=("A", "B"))
+
+
+class TestStudyData:
+    """What a study keeps of its data."""
+
+    def test_json_and_back(self, train: Split, val: Split) -> None:
+        """The splits come back from data.json as they were, and it names no test split."""
+        raw = splits_to_json(train, val)
+        assert set(raw) == {"classes", "train", "val"}
+        back = splits_from_json(raw)
+        for name, split in (("train", train), ("val", val)):
+            for field in ("ids", "texts", "images", "classes"):
+                assert getattr(back[name], field) == getattr(split, field)
+            np.testing.assert_array_equal(back[name].labels, split.labels)
+
+    def test_json_of_a_csv_without_images(self, tmp_path: Path) -> None:
+        """A sample without a picture has null for one."""
+        split = read_split(make_csv(tmp_path, "text,label\na,A\nb,B\n"), need_images=False)
+        raw = splits_to_json(split, split)
+        assert raw["train"][0] == {"id": "row-1", "text": "a", "label": "A", "image": None}
+        assert splits_from_json(raw)["val"].images == (None, None)
+
+    def test_splits_of_other_classes_don_t_go_together(self, train: Split, val: Split) -> None:
+        """Train and val with different classes can't be written."""
+        with pytest.raises(ValueError, match="share their classes"):
+            splits_to_json(train, dataclasses.replace(val, classes=("A", "B", "C")))
+
+    @pytest.mark.parametrize("damage", ["test", "missing", "label", "field", "double"])
+    def test_damaged_json_is_refused(self, train: Split, val: Split, damage: str) -> None:
+        """A test split, a missing one, an unknown label, a missing field and a double id are errors."""
+        raw = splits_to_json(train, val)
+        if damage == "test":
+            raw["test"] = []
+        elif damage == "missing":
+            del raw["val"]
+        elif damage == "label":
+            raw["train"][0]["label"] = "Z"
+        elif damage == "field":
+            del raw["train"][0]["text"]
+        else:
+            raw["train"].append(raw["train"][0])
+        with pytest.raises(UserError, match=r"data\.json"):
+            splits_from_json(raw)
+
+    def test_the_digest_is_the_same_elsewhere_and_changes_with_the_content(self, train: Split, tmp_path: Path) -> None:
+        """A copy under another path, with other times, has the same digest; a changed size, text or label has not."""
+        shutil.copytree(tmp_path / "train", tmp_path / "copy")
+        os.utime(tmp_path / "copy/A/1.jpg", (1, 1))
+        digest = split_digest(train)
+        assert split_digest(read_split(tmp_path / "copy")) == digest
+        assert split_digest(dataclasses.replace(train, texts=("x", *train.texts[1:]))) != digest
+        assert split_digest(dataclasses.replace(train, labels=np.array([1, 0, 1]))) != digest
+        (tmp_path / "copy/A/1.jpg").write_text("longer than before")
+        assert split_digest(read_split(tmp_path / "copy")) != digest
+
+    def test_a_lost_picture_has_no_digest(self, train: Split, tmp_path: Path) -> None:
+        """A picture that is gone is named."""
+        (tmp_path / "train/A/2.jpg").unlink()
+        with pytest.raises(UserError, match=r"2\.jpg"):
+            split_digest(train)
+
+    def test_a_file_in_both_splits_is_found_by_its_real_path(self, train: Split, val: Split, tmp_path: Path) -> None:
+        """Equal ids in two trees are fine; a file that val reaches over a link is not."""
+        check_pairs(train, val)
+        (tmp_path / "other").symlink_to(tmp_path / "train")
+        linked = dataclasses.replace(val, images=(tmp_path / "other/A/1.jpg",))
+        with pytest.raises(UserError, match=r"other/A/1\.jpg"):
+            check_pairs(train, linked)
+
+    def test_columns_of_different_length_are_no_split(self, train: Split) -> None:
+        """A split whose columns don't fit together can't be made."""
+        with pytest.raises(ValueError, match="equally long"):
+            dataclasses.replace(train, texts=("one",))

@@ -1,0 +1,127 @@
+"""A checkpoint folder: safetensors weights, `meta.json`, perhaps the state to resume from, and a manifest of digests.
+
+The manifest is written last and the folder appears under its name by one rename, so a folder that lacks a file or whose
+bytes differ from the manifest is noticed and refused instead of being half-loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from trainables.records import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE, UserError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder held."""
+
+    weights: dict[str, Tensor]
+    meta: dict[str, Any]
+    state: dict[str, Any] | None  # optimizer, schedule, random generators; None where it holds weights only
+
+
+Companions = Callable[[Path], None]  # writes what belongs to the weights, a tokenizer say, into the folder
+
+
+def write_checkpoint(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    state: Mapping[str, Any] | None = None,
+    companions: Companions | None = None,
+) -> None:
+    """Fill `folder` (made if missing, expected empty) and write its manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
+    (folder / META_FILE).write_text(json.dumps({"format": FORMAT, **meta}, ensure_ascii=False, indent=1), "utf-8")
+    if state is not None:
+        torch.save(dict(state), folder / STATE_FILE)
+    if companions is not None:
+        companions(folder)
+    digests = {path.name: _file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    (folder / MANIFEST_FILE).write_text(json.dumps(digests, indent=1), "utf-8")
+    for path in folder.iterdir():
+        _flush(path)
+
+
+def replace_checkpoint(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    companions: Companions | None = None,
+) -> None:
+    """Write a checkpoint in the place of the one at `folder`: always a whole one lies there or at `<name>.old`."""
+    fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    old = folder.with_name(f"{folder.name}.old")
+    try:
+        write_checkpoint(fresh, weights, meta, companions=companions)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        _flush(folder.parent)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
+    """The checkpoint at `folder`, after its digests were checked.
+
+    UserError where it is missing, torn or altered.
+    """
+    meta = read_meta(folder)
+    state_file = folder / STATE_FILE
+    state = torch.load(state_file, map_location="cpu", weights_only=True) if state_file.exists() else None
+    return Checkpoint(load_file(folder / WEIGHTS_FILE, device=device), meta, state)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """`meta.json` of a checkpoint whose digests were checked; UserError where it is missing, torn or altered."""
+    manifest = folder / MANIFEST_FILE
+    if not manifest.is_file():
+        raise UserError(f"A checkpoint must hold {MANIFEST_FILE}, but {folder} doesn't: it is missing or half-written.")
+    digests: dict[str, str] = json.loads(manifest.read_text("utf-8"))
+    for name, digest in digests.items():
+        path = folder / name
+        if not path.is_file() or _file_sha256(path) != digest:
+            raise UserError(
+                f"{path} must be as its manifest says, but it is damaged or missing: use another checkpoint."
+            )
+    meta: dict[str, Any] = json.loads((folder / META_FILE).read_text("utf-8"))
+    if meta.get("format") != FORMAT:
+        raise UserError(f"{folder} has checkpoint format {meta.get('format')}, but this version reads format {FORMAT}.")
+    return meta
+
+
+def weights_sha256(folder: Path) -> str:
+    """The digest of a checkpoint's weights, read off the file."""
+    return _file_sha256(folder / WEIGHTS_FILE)
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Make what was written to `path` (a file, or a folder's list of names) survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,164 @@
+"""Folders: the pictures below one, and new ones that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from trainables.records import UserError
+
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+def listed(items: Sequence[str], first: int = 5) -> str:
+    """The first few items, one a line, and how many more there are."""
+    lines = [f"  {item}" for item in items[:first]]
+    if len(items) > first:
+        lines.append(f"  ... and {len(items) - first} more ({len(items)} in all)")
+    return "\n".join(lines)
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Names for a message: `"a", "b"`, or `(none)`."""
+    return ", ".join(f'"{name}"' for name in names) or "(none)"
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file name has one of the PICTURE_ENDINGS, in any case."""
+    return os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
+
+
+def class_folders(source: Path) -> dict[str, Path]:
+    """The folders directly in `source` by name, sorted; hidden ones left out.
+
+    Raises UserError where `source` isn't a folder, or pictures lie directly in it, where they have no class.
+    """
+    if not source.is_dir():
+        raise UserError(
+            f"A data set's folder must exist, but got {source}. "
+            f"Check the path; a relative one starts here: {Path.cwd()}."
+        )
+    entries = sorted(entry for entry in source.iterdir() if not entry.name.startswith("."))
+    loose = [entry.name for entry in entries if is_picture_name(entry.name) and not entry.is_dir()]
+    if loose:
+        raise UserError(
+            f"Every picture must lie in its class's folder, but these lie directly in {source}:\n{listed(loose)}\n"
+            "Move them into a class's folder or out of the data set."
+        )
+    return {entry.name: entry for entry in entries if entry.is_dir()}
+
+
+def pictures_below(folder: Path, root: Path) -> list[Path]:
+    """All pictures in `folder` and its sub-folders, sorted; hidden files and folders left out.
+
+    `root` is a resolved folder that holds `folder`. Links are followed where they stay within `root`.
+    Raises UserError that lists links which leave `root` or lead nowhere, and names that aren't valid UTF-8.
+    """
+    faults: list[str] = []
+    found = list(_walk(folder, root, frozenset(), faults))
+    if faults:
+        raise UserError(
+            f"The data set's files must lie within {root} and have UTF-8 names, but:\n{listed(faults)}\n"
+            "Copy linked files into the folder, and rename the others."
+        )
+    return sorted(found)
+
+
+def _walk(folder: Path, root: Path, above: frozenset[Path], faults: list[str]) -> Iterator[Path]:
+    real = folder.resolve()
+    if not real.is_relative_to(root):
+        faults.append(f"{folder}: a link that leaves the folder, to {real}")
+        return
+    if real in above:  # a link to a folder above itself
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            path = Path(entry.path)
+            if entry.is_dir():
+                yield from _walk(path, root, above | {real}, faults)
+            elif is_picture_name(entry.name):
+                fault = _name_fault(entry) or _link_fault(entry, root)
+                if fault is None:
+                    yield path
+                else:
+                    faults.append(fault)
+
+
+def _name_fault(entry: os.DirEntry[str]) -> str | None:
+    try:
+        entry.path.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"{os.fsencode(entry.path)!r}: the name isn't valid UTF-8"
+    return None
+
+
+def _link_fault(entry: os.DirEntry[str], root: Path) -> str | None:
+    if not entry.is_file():
+        return f"{entry.path}: a link that leads nowhere" if entry.is_symlink() else f"{entry.path}: not a regular file"
+    if entry.is_symlink() and not (target := Path(entry.path).resolve()).is_relative_to(root):
+        return f"{entry.path}: a link that leaves the folder, to {target}"
+    return None
+
+
+def require_free(destination: Path) -> None:
+    """Raises UserError where `destination` exists and isn't an empty folder."""
+    if destination.is_dir() and not any(destination.iterdir()):
+        return
+    if destination.exists() or destination.is_symlink():
+        raise UserError(
+            f"A new data set needs a free place, but {destination} exists and isn't an empty folder. "
+            "Name another destination, or remove this one first."
+        )
+
+
+@contextmanager
+def new_folder(destination: Path) -> Iterator[Path]:
+    """A temporary folder beside `destination` to fill, which then becomes `destination`.
+
+    Where filling it raises, nothing is left. Raises UserError where the destination isn't free or can't be written.
+    """
+    destination = Path(os.path.abspath(destination))
+    require_free(destination)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    except OSError as error:
+        raise UserError(
+            f"The folder {destination} can't be written: {error.strerror or error}. Name another one."
+        ) from error
+    try:
+        temporary.chmod(0o755)  # mkdtemp's are private
+        yield temporary
+        _flush(temporary)
+        require_free(destination)
+        if destination.exists():
+            destination.rmdir()
+        os.rename(temporary, destination)
+        _fsync(destination.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Every file and folder below reaches the disk; in threads, since each one waits."""
+    everything = [Path(top) / name for top, _, names in os.walk(folder) for name in (*names, ".")]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(_fsync, everything):
+            pass
+
+
+def _fsync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

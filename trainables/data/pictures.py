@@ -1,0 +1,215 @@
+"""The one loader: every picture enters the house through here, in training, validation and prediction alike."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from trainables.data.files import listed
+from trainables.records import UserError
+
+Fit = Literal["pad", "crop"]
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+PIXEL_LIMIT: Final = 50_000_000
+PAD_COLOUR: Final = (124, 116, 104)  # ImageNet's mean: padding is about 0 once pictures are normalised
+
+# Pillow warns from 89 million pixels on; here the caller's limit decides, and a picture above it is told as a fault.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+_ORIENTATION_TAG: Final = 0x0112
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow's readers raise for damaged files.
+_FAULTS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+)
+
+
+def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT) -> NDArray[np.uint8]:
+    """One picture as (3, size, size), RGB, 0-255.
+
+    "pad" keeps the whole picture: the longer side becomes `size` px, the rest is PAD_COLOUR. "crop" makes the shorter
+    side `size` px and keeps the centre. The first frame is taken, turned upright by EXIF; transparency is put on white;
+    16-bit values are scaled to 8.
+
+    Raises UserError that names the file and the reason where it can't be decoded or has more than `pixel_limit` pixels.
+    """
+    try:
+        picture = _open_upright(path, pixel_limit, (size, fit))
+    except _FAULTS as error:
+        raise UserError(
+            f"Every picture must be readable, but {path}: {_reason(path, error)}. Replace or remove it."
+        ) from error
+    square = _padded(picture, size) if fit == "pad" else _cropped(picture, size)
+    return np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def load_pictures(
+    paths: Sequence[Path], size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT, threads: int | None = None
+) -> NDArray[np.uint8]:
+    """Pictures as (N, 3, size, size), in the order of `paths`.
+
+    `threads` of them are decoded at a time (default: one a core, at most 8).
+    Raises UserError that lists the first five files that can't be read and says how many there are.
+    """
+    loaded = np.empty((len(paths), 3, size, size), dtype=np.uint8)
+
+    def load(row: int) -> str | None:
+        try:
+            loaded[row] = load_picture(paths[row], size, fit, pixel_limit)
+        except UserError as error:
+            return f"{paths[row]}: {_reason(paths[row], error.__cause__ or error)}"
+        return None
+
+    with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
+        faults = [fault for fault in pool.map(load, range(len(paths))) if fault is not None]
+    if faults:
+        raise UserError(
+            f"Every picture must be readable, but {len(faults)} of {len(paths)} aren't:\n{listed(faults)}\n"
+            "Replace or remove them."
+        )
+    return loaded
+
+
+def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:
+    """Why a picture can't be used, found by decoding it whole; None where it can."""
+    try:
+        read_picture(path, pixel_limit)
+    except UserError as error:
+        return _reason(path, error.__cause__ or error)
+    return None
+
+
+def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+    """A picture in its own size, RGB and upright.
+
+    Raises UserError that names the file and the reason where it can't be decoded or has more than `pixel_limit` pixels.
+    """
+    try:
+        return _open_upright(path, pixel_limit, None)
+    except _FAULTS as error:
+        raise UserError(
+            f"Every picture must be readable, but {path}: {_reason(path, error)}. Replace or remove it."
+        ) from error
+
+
+def _open_upright(path: Path, pixel_limit: int, target: tuple[int, Fit] | None) -> Image.Image:
+    if not path.is_file():  # a pipe would wait for ever
+        raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
+    with _opened(path, pixel_limit) as image:
+        width, height = image.size
+        if width * height > pixel_limit:
+            raise ValueError(_too_large(width * height, pixel_limit, f" ({width} x {height})"))
+        if target is not None:
+            image.draft(None, _draft_size(width, height, *target))
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        rgb = _rgb(image)
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _opened(path: Path, pixel_limit: int) -> Image.Image:
+    """The header alone is read."""
+    try:
+        return Image.open(path, formats=FORMATS)
+    except Image.DecompressionBombError as error:  # Pillow's own limit, checked as it opens
+        pixels = int("".join(re.findall(r"\((\d+) pixels", str(error))) or 0)
+        raise ValueError(_too_large(pixels, min(pixel_limit, 2 * (Image.MAX_IMAGE_PIXELS or pixel_limit)))) from error
+
+
+def _draft_size(width: int, height: int, size: int, fit: Fit) -> tuple[int, int]:
+    """The smallest size a JPEG may be decoded in: twice the final one, so that the resampling still has its say."""
+    factor = 2 * size / (max(width, height) if fit == "pad" else min(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; damaged EXIF doesn't make a picture useless. (Pillow itself turns a TIFF.)"""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except _FAULTS:
+        return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return _grey_to_rgb(np.asarray(image).astype(np.float64) / 257)
+    if image.mode in ("I", "F"):
+        return _grey_to_rgb(_to_eight_bits(np.asarray(image).astype(np.float64), whole=image.mode == "I"))
+    if image.has_transparency_data:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, with_alpha).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_eight_bits(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
+    """Grey values (H, W) in 0-255: 8-bit stays, 16-bit and 0-1 are scaled, any other range is stretched."""
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and not whole and high <= 1:
+        return values * 255
+    if low >= 0 and high <= 65_535:
+        return values if high <= 255 else values / 257
+    return (values - low) / (high - low) * 255 if high > low else np.zeros_like(values)
+
+
+def _grey_to_rgb(values: NDArray[np.float64]) -> Image.Image:
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _padded(picture: Image.Image, size: int) -> Image.Image:
+    factor = size / max(picture.size)
+    width, height = (max(1, round(side * factor)) for side in picture.size)
+    square = Image.new("RGB", (size, size), PAD_COLOUR)
+    resized = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    square.paste(resized, ((size - width) // 2, (size - height) // 2))
+    return square
+
+
+def _cropped(picture: Image.Image, size: int) -> Image.Image:
+    # Cut before resizing: a picture a million times wider than high would first grow beyond memory.
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return picture.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+
+
+def _too_large(pixels: int, pixel_limit: int, shape: str = "") -> str:
+    return f"{pixels:,} pixels{shape} are more than the limit of {pixel_limit:,}"
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    """Why reading failed, in words, without the path."""
+    if isinstance(error, UnidentifiedImageError):
+        empty = path.stat().st_size == 0
+        return "the file is empty" if empty else f"the content is no picture in one of the formats {', '.join(FORMATS)}"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return text.rstrip(".")

@@ -1,0 +1,145 @@
+"""The image side: a backbone with a head of three layers, and the learner that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainables.backbones import Backbone
+from trainables.data.augment import augment
+from trainables.learner import TorchLearner
+from trainables.steps import Batch, batch_rows, predict_logits
+
+Pictures = NDArray[np.uint8]  # (N, 3, S, S)
+
+
+def build_head(features: int, classes: int, widths: Sequence[int], dropouts: Sequence[float]) -> nn.Sequential:
+    """Linear, BatchNorm, ReLU and Dropout for each width, then a Linear onto the classes."""
+    layers: list[nn.Module] = []
+    for width, dropout in zip(widths, dropouts, strict=True):
+        layers += [nn.Linear(features, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        features = width
+    return nn.Sequential(*layers, nn.Linear(features, classes))
+
+
+class ImageNetwork(nn.Module):
+    """Pictures (N, 3, S, S) float in 0 to 1 -> logits (N, C)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: Backbone, head: nn.Sequential) -> None:
+        super().__init__()
+        self.backbone = backbone.network
+        self.head = head
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """What the backbone sees in the pictures: (N, F)."""
+        normal = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        found: Tensor = self.backbone(normal)
+        return found
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits of pictures."""
+        logits: Tensor = self.head(self.features(pictures))
+        return logits
+
+
+def set_batchnorm_momentum(network: nn.Module, momentum: float | None) -> None:
+    """One momentum for every BatchNorm of the backbone; None leaves each its own.
+
+    torchvision's MobileNetV3 has 0.01: after a few hundred steps its running statistics still lag far behind.
+    """
+    for module in network.modules():
+        if momentum is not None and isinstance(module, nn.BatchNorm2d):
+            module.momentum = momentum
+
+
+class ImageLearner(TorchLearner):
+    """An image network in training. Pictures stay uint8 in memory; a batch becomes float on the device."""
+
+    def __init__(
+        self,
+        network: ImageNetwork,
+        *,
+        train: tuple[Pictures, NDArray[np.int64]],
+        val: tuple[Pictures, NDArray[np.int64]],
+        classes: Sequence[str],
+        max_epochs: int,
+        batch_size: int,
+        evaluation_batch_size: int,
+        backbone_learning_rate: float,
+        head_learning_rate: float,
+        backbone_weight_decay: float,
+        head_weight_decay: float,
+        schedule: str,
+        plateau_factor: float,
+        plateau_patience: int,
+        minimum_learning_rate: float,
+        augmentation_strength: float,
+        frozen_epochs: int,
+        class_weights: str,
+        label_smoothing: float,
+        seed: int,
+    ) -> None:
+        super().__init__(
+            network,
+            [
+                (network.backbone, backbone_learning_rate, backbone_weight_decay),
+                (network.head, head_learning_rate, head_weight_decay),
+            ],
+            train_labels=train[1],
+            val_labels=val[1],
+            classes=classes,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            gradient_clip=None,
+            schedule=schedule,
+            schedule_options={
+                "plateau_factor": plateau_factor,
+                "plateau_patience": plateau_patience,
+                "minimum_learning_rate": minimum_learning_rate,
+            },
+            seed=seed,
+        )
+        self.network = network.to(memory_format=torch.channels_last)
+        self._train, self._val_pictures = train, val[0]
+        self._evaluation_batch_size = evaluation_batch_size
+        self._strength, self._frozen_epochs = augmentation_strength, frozen_epochs
+
+    def before_epoch(self) -> None:
+        """In the first `frozen_epochs` only the head learns."""
+        self.network.backbone.requires_grad_(self.epoch > self._frozen_epochs)
+
+    def training_batches(self) -> Iterator[Batch]:
+        """Augmented pictures with their labels."""
+        pictures, labels = self._train
+        order = torch.randperm(len(labels), generator=self.generator)
+        for rows in batch_rows(order, self.batch_size):
+            chosen = np.sort(rows.numpy())  # in the file's order: a memory-mapped cache is read forwards
+            batch = torch.from_numpy(pictures[chosen]).to(self.device, non_blocking=True)
+            yield (
+                (augment(batch, self._strength, self.generator),),
+                torch.from_numpy(labels[chosen]).to(self.device, non_blocking=True),
+            )
+
+    def val_logits(self) -> NDArray[np.float32]:
+        """Logits on the val pictures, not augmented."""
+        return predict_pictures(self.network, self._val_pictures, self._evaluation_batch_size, self.device)
+
+
+def predict_pictures(
+    network: ImageNetwork, pictures: Pictures, batch_size: int, device: torch.device
+) -> NDArray[np.float32]:
+    """Logits (N, C) of pictures (N, 3, S, S), in their order."""
+    starts = range(0, len(pictures), batch_size)
+    parts = (np.array(pictures[start : start + batch_size]) for start in starts)
+    return predict_logits(network, ((torch.from_numpy(part).to(device).float().div_(255),) for part in parts), device)

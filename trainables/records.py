@@ -1,0 +1,161 @@
+"""The words and records that the three packages share: names of metrics and files, and what a trial leaves behind.
+
+Only numpy and the standard library are imported here, so that every layer may import it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Modalities and what is made of them.
+IMAGE = "image"
+TEXT = "text"
+FUSED = "fused"
+MODALITIES = (IMAGE, TEXT)
+
+# Splits.
+TRAIN = "train"
+VAL = "val"
+TEST = "test"
+
+# Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
+EPOCH = "epoch"
+VAL_ACCURACY = "val_accuracy"
+BEST_VAL_ACCURACY = "best_val_accuracy"
+BEST_EPOCH = "best_epoch"
+STOP_REASON = "stop_reason"
+
+# Files of a checkpoint folder.
+WEIGHTS_FILE = "weights.safetensors"
+STATE_FILE = "state.pt"
+META_FILE = "meta.json"
+MANIFEST_FILE = "manifest.json"
+BEST_FOLDER = "best"
+
+# Files of a study folder.
+STUDY_FILE = "study.yaml"
+DATA_FILE = "data.json"
+TRIALS_FILE = "trials.jsonl"
+OPTUNA_JOURNAL = "optuna.journal"
+ANALYSIS_FOLDER = "analysis"
+SELECTION_FILE = "selection.json"
+TEST_OPENED_FILE = "test_opened.json"
+FINAL_TEST_FILE = "final_test.json"
+REPORT_HTML = "report.html"
+REPORT_MARKDOWN = "report.md"
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave. Its text names the file, key or value, the rule, and what to do.
+
+    The command line prints the text alone and exits with 2.
+    """
+
+
+class StopReason(StrEnum):
+    """Why a trial ended; the same word in every record."""
+
+    COMPLETED = "completed"  # ran to its last epoch, or stopped early after `patience` epochs without a better val
+    PRUNED = "pruned"  # stopped by the scheduler
+    DIVERGED = "diverged"  # a loss that isn't finite
+    FAILED = "failed"  # an error, kept in the record
+    INTERRUPTED = "interrupted"  # the study was stopped while the trial ran
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch of one trial gave. Accuracies are shares (0 to 1), losses means per sample, times seconds."""
+
+    epoch: int  # counted from 1
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_macro_f1: float
+    learning_rate: float  # of the fastest parameter group, at the epoch's end
+    epoch_seconds: float
+    samples_per_second: float
+    best_val_accuracy: float
+    best_epoch: int
+
+    def as_metrics(self) -> dict[str, float]:
+        """All fields by name."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One line of `trials.jsonl`: complete in itself, no join needed. Failed and pruned trials have one too."""
+
+    study: str
+    modality: str
+    trial_id: str  # "image_003": unique in the study
+    number: int
+    params: Mapping[str, Any]  # the searched hyperparameters
+    config: Mapping[str, Any]  # every hyperparameter of the trial, the fixed ones too
+    stop_reason: StopReason
+    epochs: tuple[EpochResult, ...]  # in order, each epoch once; empty where the trial failed before its first
+    seconds: float
+    checkpoint: str | None  # the best checkpoint's folder, relative to the study folder
+    error: str | None = None  # the traceback's end, where it failed
+
+    @property
+    def best(self) -> EpochResult | None:
+        """The epoch with the highest val accuracy, the first of equals; None where no epoch ended."""
+        return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> TrialRecord:
+        """The record of one line; ValueError where it isn't one."""
+        raw = json.loads(line)
+        raw["epochs"] = tuple(EpochResult(**e) for e in raw["epochs"])
+        raw["stop_reason"] = StopReason(raw["stop_reason"])
+        return cls(**raw)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits of one model on one split."""
+
+    ids: tuple[str, ...]  # (N,) sample ids, unique
+    logits: NDArray[np.float32]  # (N, C)
+    labels: NDArray[np.int64]  # (N,) index into classes
+    classes: tuple[str, ...]  # (C,) sorted as in training
+    seconds_per_sample: float  # inference time, data preparation not counted
+
+    def __post_init__(self) -> None:
+        shape = (len(self.ids), len(self.classes))
+        if self.logits.shape != shape or self.labels.shape != shape[:1]:
+            raise ValueError(
+                f"`logits` of shape {shape} and `labels` of shape {shape[:1]} must hold, "
+                f"but got {self.logits.shape} and {self.labels.shape}."
+            )
+
+    def aligned(self, ids: Sequence[str]) -> Predictions:
+        """The same predictions in the order of `ids`; ValueError where the two sets of ids differ."""
+        place = {sample_id: row for row, sample_id in enumerate(self.ids)}
+        if len(ids) != len(place) or any(sample_id not in place for sample_id in ids):
+            odd = sorted(set(ids) ^ set(place))[:3]
+            raise ValueError(f"Both models must have seen the same samples, but these differ: {odd}.")
+        rows = np.array([place[sample_id] for sample_id in ids], dtype=np.int64)
+        return dataclasses.replace(self, ids=tuple(ids), logits=self.logits[rows], labels=self.labels[rows])
+
+
+def study_checkpoint(study_folder: Path, record: TrialRecord) -> Path:
+    """Where a trial's best checkpoint lies."""
+    if record.checkpoint is None:
+        raise ValueError(f"Trial {record.trial_id} has no checkpoint: it ended ({record.stop_reason}) before one.")
+    return study_folder / record.checkpoint

@@ -1,0 +1,61 @@
+"""Texts -> token ids: cleaning, tokenizers with and without a hub, padding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+RAW = "raw"
+WORDS = "words"
+
+
+def clean(text: str, cleaning: str) -> str:
+    """`raw` leaves a text as it is; `words` makes separators spaces, drops the closing counter and folds the case."""
+    if cleaning == RAW:
+        return text
+    spaced = re.sub(r"[\s_\-.]+", " ", text).strip()
+    return re.sub(r"\s*\d+$", "", spaced).casefold()
+
+
+def train_wordpiece(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer of these texts' own words, with at most that many tokens."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary_size, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+    )
+    tokenizer.train_from_iterator(sorted(texts), trainer)
+    first, last = SPECIAL_TOKENS.index("[CLS]"), SPECIAL_TOKENS.index("[SEP]")  # the trainer numbers them in order
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", last), ("[CLS]", first))
+    return tokenizer
+
+
+def encode(tokenizer: Any, texts: Sequence[str], max_length: int, cleaning: str) -> list[NDArray[np.int64]]:
+    """Token ids of each text, the special tokens included, cut to `max_length`."""
+    cleaned = [clean(text, cleaning) for text in texts]
+    encoded = tokenizer(cleaned, truncation=True, max_length=max_length, add_special_tokens=True)
+    return [np.asarray(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+
+
+def pad(sequences: Sequence[NDArray[np.int64]], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids and mask, both (N, L): L is the longest of these sequences."""
+    shape = (len(sequences), max(len(sequence) for sequence in sequences))
+    ids, mask = np.full(shape, pad_id, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return ids, mask
+
+
+def by_length(sequences: Sequence[NDArray[np.int64]], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Rows by batch, short sequences together: for predictions, where the order doesn't matter."""
+    order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
