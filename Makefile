@@ -35,7 +35,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)
 	@$(BIN)/binwise data demo data/demo
-	@$(BIN)/binwise run $(STUDY) --fresh
+	@$(BIN)/binwise run $(STUDY) --replace
 
 test: $(READY)
 	@$(BIN)/python -m pytest

@@ -143,12 +143,21 @@ def final_test(
     return result
 
 
-def check_test_source(test_source: Path) -> None:
-    """UserError where the test data aren't there; nothing of them is read."""
+def check_test_source(test_source: Path, train_source: Path | None = None, *, need_images: bool = True) -> None:
+    """UserError where the test data aren't there.
+
+    With `train_source`, before a search, also where the test split is empty or has a class that train lacks: names are
+    listed for that and forgotten, no picture is opened.
+    """
+    from trainables.data.samples import read_split
+
     if not test_source.exists():
         raise UserError(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
+    if train_source is not None:
+        classes = read_split(train_source, need_images=need_images).classes
+        read_split(test_source, classes=classes, need_images=need_images)
 
 
 def _silent(_message: str) -> None:

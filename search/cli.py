@@ -15,9 +15,12 @@ import typer
 from trainables.records import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from search.study import StudyConfig
+    from trainables.data.splits import ImportReport
 
 app = typer.Typer(
     name="binwise",
@@ -35,6 +38,10 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Remove the study of that name first, if there is one; MLflow keeps its record."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -59,7 +66,9 @@ def data_demo(
 
     with _bar("Drawing") as progress:
         report = make_demo(destination, pictures=scale, size=size, seed=seed, progress=progress)
-    typer.echo(str(report))
+    _say_counts(
+        report.folder, report.counts, "was there already" if report.existed else f"drawn in {report.seconds:.0f} s"
+    )
 
 
 @data_app.command("import")
@@ -71,6 +80,9 @@ def data_import(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     classes: Annotated[str | None, typer.Option(help="a,b,c: only these folders.")] = None,
     pixel_limit: Annotated[int, typer.Option(min=1, help="Larger pictures are left out.")] = 50_000_000,
+    group_names: Annotated[
+        bool, typer.Option(help="Keep names that differ only in digits in one split; not for names of no meaning.")
+    ] = True,
 ) -> None:
     """Split a folder of pictures into train, val and test; alike names stay together."""
     from trainables.data.splits import import_folder
@@ -86,23 +98,28 @@ def data_import(
             classes=wanted,
             pixel_limit=pixel_limit,
             progress=progress,
+            group_names=group_names,
         )
-    typer.echo(str(report))
+    _say_counts(report.destination, report.counts, f"{report.groups} groups of alike names")
+    _say_left_out(report)
 
 
 @app.command()
-def search(study: StudyFile, overrides: Overrides = None) -> None:
+def search(study: StudyFile, overrides: Overrides = None, replace: Replace = False) -> None:
     """Run a study's trials: the best image model and the best text model."""
     config = _load(study, overrides)
+    _check_test(config)
+    _make_room(config, replace)
     outcome = _search(config, _console())
     typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
 
 
 @app.command()
-def run(study: StudyFile, overrides: Overrides = None) -> None:
+def run(study: StudyFile, overrides: Overrides = None, replace: Replace = False) -> None:
     """All of it: search, analyze, test once, report."""
     config, console = _load(study, overrides), _console()
     _check_test(config)
+    _make_room(config, replace)
     outcome = _search(config, console)
     _analyze(config, outcome.folder, console)
     if config.data.test is not None:
@@ -183,11 +200,45 @@ def _found(given: str, runs: Path) -> tuple[StudyConfig, Path]:
 
 
 def _check_test(config: StudyConfig) -> None:
-    """Before hours of search: is there a test split to end with? Its names are listed, nothing is opened."""
+    """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
     from analysis.pipeline import check_test_source
+    from trainables.records import IMAGE
 
     if config.data.test is not None:
-        check_test_source(config.data.test)
+        check_test_source(config.data.test, config.data.train, need_images=IMAGE in config.modalities)
+
+
+def _make_room(config: StudyConfig, replace: bool) -> None:
+    """With `--replace`, remove what an earlier study of that name left."""
+    import shutil
+
+    from search.layout import Layout
+
+    folder = Layout.of(config).folder
+    if replace and folder.exists():
+        shutil.rmtree(folder)
+
+
+def _say_counts(folder: Path, counts: Mapping[str, Mapping[str, int]], note: str) -> None:
+    """A line a split: how many pictures of each class."""
+    typer.echo(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
+    for name, split in counts.items():
+        classes = ", ".join(f"{label} {number}" for label, number in split.items())
+        typer.echo(f"  {name:5}  {sum(split.values()):6}  {classes}")
+
+
+def _say_left_out(report: ImportReport) -> None:
+    """How many files were left out and why; the file beside the splits lists each."""
+    from collections import Counter
+
+    from trainables.data.splits import LEFT_OUT_FILE
+
+    if report.left_out:
+        kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
+        said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        typer.echo(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
+        for one in [one for one in report.left_out if "same picture" not in one.reason][:3]:
+            typer.echo(f"    {one.file}: {one.reason}")
 
 
 def _search(config: StudyConfig, console: Console) -> Any:

@@ -63,12 +63,12 @@ def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
     layout = Layout.of(study)
     check_name_is_free(layout)
     splits = read_data(study)
-    console.print(_data_line(study, splits), highlight=False)
-    check_all_weights(study, splits)
-    decode_pictures(study, splits, layout)
+    console.print(_data_line(study, splits), highlight=False, markup=False)
     with ray_cluster(study.cluster.address):
         nodes = cluster_nodes()
         shares = {name: plan_resources(name, study.section(name), nodes) for name in study.modalities}
+        check_all_weights(study, splits)
+        decode_pictures(study, splits, layout)
         create_study_folder(layout, dump_study(study), splits_to_json(splits[TRAIN], splits[VAL]))
         try:
             tracked = start_tracking(study, layout, space_text(study))

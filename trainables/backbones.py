@@ -69,13 +69,17 @@ def _unknown_backbone(name: str) -> str:
 def _torchvision_network(name: str, weights: str) -> nn.Module:
     network: nn.Module = torchvision.models.get_model(name, weights=None)
     if weights == IMAGENET:
-        source = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
-        state = _download(name, lambda: source.get_state_dict(progress=False, check_hash=True))
-        network.load_state_dict(state)
+        network.load_state_dict(_download(name, lambda: _torchvision_state(name)))
     elif weights != NONE:
         _load_file(network, weights, name)
     _drop_classifier(network, name)
     return network
+
+
+def _torchvision_state(name: str) -> Mapping[str, Tensor]:
+    source = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]  # a few models have other weights only
+    state: Mapping[str, Tensor] = source.get_state_dict(progress=False, check_hash=True)
+    return state
 
 
 def _drop_classifier(network: nn.Module, name: str) -> None:
@@ -133,11 +137,7 @@ def _load_file(network: nn.Module, weights: str, name: str) -> None:
         raise UserError(
             f"`weights` must be `imagenet`, `none` or a file, but got {weights!r}, and there is no such file."
         )
-    state: Mapping[str, Tensor]
-    if path.suffix == ".safetensors":
-        state = load_file(path)
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    state = _read_tensors(path)
     # The classifier is replaced anyway: a file without one, or with other classes, serves as well.
     own = network.state_dict()
     fitting = {key: tensor for key, tensor in state.items() if key in own and own[key].shape == tensor.shape}
@@ -147,6 +147,18 @@ def _load_file(network: nn.Module, weights: str, name: str) -> None:
             f"{path} must hold the weights of {name}, but it lacks {len(missing)} tensors, {missing[0]} first."
         )
     network.load_state_dict(fitting, strict=False)
+
+
+def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+    """Tensors by name; a file that holds anything else is the user's mistake."""
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # each reader has errors of its own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path} must be a file of weights (.safetensors, .pth), but it can't be read: {reason}") from error
+    if not isinstance(state, Mapping):
+        raise UserError(f"{path} must hold tensors by name, but it holds a {type(state).__name__}.")
+    return state
 
 
 def _download(name: str, fetch: Callable[[], T]) -> T:

@@ -66,17 +66,30 @@ def replace_checkpoint(
 ) -> None:
     """Write a checkpoint in the place of the one at `folder`: always a whole one lies there or at `<name>.old`."""
     fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    old = folder.with_name(f"{folder.name}.old")
+    old = _replaced(folder)
     try:
         write_checkpoint(fresh, weights, meta, companions=companions)
+        restore_replaced(folder)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
         _flush(folder.parent)
     finally:
+        restore_replaced(folder)
         shutil.rmtree(fresh, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_replaced(folder: Path) -> None:
+    """Put `<name>.old` back where a replacement was cut off between its two renames."""
+    old = _replaced(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.old")
 
 
 def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
@@ -92,11 +105,8 @@ def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
 
 def read_meta(folder: Path) -> dict[str, Any]:
     """`meta.json` of a checkpoint whose digests were checked; UserError where it is missing, torn or altered."""
-    manifest = folder / MANIFEST_FILE
-    if not manifest.is_file():
-        raise UserError(f"A checkpoint must hold {MANIFEST_FILE}, but {folder} doesn't: it is missing or half-written.")
-    digests: dict[str, str] = json.loads(manifest.read_text("utf-8"))
-    for name, digest in digests.items():
+    restore_replaced(folder)
+    for name, digest in _read_manifest(folder).items():
         path = folder / name
         if not path.is_file() or _file_sha256(path) != digest:
             raise UserError(
@@ -106,6 +116,22 @@ def read_meta(folder: Path) -> dict[str, Any]:
     if meta.get("format") != FORMAT:
         raise UserError(f"{folder} has checkpoint format {meta.get('format')}, but this version reads format {FORMAT}.")
     return meta
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """File name -> digest, the weights and the meta among them; UserError where it is missing or torn."""
+    manifest = folder / MANIFEST_FILE
+    if not manifest.is_file():
+        raise UserError(f"A checkpoint must hold {MANIFEST_FILE}, but {folder} doesn't: it is missing or half-written.")
+    try:
+        digests = json.loads(manifest.read_text("utf-8"))
+    except ValueError:
+        digests = None
+    if not isinstance(digests, dict) or not {WEIGHTS_FILE, META_FILE} <= set(digests):
+        raise UserError(
+            f"{manifest} must list the checkpoint's files, but it is damaged or half-written: use another checkpoint."
+        )
+    return digests
 
 
 def weights_sha256(folder: Path) -> str:

@@ -56,7 +56,9 @@ def linear_baseline(
 
 def _starting_network(checkpoint: Path, classes: int) -> tuple[ImageNetwork, ImageTrialConfig]:
     config = ImageTrialConfig.model_validate(read_meta(checkpoint)["config"])
-    return build_image_network(config, classes), config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # with `weights: none` the features are random, but the same in every report
+        return build_image_network(config, classes), config
 
 
 def _features(network: ImageNetwork, config: ImageTrialConfig, split: Split) -> NDArray[np.float32]:

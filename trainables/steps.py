@@ -96,12 +96,14 @@ def predict_logits(
 def evaluation_of(
     logits: NDArray[np.float32], labels: NDArray[np.int64], loss_function: nn.CrossEntropyLoss
 ) -> Evaluation:
-    """Logits with their mean loss. Raises Diverged where they aren't finite."""
+    """Logits with their mean loss. Raises Diverged where either isn't finite."""
     if not np.isfinite(logits).all():
         raise Diverged("The logits on val aren't finite.")
     device = torch.device("cpu") if loss_function.weight is None else loss_function.weight.device
-    loss = loss_function(torch.from_numpy(logits).to(device), torch.from_numpy(labels).to(device))
-    return Evaluation(logits, labels, loss.item())
+    loss = loss_function(torch.from_numpy(logits).to(device), torch.from_numpy(labels).to(device)).item()
+    if not np.isfinite(loss):
+        raise Diverged(f"The loss on val became {loss}.")
+    return Evaluation(logits, labels, loss)
 
 
 def class_weights(labels: NDArray[np.int64], classes: int) -> Tensor:

@@ -61,7 +61,7 @@ def pretrained_text_model(backbone: str, classes: int, dropout: float | None) ->
         classifier = transformers.AutoModelForSequenceClassification.from_pretrained(
             source, config=config, use_safetensors=True, trust_remote_code=False
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file or a hub raises errors of many libraries
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UserError(
             f"The pretrained text model {backbone!r} can't be loaded ({reason}): set `backbone` to a local folder, or "
@@ -82,7 +82,8 @@ def fresh_text_model(
     """Network from the backbone's config with random weights, and a WordPiece tokenizer trained on `texts`."""
     model_type = _model_type(backbone)
     defaults = transformers.AutoConfig.for_model(model_type)
-    unknown = [key for key in architecture if not hasattr(defaults, key)]
+    given = {"num_labels", "vocab_size"}  # from the data, and from `vocabulary_size`
+    unknown = [key for key in architecture if key in given or not hasattr(defaults, key)]
     if unknown:
         raise UserError(f"`architecture` must name keys of {model_type}'s config, but got {unknown[0]!r}.")
     config = transformers.AutoConfig.for_model(

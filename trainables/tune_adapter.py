@@ -16,7 +16,7 @@ import torch
 from ray import tune
 
 from trainables.build import BuiltTrial, DataAccess, build_trial
-from trainables.checkpoint import read_checkpoint, replace_checkpoint, write_checkpoint
+from trainables.checkpoint import read_checkpoint, replace_checkpoint, restore_replaced, write_checkpoint
 from trainables.data.samples import Split, splits_from_json
 from trainables.loop import Diverged, Progress, epochs, finished
 from trainables.records import BEST_FOLDER, STOP_REASON, EpochResult, StopReason
@@ -76,9 +76,11 @@ class TuneTrial(tune.Trainable):
         if self._results is None:
             self._results = epochs(self._built.learner, start=self._progress, **limits)
         try:
-            result = next(self._results)
+            result = next(self._results, self._last)  # restored after its last epoch, a trial reports that one again
         except Diverged as reason:
             return self._diverged(str(reason))
+        assert result is not None, "a trial without an epoch isn't finished"  # noqa: S101
+        self._last = result
         self._progress = Progress(result.epoch, result.best_val_accuracy, result.best_epoch)
         if result.best_epoch == result.epoch:
             self._save_best()
@@ -93,11 +95,13 @@ class TuneTrial(tune.Trainable):
         return {**fields, "done": True, STOP_REASON: StopReason.DIVERGED.value, "detail": reason}
 
     def _save_best(self) -> None:
-        folder = Path(self._config[FOLDER]) / trial_name(self._config[MODALITY], self._config[NUMBER])
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_checkpoint(
-            folder / BEST_FOLDER, self._built.learner.weights(), self._meta(), companions=self._built.companions
-        )
+        folder = self._best_folder()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        replace_checkpoint(folder, self._built.learner.weights(), self._meta(), companions=self._built.companions)
+
+    def _best_folder(self) -> Path:
+        name = trial_name(self._config[MODALITY], self._config[NUMBER])
+        return Path(self._config[FOLDER]) / name / BEST_FOLDER
 
     def _meta(self) -> dict[str, Any]:
         progress = self._progress
@@ -106,6 +110,7 @@ class TuneTrial(tune.Trainable):
             "epoch": progress.epoch,
             "best_val_accuracy": progress.best_val_accuracy,
             "best_epoch": progress.best_epoch,
+            "last": None if self._last is None else self._last.as_metrics(),
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -115,12 +120,14 @@ class TuneTrial(tune.Trainable):
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Go on from a last state."""
+        restore_replaced(self._best_folder())  # the worker may have died while it replaced it
         checkpoint = read_checkpoint(Path(checkpoint_dir))
         self._built.learner.load_weights(checkpoint.weights)
         if checkpoint.state is not None:
             self._built.learner.load_state_dict(checkpoint.state)
         meta = checkpoint.meta
         self._progress = Progress(meta["epoch"], meta["best_val_accuracy"], meta["best_epoch"])
+        self._last = None if meta["last"] is None else EpochResult(**meta["last"])
         self._results = None
 
 
