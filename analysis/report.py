@@ -22,6 +22,7 @@ from analysis.metrics import Scores
 from analysis.pictures import MODELS, Grid, Picture, draw_pictures
 from analysis.results import Evaluation, Example, FinalTest, Selection
 from analysis.selection import LeaderboardRow, leaderboard, stop_reasons
+from analysis.tables import write_trials_table
 from analysis.thumbnails import thumbnail_uri
 from trainables.records import (
     ANALYSIS_FOLDER,
@@ -119,11 +120,14 @@ class Report:
 def write_report(study_folder: Path) -> tuple[Path, Path]:
     """Write `analysis/report.html` and `analysis/report.md` with `analysis/plots/*.png`; their paths.
 
+    `analysis/leaderboard.csv` is written beside them, all trials as one table.
+
     May be repeated at any time. UserError where the study wasn't analyzed or a file of the analysis can't be read.
     """
     report, folder = build_report(study_folder), study_folder / ANALYSIS_FOLDER
     for name, picture in report.pictures.items():
         replace_file(folder / PLOTS_FOLDER / f"{name}.png", picture.light)
+    write_trials_table(folder, store.read_trials(study_folder))
     paths = folder / REPORT_HTML, folder / REPORT_MARKDOWN
     for path, render in zip(paths, (render_html, render_markdown), strict=True):
         replace_file(path, render(report).encode("utf-8", "backslashreplace"))

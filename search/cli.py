@@ -52,6 +52,9 @@ def main() -> None:
     except UserError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
+    except PermissionError as error:
+        typer.echo(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
+        sys.exit(2)
 
 
 @data_app.command("demo")
@@ -273,13 +276,15 @@ def _test(config: StudyConfig, folder: Path, console: Console) -> None:
 
 def _report(config: StudyConfig, folder: Path, console: Console) -> None:
     from analysis.report import write_report
+    from search.layout import Layout
+    from search.optuna_plots import write_optuna_plots
     from search.tracking import redacted, tracking_uri
+    from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
     with console.status("Writing the report"):
         html, markdown = write_report(folder)
-    from search.layout import Layout
-
-    _log(config, {}, [html, markdown])
+        plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
+    _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
     typer.echo(f"Report: {html}\n        {markdown}")
     typer.echo(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
 
@@ -317,7 +322,8 @@ class _bar:  # noqa: N801  # reads as a call
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         task = self._progress.add_task(self._label, total=None)
         self._progress.start()
         return lambda done, total: self._progress.update(task, completed=done, total=total)

@@ -57,7 +57,7 @@ class TuneEvents(tune.Callback):
         self._study, self._modality, self._folder = study, modality, study_folder
         self._searched, self._listeners = tuple(searched), tuple(listeners)
         self._open: dict[str, _Open] = {}
-        self.ended = 0
+        self.ended = 0  # trials that came to an end of their own, interrupted ones not counted
 
     def on_trial_start(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:
         """A retry of a trial that is open already isn't a second start."""
@@ -113,7 +113,7 @@ class TuneEvents(tune.Callback):
         opened = self._open.pop(tune_id, None)
         if opened is None:
             return
-        self.ended += 1
+        self.ended += reason != StopReason.INTERRUPTED
         record = self._record(opened, reason, error)
         for listener in self._listeners:
             listener.trial_ended(record)

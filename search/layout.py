@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,14 @@ def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any]) -
     check_name_is_free(layout)
     temporary = layout.folder.with_name(f".{layout.name}.{os.getpid()}")
     temporary.mkdir(parents=True)
-    (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
-    (temporary / DATA_FILE).write_text(json.dumps(data, ensure_ascii=False), "utf-8")
-    temporary.rename(layout.folder)
+    try:
+        (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
+        (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
+        temporary.rename(layout.folder)
+    except BaseException:
+        shutil.rmtree(temporary)
+        check_name_is_free(layout)  # another process may have been faster
+        raise
 
 
 def find_study(given: str, runs: Path) -> Path:
@@ -96,7 +102,7 @@ def find_study(given: str, runs: Path) -> Path:
     for folder in (Path(given), runs / "studies" / given):
         if (folder / STUDY_FILE).is_file():
             return folder.absolute()
-    known = sorted(path.parent.name for path in (runs / "studies").glob(f"*/{STUDY_FILE}"))
+    known = sorted(path.parent.name for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
     raise UserError(
         f"STUDY must be a study that was run, by name, folder or YAML file, but got {given!r}. "
         f"There {'are' if known else 'is'} {', '.join(known) or 'none'} under {runs / 'studies'}."

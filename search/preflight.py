@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from search.layout import Layout
@@ -41,13 +42,17 @@ def decode_pictures(study: StudyConfig, splits: Mapping[str, Split], layout: Lay
 
 
 def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> None:
-    """Build each backbone that the space or a point names. Raises UserError where weights can't be had."""
+    """Build each backbone, with each kind of weights, that the space or a point names.
+
+    Raises UserError where weights can't be had.
+    """
     from trainables.build import check_weights
 
     for modality in study.modalities:
         section = study.section(modality)
         configs = [point.values for point in study.first_points(modality)]
-        configs += [{**section.fixed(), "backbone": name} for name in _values(section, "backbone", points=False)]
+        pairs = product(_values(section, "backbone", points=False), _values(section, "weights", points=False))
+        configs += [{**section.fixed(), "backbone": backbone, "weights": weights} for backbone, weights in pairs]
         seen: list[tuple[Any, Any]] = []
         for config in configs:
             key = (config["backbone"], config["weights"])
@@ -90,20 +95,22 @@ class Node:
 def plan_resources(modality: str, section: SearchedSection, nodes: list[Node]) -> Share:
     """Turn `auto` into numbers and check that a trial fits one node. Raises UserError, naming what exists."""
     wanted, search = section.search.resources, section.search
-    all_cpus, all_gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-    gpus = float(min(1.0, all_gpus)) if wanted.gpus == "auto" else float(wanted.gpus)
-    at_once = _concurrency(section, gpus, all_gpus, all_cpus)
-    cpus = max(int(all_cpus // at_once), 1) if wanted.cpus == "auto" else int(wanted.cpus)
+    gpus = float(any(node.gpus for node in nodes)) if wanted.gpus == "auto" else float(wanted.gpus)
+    if gpus > 1 and not gpus.is_integer():
+        raise UserError(
+            f"A trial can share a GPU or have whole ones, but {modality}.search.resources.gpus is {gpus:g}: take a "
+            f"number up to 1, or a whole one."
+        )
+    _check_fits(modality, "gpus", gpus, [node.gpus for node in nodes])
+    hosts = [node for node in nodes if node.gpus >= gpus]
+    at_once = _concurrency(section, gpus, hosts)
     if wanted.cpus == "auto":
-        cpus = min(cpus, int(max(node.cpus for node in nodes)))
-    for key, need, have in (("cpus", cpus, [n.cpus for n in nodes]), ("gpus", gpus, [n.gpus for n in nodes])):
-        if need > max(have):
-            raise UserError(
-                f"A trial must fit one machine, but {modality}.search.resources.{key} is {need:g}, and the largest "
-                f"machine has {max(have):g} (there {'is' if len(have) == 1 else 'are'} {len(have)}): lower it, or "
-                f"leave it at auto."
-            )
-    fits = sum(_trials_on(node, cpus, gpus) for node in nodes)
+        shared = int(sum(node.cpus for node in hosts) // at_once)
+        cpus = max(min(shared, int(max(node.cpus for node in hosts))), 1)
+    else:
+        cpus = int(wanted.cpus)
+    _check_fits(modality, "cpus", cpus, [node.cpus for node in hosts])
+    fits = sum(int(min(node.cpus // cpus, _gpu_places(node, gpus))) for node in hosts)
     if search.concurrency != "auto" and at_once > fits:
         raise UserError(
             f"Trials at once must fit the cluster, but {modality}.search.concurrency is {at_once} with {cpus} CPUs and "
@@ -112,15 +119,27 @@ def plan_resources(modality: str, section: SearchedSection, nodes: list[Node]) -
     return Share(cpus, gpus, min(at_once, fits))
 
 
-def _trials_on(node: Node, cpus: int, gpus: float) -> int:
-    by_gpu = node.gpus / gpus if gpus > 0 else float("inf")
-    return int(min(node.cpus // cpus, by_gpu))
+def _check_fits(modality: str, key: str, need: float, have: list[float]) -> None:
+    """UserError where no machine has what one trial needs; `have`: what each of those in question has."""
+    if need > max(have):
+        raise UserError(
+            f"A trial must fit one machine, but {modality}.search.resources.{key} is {need:g}, and the largest of "
+            f"{len(have)} machine{'' if len(have) == 1 else 's'}{' with enough GPUs' if key == 'cpus' else ''} has "
+            f"{max(have):g}: lower it, or leave it at auto."
+        )
 
 
-def _concurrency(section: SearchedSection, gpus: float, all_gpus: float, all_cpus: float) -> int:
+def _gpu_places(node: Node, gpus: float) -> float:
+    """How many trials a machine's GPUs hold; a share of a GPU lies on one GPU."""
+    if gpus == 0:
+        return float("inf")
+    return node.gpus * int(1 / gpus + 1e-9) if gpus < 1 else node.gpus // gpus
+
+
+def _concurrency(section: SearchedSection, gpus: float, hosts: list[Node]) -> int:
     search = section.search
     if search.concurrency != "auto":
         return int(search.concurrency)
-    room = all_gpus / gpus if gpus > 0 else CPU_TRIALS
+    room = sum(_gpu_places(node, gpus) for node in hosts) if gpus > 0 else CPU_TRIALS
     cpus = 1 if search.resources.cpus == "auto" else int(search.resources.cpus)
-    return max(1, min(int(room), int(all_cpus // cpus), section.trial_count()))
+    return max(1, min(int(room), sum(int(node.cpus // cpus) for node in hosts), section.trial_count()))

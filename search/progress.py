@@ -95,7 +95,7 @@ class ProgressView:
         value = f"val accuracy {best.val_accuracy:.3f} at epoch {best.epoch}" if best else "no epoch"
         reason = record.stop_reason.value
         line = f"  {record.trial_id}  {reason} after {len(record.epochs)} epochs, {value}, {record.seconds:.0f} s"
-        if record.error:
+        if record.error and record.error.strip():
             line += f"\n    {record.error.strip().splitlines()[-1]}"
         self._console.print(escape(line), highlight=False, soft_wrap=True)
         self._show()

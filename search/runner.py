@@ -86,6 +86,8 @@ def _search_all(
     try:
         for modality in study.modalities:
             ended += _search_one(study, modality, layout, shares[modality], tracked, console)
+            if ended < sum(study.section(done).trial_count() for done in _up_to(study, modality)):
+                break  # Tune returns normally after Ctrl-C: what is left isn't begun
         status = "FINISHED" if ended == planned else "KILLED"
     finally:
         end_tracking(tracked, status)
@@ -140,6 +142,10 @@ def _search_one(
         events.close()
         view.close()
     return events.ended
+
+
+def _up_to(study: StudyConfig, modality: str) -> tuple[str, ...]:
+    return study.modalities[: study.modalities.index(modality) + 1]
 
 
 def trial_constants(study: StudyConfig, modality: str, layout: Layout, share: Share) -> dict[str, Any]:

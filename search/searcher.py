@@ -2,7 +2,8 @@
 
 Ray's own `OptunaSearch` tells a trial that the scheduler stopped as complete, and drops its last report; one whose
 metric isn't finite stays running for ever. Here each trial ends as what it was: complete with its best val accuracy,
-pruned at its last epoch, or failed.
+pruned at its last epoch, or failed. The one exception are trials outside of the space: the sampler sees them as
+failed, so that it overlooks them. What became of them is in the journal and in `trials.jsonl`.
 """
 
 from __future__ import annotations
@@ -84,8 +85,9 @@ class StudySearcher(Searcher):
         return {HYPERPARAMETERS: values, NUMBER: trial.number}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """One epoch's val accuracy."""
-        self._running[trial_id].report(result[VAL_ACCURACY], int(result[EPOCH]))
+        """One epoch's val accuracy. A trial that was suggested after the last snapshot is unknown here."""
+        if trial_id in self._running:
+            self._running[trial_id].report(result[VAL_ACCURACY], int(result[EPOCH]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """How the trial ended. Ray Tune doesn't pass on the result that ends a trial: it is reported here."""
@@ -93,7 +95,9 @@ class StudySearcher(Searcher):
         if trial is None:
             return
         state = STATE_OF[StopReason((result or {}).get(STOP_REASON, StopReason.FAILED))]
-        if error or not result:
+        # Complete but without parameters, a trial outside of the space would end TPE's joint sampling (the parameters
+        # that all trials share would be none) and take a place among the best.
+        if error or not result or OUTSIDE in trial.user_attrs:
             state = TrialState.FAIL
         if state != TrialState.FAIL and result:
             trial.report(result[VAL_ACCURACY], int(result[EPOCH]))

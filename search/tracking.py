@@ -61,6 +61,12 @@ def redacted(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
 
 
+def _without_secrets(text: str, uri: str) -> str:
+    """A text that may quote the URI, without its user and password."""
+    secrets, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return text.replace(f"{secrets}{at}", "") if at else text
+
+
 def open_client(uri: str) -> MlflowClient:
     """A client of a tracking store; its own log lines are kept off the user's screen."""
     for name in ("mlflow", "alembic", "sqlalchemy"):
@@ -71,16 +77,17 @@ def open_client(uri: str) -> MlflowClient:
 def start_tracking(study: StudyConfig, layout: Layout, space_text: str) -> TrackedStudy:
     """Make the study's parent run. UserError where the store can't be reached: better now than after the search."""
     uri = tracking_uri(study, layout)
-    if study.tracking.uri is None:
+    if uri.startswith("sqlite:"):
         layout.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
     try:
         client = open_client(uri)
         experiment_id = _experiment(client, study, layout)
         run = client.create_run(experiment_id, run_name=study.name, tags=_study_tags(study))
-        client.log_text(run.info.run_id, layout.study_file.read_text("utf-8"), layout.study_file.name)
+        study_yaml = _without_secrets(layout.study_file.read_text("utf-8"), uri)
+        client.log_text(run.info.run_id, study_yaml, layout.study_file.name)
         client.log_text(run.info.run_id, space_text, "space.txt")
     except Exception as error:  # MLflow and its stores raise errors of many libraries
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = _without_secrets(next(iter(str(error).strip().splitlines()), type(error).__name__), uri)
         raise UserError(
             f"MLflow must be reachable, but tracking.uri {redacted(uri)} isn't ({type(error).__name__}: {reason}): "
             f"start its server, or leave tracking.uri out to keep the record in {layout.mlflow_database}."
@@ -96,7 +103,9 @@ def _experiment(client: MlflowClient, study: StudyConfig, layout: Layout) -> str
     found = client.get_experiment_by_name(study.tracking.experiment)
     if found is not None:
         return str(found.experiment_id)
-    location = layout.mlflow_artifacts.as_uri() if study.tracking.uri is None else None
+    # A server knows where its artifacts go; without one MLflow would put them into the current directory.
+    local = tracking_uri(study, layout).startswith("sqlite:")
+    location = layout.mlflow_artifacts.as_uri() if local else None
     return str(client.create_experiment(study.tracking.experiment, artifact_location=location))
 
 
@@ -158,8 +167,10 @@ class MlflowTracking:
             tags["checkpoint"] = record.checkpoint
         if record.error is not None:
             tags["error"] = record.error[-5000:]
-        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        self._client.set_terminated(run_id, STATUS_OF[record.stop_reason])
+        try:
+            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        finally:
+            self._client.set_terminated(run_id, STATUS_OF[record.stop_reason])
 
     def _safely(self, call: Callable[[], None]) -> None:
         """The record is worth less than the training it records: an error is counted, said once, and passed by."""
@@ -187,8 +198,11 @@ def log_results(
 
 
 def end_tracking(tracked: TrackedStudy, status: str) -> None:
-    """Close the study's parent run: FINISHED, FAILED or KILLED."""
-    open_client(tracked.uri).set_terminated(tracked.run_id, status)
+    """Close the study's parent run: FINISHED, FAILED or KILLED. A store that is away by now costs no search."""
+    try:
+        open_client(tracked.uri).set_terminated(tracked.run_id, status)
+    except Exception as error:  # MLflow and its stores raise errors of many libraries
+        log.warning("MLflow's run of the study couldn't be closed (%s).", type(error).__name__)
 
 
 def read_tracked(layout: Layout, study: StudyConfig) -> TrackedStudy | None:

@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 def serve(runs: Path, port: int, uri: str | None) -> int:
     """Run the UI until it is stopped; its exit code. UserError where there is no record or no free port."""
     if uri is not None and uri.startswith(("http://", "https://")):
-        typer.echo(f"That store has its own UI: {uri}")
+        typer.echo("That store has its own UI: open its address in a browser.")
         return 0
     if uri is None and not (runs / "mlflow.db").is_file():
         raise UserError(f"The UI needs a record to show, but {runs / 'mlflow.db'} isn't there: run a study first.")

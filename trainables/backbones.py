@@ -155,7 +155,9 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each reader has errors of its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} must be a file of weights (.safetensors, .pth), but it can't be read: {reason}") from error
+        raise UserError(
+            f"{path} must be a file of weights (.safetensors, .pth), but it can't be read: {reason}"
+        ) from error
     if not isinstance(state, Mapping):
         raise UserError(f"{path} must hold tensors by name, but it holds a {type(state).__name__}.")
     return state
@@ -168,8 +170,8 @@ def _download(name: str, fetch: Callable[[], T]) -> T:
     except Exception as error:  # the hubs' clients raise errors of many libraries
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"The ImageNet weights of {name} can't be downloaded here ({type(error).__name__}: {reason}): set `weights` "
-            f"to a local file or to `none`, or take a backbone whose weights a package carries ({', '.join(PACKAGED)})."
+            f"The ImageNet weights of {name} can't be downloaded here ({type(error).__name__}: {reason}): set "
+            f"`weights` to a local file or to `none`, or take a backbone whose weights a package carries ({', '.join(PACKAGED)})."
         ) from error
 
 

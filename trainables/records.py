@@ -114,13 +114,15 @@ class TrialRecord:
         return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
 
     def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, sort_keys=True)
+        """One line of JSON, in ASCII: an error's text may hold Unicode's own line ends, or half a character."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, line: str) -> TrialRecord:
-        """The record of one line; ValueError where it isn't one."""
+        """The record of one line, with the tuples that JSON made lists; ValueError where it isn't one."""
         raw = json.loads(line)
+        for field in ("params", "config"):
+            raw[field] = {key: tuple(v) if isinstance(v, list) else v for key, v in raw[field].items()}
         raw["epochs"] = tuple(EpochResult(**e) for e in raw["epochs"])
         raw["stop_reason"] = StopReason(raw["stop_reason"])
         return cls(**raw)

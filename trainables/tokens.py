@@ -24,17 +24,38 @@ def clean(text: str, cleaning: str) -> str:
 
 
 def train_wordpiece(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer of these texts' own words, with at most that many tokens."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    """A lower-casing WordPiece tokenizer of these texts' own words, with at most that many tokens.
+
+    The same texts give the same numbers to the same tokens, in every process: a resumed trial trains it anew. Left to
+    itself, the trainer numbers the letters inside words in a random order (its issue 1794), so they are named to it as
+    special tokens, and its vocabulary is then put into a tokenizer where only the special ones are special.
+    """
+    trained = _bert_like(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+        vocab_size=vocabulary_size,
+        special_tokens=[*SPECIAL_TOKENS, *_continuing_letters(trained, texts)],
+        show_progress=False,
     )
-    tokenizer.train_from_iterator(sorted(texts), trainer)
+    trained.train_from_iterator(sorted(texts), trainer)
+    tokenizer = _bert_like(models.WordPiece(vocab=trained.get_vocab(), unk_token="[UNK]"))  # noqa: S106
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     first, last = SPECIAL_TOKENS.index("[CLS]"), SPECIAL_TOKENS.index("[SEP]")  # the trainer numbers them in order
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", last), ("[CLS]", first))
     return tokenizer
+
+
+def _bert_like(model: models.WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def _continuing_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """`##x` for each letter that some word of the texts has after its first, sorted."""
+    normal = (tokenizer.normalizer.normalize_str(text) for text in texts)
+    words = {word for text in normal for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)}
+    return sorted({f"##{letter}" for word in words for letter in word[1:]})
 
 
 def encode(tokenizer: Any, texts: Sequence[str], max_length: int, cleaning: str) -> list[NDArray[np.int64]]:

@@ -127,7 +127,7 @@ class TuneTrial(tune.Trainable):
             self._built.learner.load_state_dict(checkpoint.state)
         meta = checkpoint.meta
         self._progress = Progress(meta["epoch"], meta["best_val_accuracy"], meta["best_epoch"])
-        self._last = None if meta["last"] is None else EpochResult(**meta["last"])
+        self._last = EpochResult(**meta["last"]) if meta.get("last") else None
         self._results = None
 
 

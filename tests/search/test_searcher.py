@@ -156,6 +156,7 @@ def test_an_error_outweighs_a_result() -> None:
     assert searcher.trials[0].state == TrialState.FAIL
 
 
+@pytest.mark.filterwarnings("ignore:The reported value is ignored")
 def test_a_repeated_epoch_and_a_repeated_end_are_harmless() -> None:
     """A retry reports an epoch again and Tune may tell an end twice: the first word stands."""
     searcher = make()
@@ -195,7 +196,7 @@ def test_a_restored_searcher_goes_on_identically(method: str, tmp_path: Path) ->
     other = make(method=method, seed=99)
     other.restore(str(tmp_path / "searcher.pkl"))
     for searcher in (one, other):
-        finish(searcher, "b", results((0.3, 0.7), StopReason.PRUNED))
+        finish(searcher, "b", results((0.3, 0.7), StopReason.PRUNED)[1:])
     for number in range(8):
         accuracy = 0.1 * (number % 5)
         assert run(one, str(number), (accuracy,)) == run(other, str(number), (accuracy,))
@@ -283,6 +284,8 @@ def test_the_journal_keeps_the_modalities_apart(tmp_path: Path) -> None:
         for number in range(count):
             writer.trial_ended(record(number, (0.5,)))
     storage = open_journal(journal)
-    lengths = {s.study_name: len(optuna.load_study(study_name=s.study_name, storage=storage).trials)
-               for s in optuna.get_all_study_summaries(storage)}
+    lengths = {
+        s.study_name: len(optuna.load_study(study_name=s.study_name, storage=storage).trials)
+        for s in optuna.get_all_study_summaries(storage)
+    }
     assert lengths == {"demo/image": 1, "demo/text": 2}

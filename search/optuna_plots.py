@@ -1,0 +1,57 @@
+"""Optuna's own plots of a study's searches, as one HTML page: history, curves, slices, parallel coordinates."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from search.searcher import open_journal
+
+PLOTS_FILE = "optuna_plots.html"
+TARGET = "val accuracy"
+FEWEST_FOR_IMPORTANCE = 10  # complete trials; fewer say little
+STYLE = "body{font-family:system-ui,sans-serif;margin:2rem}h1{font-size:1.2rem}"
+
+
+def write_optuna_plots(folder: Path, journal: Path, study: str, modalities: Sequence[str]) -> Path:
+    """The page, in the study's folder. It opens without a network: plotly's script is in it, once."""
+    storage = open_journal(journal)
+    parts = []
+    for modality in modalities:
+        record = optuna.load_study(study_name=f"{study}/{modality}", storage=storage)
+        parts.append(f"<h1>{html.escape(study)}: {modality}</h1>")
+        parts += [
+            figure.to_html(full_html=False, include_plotlyjs=not parts[:-1] and number == 0)
+            for number, figure in enumerate(_figures(record))
+        ]
+    head = f"<meta charset='utf-8'><title>{html.escape(study)}</title><style>{STYLE}</style>"
+    page = f"<!doctype html>{head}{''.join(parts)}"
+    target = folder / PLOTS_FILE
+    temporary = target.with_suffix(".part")
+    temporary.write_text(page, "utf-8")
+    temporary.replace(target)
+    return target
+
+
+def _figures(study: optuna.Study) -> Iterator[Any]:
+    """Those plots that the study has enough trials for; an importance says how many trials it rests on."""
+    from optuna import visualization
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield visualization.plot_optimization_history(study, target_name=TARGET)
+        yield visualization.plot_intermediate_values(study)
+        if any(trial.params for trial in complete):
+            yield visualization.plot_slice(study, target_name=TARGET)
+            yield visualization.plot_parallel_coordinate(study, target_name=TARGET)
+        searched = [trial for trial in complete if len(trial.params) > 1]
+        if len(searched) >= FEWEST_FOR_IMPORTANCE:
+            figure = visualization.plot_param_importances(study, target_name=TARGET)
+            yield figure.update_layout(title=f"Hyperparameter importances, from {len(searched)} complete trials")

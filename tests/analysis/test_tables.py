@@ -1,0 +1,24 @@
+"""The table of all trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from analysis_fakes import trial
+
+from analysis.tables import trials_table, write_trials_table
+
+
+def test_best_trial_of_a_modality_comes_first() -> None:
+    """Trials are listed by modality, and in it by best val accuracy."""
+    table = trials_table([trial("image", 0, (0.5,)), trial("image", 1, (0.9,)), trial("text", 0, (0.7,))])
+    assert list(table["trial_id"]) == ["image_001", "image_000", "text_000"]
+
+
+def test_cells_are_no_formulas(tmp_path: Path) -> None:
+    """A text that a spreadsheet would run as a formula is written as text."""
+    record = trial("image", 0, (0.5,), params={"backbone": "=HYPERLINK(1)", "head_learning_rate": -1.0})
+    table = pd.read_csv(write_trials_table(tmp_path, [record]))
+    assert table["param.backbone"][0] == "'=HYPERLINK(1)"
+    assert table["param.head_learning_rate"][0] == -1.0

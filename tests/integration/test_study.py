@@ -1,0 +1,245 @@
+"""One small study of both modalities on the embedded data set, from the search to the report, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from search.searcher import open_journal
+from trainables.data.demo import make_demo
+from trainables.records import FINAL_TEST_FILE, StopReason, TrialRecord
+
+STUDY = """
+name: small
+description: Small enough for a test, real in every stage.
+seed: 1
+data: {train: data/Train, val: data/Val, test: data/Test}
+image:
+  backbone: mobilenet_v3_small
+  weights: none
+  size: 64
+  max_epochs: 2
+  batch_size: 32
+  batchnorm_momentum: 0.1
+  search:
+    trials: 3
+    space: {head_learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
+    asha: {grace: 1, factor: 2}
+text:
+  backbone: distilbert-base-uncased
+  weights: none
+  architecture: {n_layers: 1, dim: 64, hidden_dim: 128, n_heads: 2}
+  vocabulary_size: 600
+  max_epochs: 3
+  learning_rate: 1e-3
+  search:
+    trials: 3
+    space: {learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
+    points: [{learning_rate: 5e-3, cleaning: words}]
+    asha: {grace: 1, factor: 2}
+"""
+pytestmark = pytest.mark.timeout(480)
+
+
+def binwise(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process of its own, in `folder`."""
+    code = "from search.cli import main; main()"
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the study after `binwise search`, during which the test split couldn't be read."""
+    folder = tmp_path_factory.mktemp("study")
+    make_demo(folder / "data", pictures=240, size=64, seed=0, workers=1)
+    text = STUDY.replace("test: data/Test", "test: null")
+    (folder / "study.yaml").write_text(text)
+    (folder / "data" / "Test").rename(folder / "hidden")
+    done = binwise(folder, "search", "study.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "hidden").rename(folder / "data" / "Test")
+    study = folder / "mlruns" / "studies" / "small" / "study.yaml"
+    study.write_text(study.read_text().replace("test: null", f"test: {folder / 'data' / 'Test'}"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def study_folder(searched: Path) -> Path:
+    """The study's own folder."""
+    return searched / "mlruns" / "studies" / "small"
+
+
+@pytest.fixture(scope="module")
+def reported(searched: Path, study_folder: Path) -> Path:
+    """The study's folder after analyze, test and report."""
+    for command in ("analyze", "test", "report"):
+        done = binwise(searched, command, "small")
+        assert done.returncode == 0, done.stdout + done.stderr
+    return study_folder
+
+
+def trial_records(study_folder: Path) -> list[TrialRecord]:
+    """`trials.jsonl`."""
+    return [TrialRecord.from_json(line) for line in (study_folder / "trials.jsonl").read_text().splitlines()]
+
+
+def mlflow_runs(folder: Path) -> list[Run]:
+    """Every run of the record, read with MLflow's own client."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("binwise")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_every_trial_has_a_record(study_folder: Path) -> None:
+    """Three trials a modality; every epoch once and in order; the fixed trials came first."""
+    records = trial_records(study_folder)
+    assert sorted(record.trial_id for record in records) == [
+        *(f"image_00{n}" for n in range(3)),
+        *(f"text_00{n}" for n in range(3)),
+    ]
+    for record in records:
+        assert [epoch.epoch for epoch in record.epochs] == list(range(1, len(record.epochs) + 1))
+        assert record.stop_reason in {StopReason.COMPLETED, StopReason.PRUNED}
+        assert (study_folder / str(record.checkpoint) / "weights.safetensors").is_file()
+    first = {record.trial_id: record for record in records}
+    assert first["image_000"].config["head_learning_rate"] == 1e-3
+    assert first["text_001"].config["cleaning"] == "words"
+
+
+def test_mlflow_agrees(searched: Path, study_folder: Path) -> None:
+    """One parent; a child a trial, ended, with its best value under its own name; as many pruned as ASHA stopped."""
+    runs, records = mlflow_runs(searched), trial_records(study_folder)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {run.data.tags["binwise.trial"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
+    assert len(parents) == 1
+    assert parents[0].info.status == "FINISHED"
+    assert set(children) == {record.trial_id for record in records}
+    for record in records:
+        run = children[record.trial_id]
+        assert run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+        assert run.info.status == ("FINISHED" if record.stop_reason == StopReason.COMPLETED else "KILLED")
+        assert run.data.tags["stop_reason"] == record.stop_reason.value
+        assert record.best is not None
+        assert run.data.metrics["best_val_accuracy"] == pytest.approx(record.best.val_accuracy)
+
+
+def test_optuna_agrees(study_folder: Path) -> None:
+    """Optuna's own record has the same trials, states and values; the point outside the space taught it nothing."""
+    storage = open_journal(study_folder / "optuna.journal")
+    for modality in ("image", "text"):
+        trials = {
+            t.user_attrs["trial_id"]: t
+            for t in optuna.load_study(study_name=f"small/{modality}", storage=storage).trials
+        }
+        records = [record for record in trial_records(study_folder) if record.modality == modality]
+        assert set(trials) == {record.trial_id for record in records}
+        for record in records:
+            trial = trials[record.trial_id]
+            assert trial.state.name == {"completed": "COMPLETE", "pruned": "PRUNED"}[record.stop_reason.value]
+            assert list(trial.intermediate_values.values()) == [epoch.val_accuracy for epoch in record.epochs]
+    assert not trials["text_001"].params
+
+
+def test_asha_stopped_what_is_pruned(study_folder: Path) -> None:
+    """A pruned trial ended before its last epoch, and at a rung another one had done better."""
+    for modality, last in (("image", 2), ("text", 3)):
+        records = [record for record in trial_records(study_folder) if record.modality == modality]
+        for record in records:
+            assert (record.stop_reason == StopReason.PRUNED) == (len(record.epochs) < last)
+            if record.stop_reason == StopReason.PRUNED:
+                rung = record.epochs[-1]
+                assert any(
+                    len(other.epochs) >= rung.epoch and other.epochs[rung.epoch - 1].val_accuracy > rung.val_accuracy
+                    for other in records
+                )
+
+
+def test_trials_never_hold_the_test_split(searched: Path, study_folder: Path) -> None:
+    """What a trial is given names no test split; and the search above ran while there was none to read."""
+    raw = json.loads((study_folder / "data.json").read_text())
+    assert set(raw) == {"classes", "train", "val"}
+    test_folder = str(searched / "data" / "Test")
+    for path in [study_folder / "data.json", *study_folder.glob("*/*.json"), *study_folder.glob("*/*/*/meta.json")]:
+        assert test_folder not in path.read_text("utf-8", errors="replace")
+
+
+def test_report_stands_alone(reported: Path) -> None:
+    """One HTML file that loads nothing from elsewhere, and one Markdown file, both with the three systems' results."""
+    page = (reported / "analysis" / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "<script" not in page
+    markdown = (reported / "analysis" / "report.md").read_text()
+    for text in (page, markdown):
+        for word in ("Image", "Text", "Fused", "image_000", "text_002", "Linear"):
+            assert word in text
+
+
+def test_results_reach_the_parent_run(reported: Path) -> None:
+    """Val and test accuracy stand on the study's run, and the report lies among its artifacts."""
+    parent = next(run for run in mlflow_runs(reported.parents[2]) if "mlflow.parentRunId" not in run.data.tags)
+    final = json.loads((reported / "analysis" / FINAL_TEST_FILE).read_text())
+    assert any("test" in key and "fused" in key for key in parent.data.metrics)
+    assert final["selection_digest"]
+    client = MlflowClient(f"sqlite:///{reported.parents[1] / 'mlflow.db'}")
+    assert "report.html" in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
+
+
+def test_second_test_is_refused(searched: Path, reported: Path) -> None:
+    """The test can't be run twice, nor the selection changed after it; the first result stays byte for byte."""
+    result = reported / "analysis" / FINAL_TEST_FILE
+    before = result.read_bytes()
+    for command in ("test", "analyze"):
+        again = binwise(searched, command, "small")
+        assert again.returncode == 2
+        assert "Traceback" not in again.stderr
+    assert result.read_bytes() == before
+
+
+def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
+    """A picture with its name gives probabilities of image, text and fused that sum to one."""
+    picture = next((searched / "data" / "Test" / "Blue").glob("*.jpg"))
+    done = binwise(searched, "predict", "small", str(picture), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    probabilities = answer["probabilities"]
+    assert {"image", "text", "fused"} <= set(probabilities)
+    for system in probabilities.values():
+        assert sum(system.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_more_gpus_than_exist_are_refused_at_once(searched: Path) -> None:
+    """A trial that fits no machine is one message, not a search that waits for ever."""
+    done = binwise(searched, "search", "study.yaml", "--set", "name=greedy", "--set", "image.search.resources.gpus=64")
+    assert done.returncode == 2
+    assert "image.search.resources.gpus is 64" in done.stderr
+    assert not (searched / "mlruns" / "studies" / "greedy").exists()
+
+
+def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
+    """An unreadable picture ends the study before it begins, and no half-written study is left."""
+    broken = next((searched / "data" / "Val" / "TTR").glob("*.jpg"))
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    done = binwise(searched, "search", "study.yaml", "--set", "name=broken")
+    broken.write_bytes(whole)
+    assert done.returncode == 2
+    assert broken.name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (searched / "mlruns" / "studies" / "broken").exists()

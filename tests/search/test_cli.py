@@ -1,0 +1,200 @@
+"""What a person meets at the command line: above all, that a mistake costs one clear message and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from search.cli import main
+
+STUDY = """
+name: {name}
+data: {{train: {root}/Train, val: {root}/Val, test: {root}/Test}}
+linear_baseline: false
+image: {{backbone: mobilenet_v3_small, weights: none, size: 64, max_epochs: 3, search: {{trials: 1}}}}
+text: {{backbone: distilbert-base-uncased, weights: none, max_epochs: 3, search: {{trials: 1}}}}
+"""
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call `binwise` in this process: exit code and what it said on stderr."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["binwise", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return call
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a small data set and a study of it."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for split in ("Train", "Val", "Test"):
+        for label in ("Blue", "Green"):
+            folder = tmp_path / "data" / split / label
+            folder.mkdir(parents=True)
+            for number in range(4):
+                pixels = rng.integers(0, 255, (70, 70, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{split}_thing_{number}.jpg")
+    write_study(tmp_path)
+    return tmp_path
+
+
+def write_study(folder: Path, more: str = "", name: str = "small") -> Path:
+    """study.yaml in `folder`, with more text at its end."""
+    path = folder / "study.yaml"
+    path.write_text(STUDY.format(name=name, root=folder / "data") + more)
+    return path
+
+
+def written(folder: Path) -> list[str]:
+    """What lies below mlruns, caches not counted."""
+    return sorted(str(path) for path in folder.glob("mlruns/studies/*"))
+
+
+def assert_refused(outcome: tuple[int, str], *words: str) -> None:
+    """Exit code 2, one message without a traceback, with these words in it."""
+    code, message = outcome
+    assert code == 2
+    assert message.startswith("Error: ")
+    assert "Traceback" not in message
+    for word in words:
+        assert word in message
+
+
+def test_missing_folder_is_named(run: Run, here: Path) -> None:
+    """A split's folder that isn't there is named, and no study begins."""
+    assert_refused(run("search", "study.yaml", "--set", f"data.val={here}/data/Vall"), "data/Vall")
+    assert written(here) == []
+
+
+def test_missing_test_split_is_known_before_the_search(run: Run, here: Path) -> None:
+    """Whoever forgot the test split learns it before hours of search, not after."""
+    assert_refused(run("run", "study.yaml", "--set", f"data.test={here}/data/Tset"), "data/Tset")
+    assert written(here) == []
+
+
+def test_empty_split_is_refused(run: Run, here: Path) -> None:
+    """A split without pictures is an error that names it."""
+    for picture in (here / "data" / "Val").rglob("*.jpg"):
+        picture.unlink()
+    assert_refused(run("search", "study.yaml"), "Val")
+    assert written(here) == []
+
+
+@pytest.mark.parametrize("split", ["Val", "Test"])
+def test_unknown_class_is_refused(run: Run, here: Path, split: str) -> None:
+    """A class that train lacks is named, with those that it has; in test as well, before the search."""
+    (here / "data" / split / "Green").rename(here / "data" / split / "Gren")
+    assert_refused(run("search", "study.yaml"), "Gren", "Blue", "Green")
+    assert written(here) == []
+
+
+def test_csv_without_its_column(run: Run, here: Path) -> None:
+    """A CSV that lacks a column: the file, the column, and the ones it has."""
+    table = here / "train.csv"
+    table.write_text("text,klass\nold bottle,Blue\n")
+    assert_refused(run("search", "study.yaml", "--set", f"data.train={table}"), "train.csv", "label", "klass")
+
+
+def test_misspelt_key_gets_a_hint(run: Run, here: Path) -> None:
+    """A key that doesn't exist: did you mean ...?"""
+    assert_refused(run("search", "study.yaml", "--set", "image.max_epoch=3"), "image.max_epoch", "max_epochs")
+
+
+def test_all_faults_come_at_once(run: Run, here: Path) -> None:
+    """Three mistakes need one run to be found, not three."""
+    more = "  \ntext: {learning_rat: 1, search: {space: {learning_rate: {type: float, low: 3, high: 1}}}}\n"
+    text = STUDY.format(name="a/b", root=here / "data")
+    (here / "study.yaml").write_text(text[: text.index("text:")] + more)
+    assert_refused(run("search", "study.yaml"), "name", "learning_rat", "`low <= high` must hold")
+
+
+@pytest.mark.parametrize(
+    ("dimension", "rule"),
+    [
+        ("{type: float, low: 3, high: 1}", "`low <= high` must hold, but got (low=3.0, high=1.0)"),
+        ("{type: float, low: 0, high: 1, log: true}", "`low > 0` must hold for a log range"),
+    ],
+)
+def test_impossible_ranges(run: Run, here: Path, dimension: str, rule: str) -> None:
+    """The rule, and what was given."""
+    assert_refused(run("search", "study.yaml", "--set", f"text.search.space.learning_rate={dimension}"), rule)
+
+
+def test_unknown_modality(run: Run, here: Path) -> None:
+    """The modalities that exist are listed."""
+    assert_refused(run("search", "study.yaml", "--set", "modalities=[image, sound]"), "sound", "image, text")
+
+
+def test_study_name_with_a_slash(run: Run, here: Path) -> None:
+    """A name becomes a folder's: a slash could lead out of the runs."""
+    assert_refused(run("search", "study.yaml", "--set", "name=../evil"), "name", "../evil")
+    assert not (here / "evil").exists()
+
+
+def test_study_of_that_name_is_there(run: Run, here: Path) -> None:
+    """An older study isn't overwritten; the message says what to do."""
+    (here / "mlruns" / "studies" / "small").mkdir(parents=True)
+    assert_refused(run("search", "study.yaml"), "small", "already there", "name=")
+
+
+def test_unknown_study(run: Run, here: Path) -> None:
+    """A study that was never run: those that were are listed."""
+    folder = here / "mlruns" / "studies" / "other"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text("name: other\n")
+    assert_refused(run("report", "small"), "small", "other")
+
+
+def test_missing_study_file(run: Run, here: Path) -> None:
+    """A config that isn't there: those beside it are listed."""
+    assert_refused(run("search", "studdy.yaml"), "studdy.yaml", "study.yaml")
+
+
+def test_predict_needs_something(run: Run, here: Path) -> None:
+    """Neither a picture nor a text is no question."""
+    assert_refused(run("predict", "small"), "picture", "text")
+
+
+def test_ui_without_a_record(run: Run, here: Path) -> None:
+    """The UI has nothing to show before the first study."""
+    assert_refused(run("ui"), "mlflow.db")
+
+
+def test_import_of_an_unknown_class(run: Run, here: Path) -> None:
+    """The folders that exist are listed, and the destination isn't made."""
+    assert_refused(run("data", "import", "data/Train", "out", "--classes", "Blue,Red"), "Red", "Green")
+    assert not (here / "out").exists()
+
+
+def test_demo_into_a_folder_in_use(run: Run, here: Path) -> None:
+    """A folder with other things in it is left alone."""
+    before = sorted((here / "data").rglob("*"))
+    assert_refused(run("data", "demo", "data", "--scale", 60), "data")
+    assert sorted((here / "data").rglob("*")) == before
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    """`--help` answers at once: none of the heavy libraries is imported for it."""
+    code = (
+        "import sys; sys.argv = ['binwise', '--help']\n"
+        "from search.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'ray', 'mlflow', 'optuna', 'sklearn', 'pandas'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stdout.strip().endswith("[]")
+    assert "Commands" in found.stdout

@@ -1,0 +1,90 @@
+"""MLflow's UI: on this machine only, on a port that is free, over a record that is there."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from search.tracking import open_client
+from search.ui import HOST, PORTS_TRIED, free_port, serve
+from trainables.records import UserError
+
+
+def taken(count: int = 1) -> tuple[list[socket.socket], int]:
+    """Sockets that listen on neighbouring ports, and the first port."""
+    for first in range(20000, 60000, 97):
+        sockets: list[socket.socket] = []
+        try:
+            for port in range(first, first + count):
+                sockets.append(socket.socket())
+                sockets[-1].bind((HOST, port))
+                sockets[-1].listen()
+        except OSError:
+            close(sockets)
+            continue
+        return sockets, first
+    raise AssertionError("no free ports")
+
+
+def close(sockets: list[socket.socket]) -> None:
+    """Give the ports back."""
+    for one in sockets:
+        one.close()
+
+
+def test_a_taken_port_is_skipped() -> None:
+    """The port asked for is used where it is free, and else one above it."""
+    sockets, first = taken(2)
+    try:
+        assert first + 1 < free_port(first) < first + PORTS_TRIED
+    finally:
+        close(sockets)
+    assert free_port(first) == first
+
+
+def test_no_free_port_is_a_users_error() -> None:
+    """The message says which ports were tried and what to give."""
+    sockets, first = taken(PORTS_TRIED)
+    try:
+        with pytest.raises(UserError, match=f"{first} to {first + PORTS_TRIED - 1} are taken: give another --port"):
+            free_port(first)
+    finally:
+        close(sockets)
+
+
+def test_a_record_must_be_there(tmp_path: Path) -> None:
+    """Before the first study there is nothing to show, and no server is started that would make an empty record."""
+    with pytest.raises(UserError, match=r"mlflow\.db isn't there: run a study first"):
+        serve(tmp_path, 5000, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_servers_own_ui_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A store that is a server needs no second UI."""
+    assert serve(tmp_path, 5000, "https://mlflow.example.org") == 0
+    assert "https://mlflow.example.org" in capsys.readouterr().out
+
+
+def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
+    """It says its address, answers there, and a SIGTERM ends it and gives the port back."""
+    open_client(f"sqlite:///{tmp_path / 'mlflow.db'}").create_experiment("binwise")
+    code = "import sys; from pathlib import Path; from search.ui import serve; serve(Path(sys.argv[1]), 23456, None)"
+    ui = subprocess.Popen([sys.executable, "-u", "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert ui.stdout is not None
+        line = ui.stdout.readline()
+        assert f"http://{HOST}:" in line
+        address = line.split()[2]
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310  # our own address
+            assert answer.status == 200
+    finally:
+        ui.send_signal(signal.SIGTERM)
+        ui.wait(timeout=30)
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{address}/health", timeout=10)  # noqa: S310

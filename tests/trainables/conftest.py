@@ -1,0 +1,31 @@
+"""Makes `trainables_fakes` importable (importlib mode puts no test folder on the path), and shares tiny data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from trainables_fakes import make_data
+
+from trainables.build import DataAccess
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums in one order: runs are compared bit for bit, and the machine may be busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataAccess:
+    """Train and val of 20 and 10 little pictures, and a cache for them."""
+    return make_data(tmp_path_factory.mktemp("tiny"))

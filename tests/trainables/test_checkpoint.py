@@ -1,0 +1,193 @@
+"""Checkpoint folders: whole or refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from trainables_fakes import assert_same_tensors
+
+from trainables import checkpoint as module
+from trainables.checkpoint import read_checkpoint, read_meta, replace_checkpoint, weights_sha256, write_checkpoint
+from trainables.records import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE, UserError
+
+META = {"modality": "image", "classes": ["Böse", "Blue"]}
+
+
+def weights(value: float = 1.0) -> dict[str, Tensor]:
+    """A tensor in an odd layout, an integer, and a scalar."""
+    return {"a.weight": torch.full((2, 3), value).t(), "steps": torch.tensor(3), "b": torch.tensor([1e-30, -0.0])}
+
+
+def write(folder: Path, value: float = 1.0) -> Path:
+    """A whole checkpoint with state and a companion."""
+    state = {"epoch": 2, "generator": torch.Generator().get_state(), "nested": {"rates": [1e-3, None]}}
+    write_checkpoint(folder, weights(value), META, state, write_companion)
+    return folder
+
+
+def write_companion(folder: Path) -> None:
+    """What a tokenizer would write."""
+    (folder / "tokenizer.json").write_text("{}")
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    """Weights bit for bit, meta with its letters, state with its tensors; nothing else is left in the folder."""
+    folder = write(tmp_path / "best")
+    found = read_checkpoint(folder)
+    assert_same_tensors(found.weights, weights())
+    assert found.meta["classes"] == ["Böse", "Blue"]
+    assert found.state is not None
+    assert found.state["nested"] == {"rates": [1e-3, None]}
+    assert torch.equal(found.state["generator"], torch.Generator().get_state())
+    assert names(folder) == sorted(["tokenizer.json", MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE])
+    assert names(tmp_path) == ["best"]
+
+
+def test_state_is_optional(tmp_path: Path) -> None:
+    """A checkpoint of weights alone has no state."""
+    write_checkpoint(tmp_path / "best", weights(), META)
+    assert read_checkpoint(tmp_path / "best").state is None
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, META_FILE, STATE_FILE, "tokenizer.json"])
+def test_a_flipped_byte_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    """One bit changed in any file: the checkpoint isn't loaded, and the message names the file."""
+    folder = write(tmp_path / "best")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=name.replace(".", r"\.")):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, META_FILE, STATE_FILE, "tokenizer.json", MANIFEST_FILE])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    """A folder that lacks a file of its manifest, or the manifest, isn't loaded."""
+    folder = write(tmp_path / "best")
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=str(folder)):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
+def test_half_a_manifest_is_refused(tmp_path: Path, share: float) -> None:
+    """A torn manifest is a UserError, not a JSON traceback."""
+    manifest = write(tmp_path / "best") / MANIFEST_FILE
+    content = manifest.read_bytes()
+    manifest.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match="half-written"):
+        read_checkpoint(manifest.parent)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "null"])
+def test_a_manifest_without_the_weights_is_refused(tmp_path: Path, content: str) -> None:
+    """A manifest that doesn't vouch for the weights vouches for nothing."""
+    folder = write(tmp_path / "best")
+    (folder / MANIFEST_FILE).write_text(content)
+    with pytest.raises(UserError, match=MANIFEST_FILE):
+        read_checkpoint(folder)
+
+
+def test_a_missing_folder_and_another_format_are_refused(tmp_path: Path) -> None:
+    """Both are the user's to know, in one line."""
+    with pytest.raises(UserError, match="missing"):
+        read_meta(tmp_path / "nowhere")
+    write_checkpoint(tmp_path / "best", weights(), {**META, "format": 99})
+    with pytest.raises(UserError, match="format 99"):
+        read_meta(tmp_path / "best")
+
+
+def test_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    """State is loaded with `weights_only=True`: an object of a class of its own isn't built."""
+    write_checkpoint(tmp_path / "best", weights(), META, {"path": tmp_path})
+    with pytest.raises(Exception, match=r"[Ww]eights.only"):
+        read_checkpoint(tmp_path / "best")
+
+
+def test_replacing_leaves_the_new_one_alone(tmp_path: Path) -> None:
+    """After a replacement there is the new checkpoint and neither the old one nor a temporary folder."""
+    for value in (1.0, 2.0, 3.0):
+        replace_checkpoint(tmp_path / "best", weights(value), META, companions=write_companion)
+        assert names(tmp_path) == ["best"]
+        assert_same_tensors(read_checkpoint(tmp_path / "best").weights, weights(value))
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_failed_writing_leaves_the_old_one(tmp_path: Path, error: BaseException) -> None:
+    """Where writing fails half way, the checkpoint before is whole and no temporary folder is left."""
+
+    def fail(folder: Path) -> None:
+        write_companion(folder)
+        raise error
+
+    replace_checkpoint(tmp_path / "best", weights(1.0), META)
+    with pytest.raises(type(error)):
+        replace_checkpoint(tmp_path / "best", weights(2.0), META, companions=fail)
+    assert names(tmp_path) == ["best"]
+    assert_same_tensors(read_checkpoint(tmp_path / "best").weights, weights(1.0))
+
+
+def test_a_failed_second_rename_puts_the_old_one_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old checkpoint is out of the way, the new one can't take its place: the old one returns."""
+    replace_checkpoint(tmp_path / "best", weights(1.0), META)
+    rename = Path.rename
+
+    def fail_for_the_new_one(self: Path, target: Path) -> Path:
+        if self.name.startswith("."):
+            raise OSError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_new_one)
+    with pytest.raises(OSError, match="no"):
+        replace_checkpoint(tmp_path / "best", weights(2.0), META)
+    assert names(tmp_path) == ["best"]
+    assert_same_tensors(read_checkpoint(tmp_path / "best").weights, weights(1.0))
+
+
+def test_a_process_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
+    """Only `best.old` is there: it is read, and a replacement that fails next still leaves it whole."""
+    best, old = tmp_path / "best", tmp_path / "best.old"
+    write(best).rename(old)
+    assert_same_tensors(read_checkpoint(best).weights, weights())
+    best.rename(old)
+
+    def fail(folder: Path) -> None:
+        raise OSError(folder)
+
+    with pytest.raises(OSError, match="best"):
+        replace_checkpoint(best, weights(2.0), META, companions=fail)
+    assert_same_tensors(read_checkpoint(best).weights, weights())
+
+
+def test_a_stale_old_one_goes(tmp_path: Path) -> None:
+    """A `best.old` beside a whole `best` (killed before the tidying) is never preferred, and goes at the next write."""
+    write(tmp_path / "best.old", value=1.0)
+    write(tmp_path / "best", value=2.0)
+    assert_same_tensors(read_checkpoint(tmp_path / "best").weights, weights(2.0))
+    replace_checkpoint(tmp_path / "best", weights(3.0), META)
+    assert names(tmp_path) == ["best"]
+
+
+def test_the_manifest_is_written_last(tmp_path: Path) -> None:
+    """While the companions are written there is no manifest yet, so a torn folder is known by its lack."""
+    seen: list[list[str]] = []
+    write_checkpoint(tmp_path / "best", weights(), META, companions=lambda folder: seen.append(names(folder)))
+    assert seen == [[META_FILE, WEIGHTS_FILE]]
+
+
+def test_the_digest_is_the_manifests(tmp_path: Path) -> None:
+    """`weights_sha256` reads the file, the manifest holds the same."""
+    folder = write(tmp_path / "best")
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    assert weights_sha256(folder) == manifest[WEIGHTS_FILE]
+    assert set(manifest) == {WEIGHTS_FILE, META_FILE, STATE_FILE, "tokenizer.json"}
+    assert read_meta(folder)["format"] == module.FORMAT

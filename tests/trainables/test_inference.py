@@ -1,0 +1,113 @@
+"""A checkpoint predicts what its learner saw."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from trainables_fakes import build, train
+
+from trainables import inference
+from trainables.build import DataAccess
+from trainables.checkpoint import write_checkpoint
+from trainables.inference import load_model, predict_split
+from trainables.loop import Evaluation
+from trainables.records import IMAGE, MODALITIES, TEXT, VAL, WEIGHTS_FILE, UserError
+
+
+@pytest.fixture(scope="module")
+def trained(data: DataAccess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Evaluation]]:
+    """A checkpoint of each modality after two epochs, and what its learner evaluated."""
+    found = {}
+    for modality in MODALITIES:
+        built = build(modality, data, cleaning="words") if modality == TEXT else build(modality, data, fit="crop")
+        train(built, 2)
+        folder = tmp_path_factory.mktemp(modality) / "best"
+        write_checkpoint(folder, built.learner.weights(), built.meta, companions=built.companions)
+        found[modality] = (folder, built.learner.evaluate())
+    return found
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("batch_size", [256, 3])
+def test_a_split_gets_the_learners_logits(
+    modality: str, batch_size: int, data: DataAccess, trained: dict[str, tuple[Path, Evaluation]]
+) -> None:
+    """Loaded from its folder alone, the model gives val the logits that the learner gave it, in val's order."""
+    folder, expected = trained[modality]
+    found = predict_split(folder, data.splits[VAL], batch_size=batch_size)
+    assert found.logits == pytest.approx(expected.logits, abs=1e-5)
+    assert np.ptp(expected.logits) > 1e-3
+    assert found.ids == data.splits[VAL].ids
+    assert found.labels.tolist() == expected.labels.tolist()
+    assert found.classes == data.splits[VAL].classes
+    assert found.seconds_per_sample > 0
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_one_sample_gets_its_own_logits(
+    modality: str, data: DataAccess, trained: dict[str, tuple[Path, Evaluation]]
+) -> None:
+    """A single picture or text is predicted as it is within its split."""
+    folder, expected = trained[modality]
+    model, val = load_model(folder), data.splits[VAL]
+    image = val.images[4]
+    assert image is not None
+    assert model.modality == modality
+    found = model.logits([image] if modality == IMAGE else None, [val.texts[4]])
+    assert found == pytest.approx(expected.logits[4:5], abs=1e-5)
+
+
+def test_pictures_are_decoded_in_chunks(
+    data: DataAccess, trained: dict[str, tuple[Path, Evaluation]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More pictures than are decoded at a time: the same logits, none lost between the chunks."""
+    monkeypatch.setattr(inference, "CHUNK", 4)
+    folder, expected = trained[IMAGE]
+    assert predict_split(folder, data.splits[VAL]).logits == pytest.approx(expected.logits, abs=1e-5)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_other_classes_are_refused(
+    modality: str, data: DataAccess, trained: dict[str, tuple[Path, Evaluation]]
+) -> None:
+    """A split with other classes, or the same in another order, isn't predicted."""
+    for classes in (("Black", "Green"), ("Blue", "Black"), ("Black", "Blue", "Green")):
+        other = dataclasses.replace(data.splits[VAL], classes=classes)
+        with pytest.raises(UserError, match="classes"):
+            predict_split(trained[modality][0], other)
+
+
+def test_an_image_model_needs_every_picture(data: DataAccess, trained: dict[str, tuple[Path, Evaluation]]) -> None:
+    """A sample without a picture is refused for the image model, the text model doesn't mind."""
+    val = data.splits[VAL]
+    bare = dataclasses.replace(val, images=(None, *val.images[1:]))
+    with pytest.raises(UserError, match="needs a picture"):
+        predict_split(trained[IMAGE][0], bare)
+    assert len(predict_split(trained[TEXT][0], bare).ids) == len(val)
+
+
+def test_an_unreadable_picture_is_named(
+    data: DataAccess, trained: dict[str, tuple[Path, Evaluation]], tmp_path: Path
+) -> None:
+    """Raw bytes instead of a picture: one message with the file's name."""
+    (tmp_path / "torn.png").write_bytes(b"torn")
+    val = data.splits[VAL]
+    with pytest.raises(UserError, match=r"torn\.png"):
+        predict_split(trained[IMAGE][0], dataclasses.replace(val, images=(tmp_path / "torn.png", *val.images[1:])))
+
+
+def test_a_damaged_checkpoint_is_refused(trained: dict[str, tuple[Path, Evaluation]], tmp_path: Path) -> None:
+    """A flipped byte in the weights is noticed before anything is built."""
+    copy = tmp_path / "best"
+    copy.mkdir()
+    for path in trained[TEXT][0].iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    load_model(copy)
+    content = bytearray((copy / WEIGHTS_FILE).read_bytes())
+    content[-1] ^= 1
+    (copy / WEIGHTS_FILE).write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        load_model(copy)

@@ -1,0 +1,108 @@
+"""Texts -> token ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import transformers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainables.text import fresh_text_model
+from trainables.tokens import by_length, clean, encode, pad, train_wordpiece
+
+TEXTS = ["empty_plastic_yogurt_bottle_3200", "Expired_Garlic_3168", "beer bottle_241", "Übergroße Dose", "plastic box"]
+LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("empty_plastic_yogurt_bottle_3200", "empty plastic yogurt bottle"),
+        ("Expired_Garlic_3168", "expired garlic"),
+        ("plastic food box", "plastic food box"),
+        ("  a--b..c__12  ", "a b c"),
+        ("beer 7up can", "beer 7up can"),
+        ("GROSSE Straße_1", "grosse strasse"),
+        ("4711", ""),
+    ],
+)
+def test_words_cleaning(text: str, words: str) -> None:
+    """Separators become spaces, the closing counter goes, the case is folded; `raw` leaves a text as it is."""
+    assert clean(text, "words") == words
+    assert clean(text, "raw") == text
+
+
+def test_wordpiece_is_the_same_from_the_same_texts_in_any_order() -> None:
+    """Trained twice, and on the reversed list, the vocabulary is the same, token by number."""
+    texts = [f"{a} {b} {number}" for number, (a, b) in enumerate(zip(TEXTS * 8, TEXTS[::-1] * 8, strict=True))]
+    first = train_wordpiece(texts, 120).get_vocab()
+    assert len(first) == 120
+    for again in (texts, texts[::-1], texts[7:] + texts[:7]):
+        assert train_wordpiece(again, 120).get_vocab() == first
+
+
+def test_wordpiece_frames_and_folds() -> None:
+    """[CLS] and [SEP] frame each text, case and accents are folded, unseen letters are [UNK], and [PAD] is 0."""
+    tokenizer = train_wordpiece(TEXTS, 200)
+    assert tokenizer.token_to_id("[PAD]") == 0
+    assert tokenizer.encode("BOTTLE").ids == tokenizer.encode("bottle").ids
+    framed = tokenizer.encode("plastic 日").tokens
+    assert framed[0] == "[CLS]"
+    assert framed[-2:] == ["[UNK]", "[SEP]"]
+
+
+def test_only_the_special_tokens_are_special() -> None:
+    """A text that holds `##e` isn't read as a token's name; the frame can be left out of what is decoded."""
+    tokenizer = train_wordpiece([*TEXTS, "a ##e"], 200)
+    assert tokenizer.encode("##e").tokens == ["[CLS]", "#", "#", "e", "[SEP]"]
+    assert tokenizer.decode(tokenizer.encode("##e").ids) == "# # e"
+    assert tokenizer.encode("[MASK]").tokens == ["[CLS]", "[MASK]", "[SEP]"]
+
+
+def tiny_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    """The tokenizer of a tiny network."""
+    sizes = {"dim": 8, "n_layers": 1, "n_heads": 1, "hidden_dim": 8}
+    return fresh_text_model("distilbert", 2, None, architecture=sizes, vocabulary_size=200, texts=TEXTS)[1]
+
+
+def test_encode_cuts_and_keeps_the_frame() -> None:
+    """No text is longer than `max_length`, and a cut one still ends with [SEP]; an empty text is its frame alone."""
+    tokenizer = tiny_tokenizer()
+    found = encode(tokenizer, [*TEXTS, "99"], 6, "words")
+    assert [len(ids) for ids in found][-1] == 2
+    assert max(len(ids) for ids in found) == 6
+    assert all(ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id for ids in found)
+    assert all(ids.dtype == np.int64 for ids in found)
+
+
+def test_encode_cleans_first() -> None:
+    """With `words`, a counter and the separators make no difference; with `raw` they do."""
+    tokenizer = tiny_tokenizer()
+    one, other = encode(tokenizer, ["Beer_bottle_7", "beer bottle 12"], 32, "words")
+    assert one.tolist() == other.tolist()
+    one, other = encode(tokenizer, ["beer_bottle_7", "beer bottle 12"], 32, "raw")
+    assert one.tolist() != other.tolist()
+
+
+@given(LENGTHS)
+def test_padding(lengths: list[int]) -> None:
+    """Ids stand left, padding right, as long as the longest; the mask is 1 exactly where a token is."""
+    sequences = [np.arange(5, 5 + length, dtype=np.int64) for length in lengths]
+    ids, mask = pad(sequences, pad_id=3)
+    assert ids.shape == mask.shape == (len(lengths), max(lengths))
+    assert mask.sum(axis=1).tolist() == lengths
+    for row, sequence in enumerate(sequences):
+        assert ids[row, mask[row] == 1].tolist() == sequence.tolist()
+        assert set(ids[row, mask[row] == 0].tolist()) <= {3}
+
+
+@given(LENGTHS, st.integers(1, 7))
+def test_by_length_has_each_row_once_and_short_ones_first(lengths: list[int], batch_size: int) -> None:
+    """Every row comes once, no batch is too large, and lengths never fall."""
+    sequences = [np.zeros(length, dtype=np.int64) for length in lengths]
+    batches = list(by_length(sequences, batch_size))
+    order = np.concatenate(batches).tolist()
+    assert sorted(order) == list(range(len(lengths)))
+    assert max(len(rows) for rows in batches) <= batch_size
+    assert [lengths[row] for row in order] == sorted(lengths)
