@@ -171,7 +171,8 @@ def _download(name: str, fetch: Callable[[], T]) -> T:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"The ImageNet weights of {name} can't be downloaded here ({type(error).__name__}: {reason}): set "
-            f"`weights` to a local file or to `none`, or take a backbone whose weights a package carries ({', '.join(PACKAGED)})."
+            f"`weights` to a local file or to `none`, or take a backbone whose weights a package carries "
+            f"({', '.join(PACKAGED)})."
         ) from error
 
 

@@ -1,8 +1,27 @@
-"""Makes `search_fakes` importable: pytest's importlib mode puts no test folder on the path."""
+"""Makes the fakes importable (pytest's importlib mode puts no test folder on the path); loads small studies."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from study_fakes import MINIMAL, Load
+
+from search.study import StudyConfig
+from search.study_file import load_study
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Loads the minimal study with more YAML below it, from a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def loaded(more: str = "", *overrides: str, base: str = MINIMAL) -> StudyConfig:
+        Path("study.yaml").write_text(base + more, encoding="utf-8")
+        return load_study(Path("study.yaml"), overrides)
+
+    return loaded
