@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test check format lock openclipart clean help
 
 help:
-	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (about 5 minutes)"
+	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
 	@echo "make test         set up and run all tests"
 	@echo "make check        formatting, lint, types, import contracts"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"

@@ -60,7 +60,7 @@ def main() -> None:
 @data_app.command("demo")
 def data_demo(
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.")],
-    scale: Annotated[int, typer.Option(min=60, max=100_000, help="Pictures in all three splits.")] = 1200,
+    scale: Annotated[int, typer.Option(min=60, max=100_000, help="Pictures in all three splits.")] = 1000,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Pixels, both sides.")] = 128,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ray import tune
 
+from trainables.checkpoint import restore_replaced
 from trainables.records import BEST_FOLDER, STOP_REASON, EpochResult, StopReason, TrialRecord
 from trainables.tune_adapter import HYPERPARAMETERS, NUMBER, trial_name
 
@@ -121,6 +122,7 @@ class TuneEvents(tune.Callback):
     def _record(self, opened: _Open, reason: StopReason, error: str | None) -> TrialRecord:
         start = opened.start
         checkpoint = Path(self._modality) / start.trial_id / BEST_FOLDER
+        restore_replaced(self._folder / checkpoint)  # a worker killed between two renames left it under another name
         return TrialRecord(
             study=self._study,
             modality=self._modality,

@@ -54,7 +54,12 @@ def build_trial(modality: str, hyperparameters: Mapping[str, Any], data: DataAcc
         learner, companions = _text_learner(config, data, seed)
     else:
         raise UserError(f"`modality` must be one of {tuple(CONFIG_OF)}, but got {modality!r}.")
-    meta = {"modality": modality, "classes": list(data.splits[TRAIN].classes), "config": config.model_dump(mode="json")}
+    meta = {
+        "modality": modality,
+        "classes": list(data.splits[TRAIN].classes),
+        "config": config.model_dump(mode="json"),
+        "pixel_limit": data.pixel_limit,
+    }
     return BuiltTrial(learner, meta, companions)
 
 

@@ -45,9 +45,9 @@ class ImageModel:
 
     modality = IMAGE
 
-    def __init__(self, network: ImageNetwork, classes: tuple[str, ...], size: int, fit: str) -> None:
+    def __init__(self, network: ImageNetwork, classes: tuple[str, ...], size: int, fit: str, pixel_limit: int) -> None:
         self.classes = classes
-        self._network, self._size, self._fit = network, size, fit
+        self._network, self._size, self._fit, self._pixel_limit = network, size, fit, pixel_limit
         self._device = pick_device()
         self._network.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -68,7 +68,8 @@ class ImageModel:
 
     def _decoded(self, images: Sequence[Path]) -> Iterator[Pictures]:
         for start in range(0, len(images), CHUNK):
-            yield load_pictures(images[start : start + CHUNK], self._size, self._fit)  # type: ignore[arg-type]
+            chunk = images[start : start + CHUNK]
+            yield load_pictures(chunk, self._size, self._fit, pixel_limit=self._pixel_limit)  # type: ignore[arg-type]
 
 
 class TextModel:
@@ -106,7 +107,7 @@ def load_model(folder: Path) -> Model:
         config = ImageTrialConfig.model_validate(checkpoint.meta["config"])
         network = build_image_network(config, len(classes), weights="none")
         network.load_state_dict(checkpoint.weights)
-        return ImageModel(network, classes, config.size, config.fit)
+        return ImageModel(network, classes, config.size, config.fit, checkpoint.meta["pixel_limit"])
     text_config = TextTrialConfig.model_validate(checkpoint.meta["config"])
     text_network, tokenizer = saved_text_model(folder)
     text_network.load_state_dict(checkpoint.weights)

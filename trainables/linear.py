@@ -38,8 +38,13 @@ def linear_baseline(
     """
     found: dict[str, dict[str, Predictions]] = {name: {} for name in evaluate}
     if image_checkpoint is not None:
-        network, config = _starting_network(image_checkpoint, len(train.classes))
-        features = {name: _features(network, config, split) for name, split in {"": train, **evaluate}.items()}
+        meta = read_meta(image_checkpoint)
+        config = ImageTrialConfig.model_validate(meta["config"])
+        network = _starting_network(config, len(train.classes))
+        features = {
+            name: _features(network, config, split, meta["pixel_limit"])
+            for name, split in {"": train, **evaluate}.items()
+        }
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
         model.fit(features[""], train.labels)
         for name, split in evaluate.items():
@@ -54,23 +59,23 @@ def linear_baseline(
     return found
 
 
-def _starting_network(checkpoint: Path, classes: int) -> tuple[ImageNetwork, ImageTrialConfig]:
-    config = ImageTrialConfig.model_validate(read_meta(checkpoint)["config"])
+def _starting_network(config: ImageTrialConfig, classes: int) -> ImageNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # with `weights: none` the features are random, but the same in every report
-        return build_image_network(config, classes), config
+        return build_image_network(config, classes)
 
 
-def _features(network: ImageNetwork, config: ImageTrialConfig, split: Split) -> NDArray[np.float32]:
+def _features(network: ImageNetwork, config: ImageTrialConfig, split: Split, pixel_limit: int) -> NDArray[np.float32]:
     """(N, F) of the frozen backbone."""
     device = pick_device()
     extractor = _Extractor(network).to(device)
     paths = [path for path in split.images if path is not None]
-    chunks = (
-        (torch.from_numpy(load_pictures(paths[i : i + CHUNK], config.size, config.fit)).to(device).float().div_(255),)
-        for i in range(0, len(paths), CHUNK)
+    decoded = (
+        load_pictures(paths[start : start + CHUNK], config.size, config.fit, pixel_limit=pixel_limit)
+        for start in range(0, len(paths), CHUNK)
     )
-    return predict_logits(extractor, chunks, device)
+    units = ((torch.from_numpy(pictures).to(device).float().div_(255),) for pictures in decoded)
+    return predict_logits(extractor, units, device)
 
 
 class _Extractor(torch.nn.Module):

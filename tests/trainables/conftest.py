@@ -16,9 +16,12 @@ from trainables_fakes import make_data
 from trainables.build import DataAccess
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Sums in one order: runs are compared bit for bit, and the machine may be busy."""
+    """Sums in one order, as runs are compared bit for bit; and on a busy machine more threads wait for each other.
+
+    By module, so that it comes before the modules' own fixtures.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
