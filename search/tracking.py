@@ -106,7 +106,8 @@ def _experiment(client: MlflowClient, study: StudyConfig, layout: Layout) -> str
     # A server knows where its artifacts go; without one MLflow would put them into the current directory.
     local = tracking_uri(study, layout).startswith("sqlite:")
     location = layout.mlflow_artifacts.as_uri() if local else None
-    return str(client.create_experiment(study.tracking.experiment, artifact_location=location))
+    training = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs and their metrics
+    return str(client.create_experiment(study.tracking.experiment, artifact_location=location, tags=training))
 
 
 def _study_tags(study: StudyConfig) -> dict[str, str]:
