@@ -276,9 +276,10 @@ def _test(config: StudyConfig, folder: Path, console: Console) -> None:
 
 def _report(config: StudyConfig, folder: Path, console: Console) -> None:
     from analysis.report import write_report
+    from search.addresses import redacted
     from search.layout import Layout
     from search.optuna_plots import write_optuna_plots
-    from search.tracking import redacted, tracking_uri
+    from search.tracking import tracking_uri
     from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
     with console.status("Writing the report"):

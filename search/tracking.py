@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 # Before MLflow is imported: no telemetry, short time-outs, no redirects, no pickles.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -22,6 +21,7 @@ os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from search.addresses import redacted, without_secrets
 from search.events import TrialStart
 from search.layout import Layout
 from search.study import StudyConfig, study_digest
@@ -53,20 +53,6 @@ def tracking_uri(study: StudyConfig, layout: Layout) -> str:
     return study.tracking.uri or layout.mlflow_database
 
 
-def redacted(uri: str) -> str:
-    """A URI without user and password, for screens and logs."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
-
-
-def _without_secrets(text: str, uri: str) -> str:
-    """A text that may quote the URI, without its user and password."""
-    secrets, at, _ = urlsplit(uri).netloc.rpartition("@")
-    return text.replace(f"{secrets}{at}", "") if at else text
-
-
 def open_client(uri: str) -> MlflowClient:
     """A client of a tracking store; its own log lines are kept off the user's screen."""
     for name in ("mlflow", "alembic", "sqlalchemy"):
@@ -83,11 +69,11 @@ def start_tracking(study: StudyConfig, layout: Layout, space_text: str) -> Track
         client = open_client(uri)
         experiment_id = _experiment(client, study, layout)
         run = client.create_run(experiment_id, run_name=study.name, tags=_study_tags(study))
-        study_yaml = _without_secrets(layout.study_file.read_text("utf-8"), uri)
+        study_yaml = without_secrets(layout.study_file.read_text("utf-8"), uri)
         client.log_text(run.info.run_id, study_yaml, layout.study_file.name)
         client.log_text(run.info.run_id, space_text, "space.txt")
     except Exception as error:  # MLflow and its stores raise errors of many libraries
-        reason = _without_secrets(next(iter(str(error).strip().splitlines()), type(error).__name__), uri)
+        reason = without_secrets(next(iter(str(error).strip().splitlines()), type(error).__name__), uri)
         raise UserError(
             f"MLflow must be reachable, but tracking.uri {redacted(uri)} isn't ({type(error).__name__}: {reason}): "
             f"start its server, or leave tracking.uri out to keep the record in {layout.mlflow_database}."

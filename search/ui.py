@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from search.addresses import redacted
 from trainables.records import UserError
 
 HOST = "127.0.0.1"
@@ -22,7 +23,7 @@ START_SECONDS = 60.0
 def serve(runs: Path, port: int, uri: str | None) -> int:
     """Run the UI until it is stopped; its exit code. UserError where there is no record or no free port."""
     if uri is not None and uri.startswith(("http://", "https://")):
-        typer.echo("That store has its own UI: open its address in a browser.")
+        typer.echo(f"That store has its own UI: {redacted(uri)}")
         return 0
     if uri is None and not (runs / "mlflow.db").is_file():
         raise UserError(f"The UI needs a record to show, but {runs / 'mlflow.db'} isn't there: run a study first.")

@@ -66,9 +66,11 @@ def test_a_record_must_be_there(tmp_path: Path) -> None:
 
 
 def test_a_servers_own_ui_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A store that is a server needs no second UI."""
-    assert serve(tmp_path, 5000, "https://mlflow.example.org") == 0
-    assert "https://mlflow.example.org" in capsys.readouterr().out
+    """A store that is a server needs no second UI; its address is shown without the password in it."""
+    assert serve(tmp_path, 5000, "https://user:secret@mlflow.example.org") == 0
+    said = capsys.readouterr().out
+    assert "https://mlflow.example.org" in said
+    assert "secret" not in said
 
 
 def test_the_ui_answers_and_ends(tmp_path: Path) -> None:

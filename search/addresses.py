@@ -1,0 +1,19 @@
+"""Addresses as they may be shown: without the user and password that a tracking URI can hold."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+
+def redacted(uri: str) -> str:
+    """A URI without user and password, for screens and logs."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
+
+
+def without_secrets(text: str, uri: str) -> str:
+    """A text that may quote the URI, without the URI's user and password."""
+    secrets, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return text.replace(f"{secrets}{at}", "") if at else text
