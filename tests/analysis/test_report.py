@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from analysis_fakes import study_folder, trial
 from PIL import Image
@@ -15,6 +16,7 @@ from PIL import Image
 from analysis import store
 from analysis.findings import headline, key_findings
 from analysis.fusion import BestAlpha
+from analysis.metrics import score
 from analysis.pipeline import analyze, final_test
 from analysis.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.results import Selection
@@ -184,3 +186,18 @@ def test_thumbnails(tmp_path: Path) -> None:
     Image.new("1", (9000, 9000)).save(tmp_path / "g.png")
     for path in (tmp_path / "f.jpg", tmp_path / "g.png", tmp_path / "none.jpg", tmp_path, None):
         assert thumbnail_uri(path) is None
+
+
+def test_a_gain_is_measured_against_the_better_single_model(tmp_path: Path) -> None:
+    """Where the single model that val preferred is the worse one on test, the fusion is compared with the other one."""
+    selection = analyzed(tmp_path)
+    final = store.read_final_test(tmp_path)
+    assert final is not None
+    other = IMAGE if selection.best_single == TEXT else TEXT
+    right = dict(final.test)
+    labels = np.repeat(np.arange(len(selection.classes)), np.sum(right[other].scores.confusion, axis=1))
+    right[other] = dataclasses.replace(right[other], scores=score(labels, labels, selection.classes))
+    swapped = dataclasses.replace(final, test=right)
+    tiles = {tile.label: tile for tile in headline(selection, swapped).tiles}
+    assert f"{other} alone 100.0" in tiles["Over the better single model"].note
+    assert any("Fusion does not help" in sentence for sentence in key_findings(selection, swapped, None))
