@@ -25,7 +25,7 @@ class TrialStart:
     trial_id: str
     number: int
     modality: str
-    params: Mapping[str, Any]  # the searched hyperparameters
+    params: Mapping[str, Any]  # what tells it from other trials: the searched hyperparameters, a point's others
     config: Mapping[str, Any]  # all of them
 
 
@@ -53,8 +53,16 @@ class TuneEvents(tune.Callback):
     """Ray Tune's callback: keeps the trials that are open, and tells the listeners."""
 
     def __init__(
-        self, study: str, modality: str, study_folder: Path, searched: Sequence[str], listeners: Sequence[Listener]
+        self,
+        study: str,
+        modality: str,
+        study_folder: Path,
+        searched: Sequence[str],
+        listeners: Sequence[Listener],
+        own: Mapping[str, Any] | None = None,
     ) -> None:
+        """`own`: the section's own values; where a fixed point departs from them, that is among its trial's params."""
+        self._own = dict(own or {})
         self._study, self._modality, self._folder = study, modality, study_folder
         self._searched, self._listeners = tuple(searched), tuple(listeners)
         self._open: dict[str, _Open] = {}
@@ -72,13 +80,18 @@ class TuneEvents(tune.Callback):
                 trial_name(self._modality, trial.config[NUMBER]),
                 trial.config[NUMBER],
                 self._modality,
-                {key: hyperparameters[key] for key in self._searched},
+                self._params(hyperparameters),
                 hyperparameters,
             )
             self._open[trial.trial_id] = _Open(start)
             for listener in self._listeners:
                 listener.trial_started(start)
         return self._open[trial.trial_id]
+
+    def _params(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What tells the trial from others: the searched values, and those that its point set outside of the space."""
+        departed = [key for key, value in self._own.items() if hyperparameters[key] != value]
+        return {key: hyperparameters[key] for key in dict.fromkeys([*self._searched, *departed])}
 
     def on_trial_result(
         self, iteration: int, trials: Sequence[Any], trial: Any, result: dict[str, Any], **info: Any

@@ -110,7 +110,7 @@ def _search_one(
         MlflowTracking(study.name, tracked),
         view,
     ]
-    events = TuneEvents(study.name, modality, layout.folder, list(search.space), listeners)
+    events = TuneEvents(study.name, modality, layout.folder, list(search.space), listeners, own)
     seed = study.seed * 2 + study.modalities.index(modality)
     sampler = make_sampler(
         search.method, seed=seed, startup_trials=search.startup_trials, concurrency=share.concurrency

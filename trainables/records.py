@@ -100,7 +100,7 @@ class TrialRecord:
     modality: str
     trial_id: str  # "image_003": unique in the study
     number: int
-    params: Mapping[str, Any]  # the searched hyperparameters
+    params: Mapping[str, Any]  # what tells it from other trials: the searched hyperparameters, a point's others
     config: Mapping[str, Any]  # every hyperparameter of the trial, the fixed ones too
     stop_reason: StopReason
     epochs: tuple[EpochResult, ...]  # in order, each epoch once; empty where the trial failed before its first

@@ -202,3 +202,18 @@ def test_pickling_drops_the_listeners(tmp_path: Path) -> None:
     assert lock.ended == []
     tune.events.close()
     assert len(lock.ended) == 1
+
+
+def test_what_a_point_sets_outside_the_space_is_among_its_params(tmp_path: Path) -> None:
+    """A fixed point with another network says so in its record, else nobody could tell why it did as it did."""
+    diary = Diary()
+    own = {**VALUES, "backbone": "usual"}
+    events = TuneEvents("demo", "image", tmp_path, ["batch_size"], [diary], own)
+    for number, backbone in enumerate(("usual", "unusual")):
+        trial = FakeTrial(number, {**own, "backbone": backbone})
+        events.on_trial_start(0, [trial], trial)
+    events.close()
+    params = [record.params for record in diary.ended]
+    assert "backbone" not in params[0]
+    assert params[1]["backbone"] == "unusual"
+    assert set(params[0]) == {"batch_size"}
