@@ -57,8 +57,9 @@ lock:
 
 openclipart: $(READY)
 	@configs/fetch_openclipart.sh data/openclipart-source
-	@$(BIN)/binwise data import data/openclipart-source data/openclipart --classes animals,food,people,transportation
-	@$(BIN)/binwise run configs/openclipart.yaml
+	@test -d data/openclipart || \
+	  $(BIN)/binwise data import data/openclipart-source data/openclipart --classes animals,food,people,transportation
+	@$(BIN)/binwise run configs/openclipart.yaml --replace
 
 clean:
 	rm -rf $(VENV) data/demo mlruns/studies/demo
