@@ -81,12 +81,6 @@ def majority_class(labels: ArrayLike, n: int) -> int:
     return int(_counts(labels, n).argmax())
 
 
-def majority_share(labels: ArrayLike, n: int) -> float:
-    """The accuracy of always saying the most frequent of `n` classes in labels (N,)."""
-    counts = _counts(labels, n)
-    return float(counts.max() / counts.sum())
-
-
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
     """Probabilities of logits over the last axis, in float64, stable for large values."""
     values = np.asarray(logits, dtype=np.float64)

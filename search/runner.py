@@ -35,7 +35,7 @@ from search.study import StudyConfig
 from search.study_file import dump_study
 from search.tracking import MlflowTracking, TrackedStudy, end_tracking, start_tracking
 from trainables import tune_adapter
-from trainables.data.samples import splits_to_json
+from trainables.data.samples import Split, split_digest, splits_to_json
 from trainables.records import TRAIN, VAL, UserError
 
 
@@ -71,7 +71,7 @@ def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
         decode_pictures(study, splits, layout)
         create_study_folder(layout, dump_study(study), splits_to_json(splits[TRAIN], splits[VAL]))
         try:
-            tracked = start_tracking(study, layout, space_text(study))
+            tracked = start_tracking(study, layout, space_text(study), _data_digest(splits))
         except UserError:
             shutil.rmtree(layout.folder)
             raise
@@ -174,6 +174,10 @@ def space_text(study: StudyConfig) -> str:
         lines.append(f"{modality}: {section.trial_count()} trials, {section.search.method}")
         lines += [f"  {key}: {text}" for key, text in describe(section.search.space)]
     return "\n".join(lines) + "\n"
+
+
+def _data_digest(splits: Mapping[str, Split]) -> str:
+    return ", ".join(f"{name} {split_digest(split)[:16]}" for name, split in splits.items())
 
 
 def _data_line(study: StudyConfig, splits: Mapping[str, Any]) -> str:

@@ -35,7 +35,6 @@ STATUS_OF = {
     StopReason.FAILED: "FAILED",
 }
 PARENT_TAG = "mlflow.parentRunId"
-NAME_TAG = "mlflow.runName"
 log = logging.getLogger("binwise.tracking")
 
 
@@ -60,7 +59,7 @@ def open_client(uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri=uri)
 
 
-def start_tracking(study: StudyConfig, layout: Layout, space_text: str) -> TrackedStudy:
+def start_tracking(study: StudyConfig, layout: Layout, space_text: str, data_digest: str = "") -> TrackedStudy:
     """Make the study's parent run. UserError where the store can't be reached: better now than after the search."""
     uri = tracking_uri(study, layout)
     if uri.startswith("sqlite:"):
@@ -68,7 +67,7 @@ def start_tracking(study: StudyConfig, layout: Layout, space_text: str) -> Track
     try:
         client = open_client(uri)
         experiment_id = _experiment(client, study, layout)
-        run = client.create_run(experiment_id, run_name=study.name, tags=_study_tags(study))
+        run = client.create_run(experiment_id, run_name=study.name, tags=_study_tags(study, data_digest))
         study_yaml = without_secrets(layout.study_file.read_text("utf-8"), uri)
         client.log_text(run.info.run_id, study_yaml, layout.study_file.name)
         client.log_text(run.info.run_id, space_text, "space.txt")
@@ -96,11 +95,12 @@ def _experiment(client: MlflowClient, study: StudyConfig, layout: Layout) -> str
     return str(client.create_experiment(study.tracking.experiment, artifact_location=location, tags=training))
 
 
-def _study_tags(study: StudyConfig) -> dict[str, str]:
+def _study_tags(study: StudyConfig, data_digest: str) -> dict[str, str]:
     return {
         "binwise.kind": "study",
         "binwise.study": study.name,
         "binwise.study_digest": study_digest(study),
+        "binwise.data_digest": data_digest,
         "binwise.modalities": ",".join(study.modalities),
         "binwise.seed": str(study.seed),
         "mlflow.note.content": study.description,

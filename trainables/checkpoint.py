@@ -134,11 +134,6 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     return digests
 
 
-def weights_sha256(folder: Path) -> str:
-    """The digest of a checkpoint's weights, read off the file."""
-    return _file_sha256(folder / WEIGHTS_FILE)
-
-
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

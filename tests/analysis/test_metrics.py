@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from analysis.metrics import Scores, majority_class, majority_share, score, softmax
+from analysis.metrics import Scores, majority_class, score, softmax
 
 CLASSES = ("Black", "Blue", "Green", "TTR")
 
@@ -52,10 +52,9 @@ def test_scores_survive_json() -> None:
 
 
 def test_majority() -> None:
-    """The most frequent class and its share; the first of equally frequent ones."""
+    """The most frequent class; the first of equally frequent ones."""
     assert majority_class([2, 1, 2], 4) == 2
     assert majority_class([1, 0], 4) == 0
-    assert majority_share([2, 1, 2], 4) == pytest.approx(2 / 3)
 
 
 def test_softmax_is_stable() -> None:
@@ -73,4 +72,4 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         score(np.full((1, 4), np.nan), [0], CLASSES)
     with pytest.raises(ValueError, match="At least one label"):
-        majority_share([], 2)
+        majority_class([], 2)
