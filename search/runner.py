@@ -85,8 +85,9 @@ def _search_all(
     ended, status = 0, "FAILED"
     try:
         for modality in study.modalities:
-            ended += _search_one(study, modality, layout, shares[modality], tracked, console)
-            if ended < sum(study.section(done).trial_count() for done in _up_to(study, modality)):
+            done = _search_one(study, modality, layout, shares[modality], tracked, console)
+            ended += done
+            if done < study.section(modality).trial_count():
                 break  # Tune returns normally after Ctrl-C: what is left isn't begun
         status = "FINISHED" if ended == planned else "KILLED"
     finally:
@@ -142,10 +143,6 @@ def _search_one(
         events.close()
         view.close()
     return events.ended
-
-
-def _up_to(study: StudyConfig, modality: str) -> tuple[str, ...]:
-    return study.modalities[: study.modalities.index(modality) + 1]
 
 
 def trial_constants(study: StudyConfig, modality: str, layout: Layout, share: Share) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each reader has errors of its own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = _first_line(error)
         raise UserError(
             f"{path} must be a file of weights (.safetensors, .pth), but it can't be read: {reason}"
         ) from error
@@ -163,12 +163,17 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
+def _first_line(error: Exception) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def _download(name: str, fetch: Callable[[], T]) -> T:
     """Run a hub download; what can go wrong there becomes one line that names the choices."""
     try:
         return fetch()
     except Exception as error:  # the hubs' clients raise errors of many libraries
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = _first_line(error)
         raise UserError(
             f"The ImageNet weights of {name} can't be downloaded here ({type(error).__name__}: {reason}): set "
             f"`weights` to a local file or to `none`, or take a backbone whose weights a package carries "
