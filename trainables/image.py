@@ -119,11 +119,15 @@ class ImageLearner(TorchLearner):
         """In the first `frozen_epochs` only the head learns."""
         self.network.backbone.requires_grad_(self.epoch > self._frozen_epochs)
 
-    def training_batches(self) -> Iterator[Batch]:
+    def plan_epoch(self) -> list[Tensor]:
+        """Every sample once, in random order."""
+        order = torch.randperm(len(self._train[1]), generator=self.generator)
+        return list(batch_rows(order, self.batch_size))
+
+    def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Augmented pictures with their labels."""
         pictures, labels = self._train
-        order = torch.randperm(len(labels), generator=self.generator)
-        for rows in batch_rows(order, self.batch_size):
+        for rows in plan:
             chosen = np.sort(rows.numpy())  # in the file's order: a memory-mapped cache is read forwards
             batch = torch.from_numpy(pictures[chosen]).to(self.device, non_blocking=True)
             yield (

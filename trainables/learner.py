@@ -56,8 +56,12 @@ class TorchLearner(ABC):
         self._schedule = Schedule(schedule, self._optimizer, total_steps=total_steps, **schedule_options)
 
     @abstractmethod
-    def training_batches(self) -> Iterable[Batch]:
-        """One epoch's batches, in a new random order."""
+    def plan_epoch(self) -> list[Tensor]:
+        """The rows of each of one epoch's batches, in a new random order."""
+
+    @abstractmethod
+    def batches(self, plan: Sequence[Tensor]) -> Iterable[Batch]:
+        """The planned batches, one after the other."""
 
     @abstractmethod
     def val_logits(self) -> NDArray[np.float32]:
@@ -72,7 +76,7 @@ class TorchLearner(ABC):
         self.before_epoch()
         return train_steps(
             self._network,
-            self.training_batches(),
+            self.batches(self.plan_epoch()),
             optimizer=self._optimizer,
             loss_function=self._loss,
             device=self.device,

@@ -181,11 +181,15 @@ class TextLearner(TorchLearner):
         self._train, self._val_sequences, self._pad_id = train, val[0], pad_id
         self._evaluation_batch_size = evaluation_batch_size
 
-    def training_batches(self) -> Iterator[Batch]:
+    def plan_epoch(self) -> list[Tensor]:
+        """Every sample once, in random order."""
+        order = torch.randperm(len(self._train[1]), generator=self.generator)
+        return list(batch_rows(order, self.batch_size))
+
+    def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Token ids and masks, each batch as long as its longest text, with labels."""
         sequences, labels = self._train
-        order = torch.randperm(len(labels), generator=self.generator)
-        for rows in batch_rows(order, self.batch_size):
+        for rows in plan:
             chosen = rows.numpy()
             ids, mask = pad([sequences[row] for row in chosen], self._pad_id)
             inputs = tuple(torch.from_numpy(array).to(self.device, non_blocking=True) for array in (ids, mask))

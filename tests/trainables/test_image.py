@@ -106,7 +106,7 @@ def test_training_batches_hold_each_picture_once_with_its_label(data: DataAccess
     orders = []
     for _ in range(2):
         seen = []
-        for (batch,), own in learner.training_batches():
+        for (batch,), own in learner.batches(learner.plan_epoch()):
             raw = (batch * 255).round().to(torch.uint8)
             assert [place[picture.numpy().tobytes()] for picture in raw] == own.tolist()
             seen += [picture.numpy().tobytes() for picture in raw]

@@ -225,7 +225,7 @@ def test_training_batches_hold_each_text_once_with_its_label(data: DataAccess) -
     sequences, labels = learner._train
     expected = sorted((sequence.tolist(), int(label)) for sequence, label in zip(sequences, labels, strict=True))
     seen = []
-    for (ids, mask), own in learner.training_batches():
+    for (ids, mask), own in learner.batches(learner.plan_epoch()):
         assert int(mask.sum(dim=1).max()) == ids.shape[1]
         seen += [(row[keep == 1].tolist(), int(label)) for row, keep, label in zip(ids, mask, own, strict=True)]
     assert sorted(seen) == expected
