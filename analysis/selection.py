@@ -26,6 +26,7 @@ class LeaderboardRow:
     seconds: float
     params: Mapping[str, Any]
     error: str | None
+    notes: tuple[str, ...]
 
 
 def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
@@ -86,6 +87,7 @@ def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:
         seconds=record.seconds,
         params=record.params,
         error=record.error,
+        notes=record.notes,
     )
 
 

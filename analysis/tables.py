@@ -25,6 +25,7 @@ def trials_table(records: Sequence[TrialRecord]) -> pd.DataFrame:
             "epochs": len(record.epochs),
             "stop_reason": record.stop_reason.value,
             "seconds": round(record.seconds, 1),
+            "notes": " ".join(record.notes),
             **{f"param.{key}": value for key, value in sorted(record.params.items())},
         }
         for record in records

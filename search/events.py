@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from ray import tune
 
-from trainables.checkpoint import restore_replaced
-from trainables.records import BEST_FOLDER, STOP_REASON, EpochResult, StopReason, TrialRecord
+from trainables.checkpoint import drop_states, restore_replaced
+from trainables.records import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, EpochResult, StopReason, TrialRecord
 from trainables.tune_adapter import HYPERPARAMETERS, NUMBER, trial_name
 
+RESUMABLE = (StopReason.FAILED, StopReason.INTERRUPTED)  # trials that may go on from their last state
 ERROR_LENGTH = 4000  # characters of a traceback that are kept, its end
 
 
@@ -47,6 +48,7 @@ class _Open:
     start: TrialStart
     began: float = field(default_factory=time.time)
     epochs: list[EpochResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class TuneEvents(tune.Callback):
@@ -100,8 +102,9 @@ class TuneEvents(tune.Callback):
         opened = self._opened(trial)
         if result.get("done") and STOP_REASON not in result:
             result[STOP_REASON] = StopReason.PRUNED.value
+        opened.notes += str(result.get(NOTE, "")).splitlines()
         if math.isnan(result["val_accuracy"]) or any(e.epoch == result["epoch"] for e in opened.epochs):
-            return  # it diverged, or a retry repeats an epoch that is on record
+            return  # it ended without a result, or a retry repeats an epoch that is on record
         epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__})
         opened.epochs.append(epoch)
         for listener in self._listeners:
@@ -111,7 +114,7 @@ class TuneEvents(tune.Callback):
         """The reason is in the last result."""
         last = trial.last_result or {}
         reason = StopReason(last.get(STOP_REASON, StopReason.INTERRUPTED))
-        self._end(trial.trial_id, reason, last.get("detail"))
+        self._end(trial.trial_id, reason, last.get(DETAIL))
 
     def on_trial_error(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:
         """It failed more often than it may."""
@@ -136,6 +139,8 @@ class TuneEvents(tune.Callback):
         start = opened.start
         checkpoint = Path(self._modality) / start.trial_id / BEST_FOLDER
         restore_replaced(self._folder / checkpoint)  # a worker killed between two renames left it under another name
+        if reason not in RESUMABLE:
+            drop_states(self._folder / checkpoint.parent)
         return TrialRecord(
             study=self._study,
             modality=self._modality,
@@ -148,6 +153,7 @@ class TuneEvents(tune.Callback):
             seconds=time.time() - opened.began,
             checkpoint=checkpoint.as_posix() if (self._folder / checkpoint).is_dir() else None,
             error=error,
+            notes=tuple(opened.notes),
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -97,6 +97,8 @@ class ProgressView:
         line = f"  {record.trial_id}  {reason} after {len(record.epochs)} epochs, {value}, {record.seconds:.0f} s"
         if record.error and record.error.strip():
             line += f"\n    {record.error.strip().splitlines()[-1]}"
+        for note in record.notes:
+            line += f"\n    {note}"
         self._console.print(escape(line), highlight=False, soft_wrap=True)
         self._show()
 

@@ -132,7 +132,7 @@ def _search_one(
             name=modality,
             storage_path=str(layout.folder),
             callbacks=[events],
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=own["checkpoint_every"]),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0),  # a trial saves its states itself
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),

@@ -36,6 +36,7 @@ STATE_OF = {
     StopReason.COMPLETED: TrialState.COMPLETE,
     StopReason.PRUNED: TrialState.PRUNED,
     StopReason.DIVERGED: TrialState.FAIL,
+    StopReason.OOM: TrialState.FAIL,
     StopReason.FAILED: TrialState.FAIL,
     StopReason.INTERRUPTED: TrialState.FAIL,
 }

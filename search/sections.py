@@ -18,6 +18,9 @@ NOT_SEARCHED = {
     "max_epochs": "trials are compared at the same budget",
     "patience": "trials are compared at the same budget",
     "checkpoint_every": "it changes what is saved, not what is learned",
+    "token_budget": "it changes how a batch is computed, not what is learned",
+    "precision": "the device decides which one is fast and safe",
+    "compile": "it changes how a step is computed, not what is learned",
     "architecture": "a mapping is no value of a dimension",
 }
 

@@ -25,13 +25,14 @@ from search.addresses import redacted, without_secrets
 from search.events import TrialStart
 from search.layout import Layout
 from search.study import StudyConfig, study_digest
-from trainables.records import STOP_REASON, EpochResult, StopReason, TrialRecord, UserError
+from trainables.records import EPOCH, MICRO_BATCH_SIZE, STOP_REASON, EpochResult, StopReason, TrialRecord, UserError
 
 STATUS_OF = {
     StopReason.COMPLETED: "FINISHED",
     StopReason.PRUNED: "KILLED",
     StopReason.INTERRUPTED: "KILLED",
     StopReason.DIVERGED: "FAILED",
+    StopReason.OOM: "FAILED",
     StopReason.FAILED: "FAILED",
 }
 PARENT_TAG = "mlflow.parentRunId"
@@ -140,8 +141,11 @@ class MlflowTracking:
 
     def _log(self, run_id: str, result: EpochResult) -> None:
         now = int(time.time() * 1000)
-        metrics = [Metric(key, float(value), now, result.epoch) for key, value in result.as_metrics().items()]
-        self._client.log_batch(run_id, metrics=[metric for metric in metrics if metric.key != "epoch"])
+        values = {key: value for key, value in result.as_metrics().items() if key not in (EPOCH, MICRO_BATCH_SIZE)}
+        if result.micro_batch_size:
+            values[MICRO_BATCH_SIZE] = result.micro_batch_size
+        metrics = [Metric(key, float(value), now, result.epoch) for key, value in values.items()]
+        self._client.log_batch(run_id, metrics=metrics)
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Its status and the reason for it."""
@@ -154,6 +158,8 @@ class MlflowTracking:
             tags["checkpoint"] = record.checkpoint
         if record.error is not None:
             tags["error"] = record.error[-5000:]
+        if record.notes:
+            tags["notes"] = "\n".join(record.notes)[-5000:]
         try:
             self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         finally:

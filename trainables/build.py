@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from trainables.average import WeightAverage
 from trainables.backbones import build_backbone
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.cache import decoded_pictures
 from trainables.data.samples import Split
+from trainables.groups import Group, adamw, decayed_groups, layers_of
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
+from trainables.precision import Precision
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
+from trainables.schedules import Schedule
+from trainables.steps import Stepper, count_batches, cross_entropy, pick_device
 from trainables.text import TextLearner, TextNetwork, fresh_text_model, pretrained_text_model, save_text_model
 from trainables.tokens import encode
 
@@ -92,27 +98,68 @@ def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> Ima
         name: decoded_pictures(split, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit, folder=data.cache)
         for name, split in data.splits.items()
     }
+    device = pick_device()
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = [
+        Group(tuple(network.backbone.parameters()), config.backbone_learning_rate, config.backbone_weight_decay),
+        Group(tuple(network.head.parameters()), config.head_learning_rate, config.head_weight_decay),
+    ]
     return ImageLearner(
         network,
+        _stepper(config, network, groups, data.splits[TRAIN], device),
         train=(pictures[TRAIN], data.splits[TRAIN].labels),
         val=(pictures[VAL], data.splits[VAL].labels),
-        classes=data.splits[TRAIN].classes,
-        max_epochs=config.max_epochs,
         batch_size=config.batch_size,
         evaluation_batch_size=config.evaluation_batch_size,
-        backbone_learning_rate=config.backbone_learning_rate,
-        head_learning_rate=config.head_learning_rate,
-        backbone_weight_decay=config.backbone_weight_decay,
-        head_weight_decay=config.head_weight_decay,
-        schedule=config.schedule,
+        augmentation_strength=config.augmentation_strength,
+        frozen_epochs=config.frozen_epochs,
+        seed=seed,
+    )
+
+
+def _stepper(
+    config: TrialConfig,
+    network: nn.Module,
+    groups: Sequence[Group],
+    train: Split,
+    device: torch.device,
+    element_budget: int | None = None,
+) -> Stepper:
+    """What both modalities do alike: optimizer, schedule, loss, precision, average."""
+    optimizer = adamw(
+        groups,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        epsilon=config.epsilon,
+        weight_decay_on=config.weight_decay_on,
+    )
+    schedule = Schedule(
+        config.schedule,
+        optimizer,
+        total_steps=config.max_epochs * count_batches(len(train), config.batch_size),
+        warmup_share=config.warmup_share,
         plateau_factor=config.plateau_factor,
         plateau_patience=config.plateau_patience,
         minimum_learning_rate=config.minimum_learning_rate,
-        augmentation_strength=config.augmentation_strength,
-        frozen_epochs=config.frozen_epochs,
-        class_weights=config.class_weights,
+    )
+    loss_function = cross_entropy(
+        train.labels,
+        train.classes,
+        weighting=config.class_weights,
         label_smoothing=config.label_smoothing,
-        seed=seed,
+        device=device,
+    )
+    return Stepper(
+        network,
+        optimizer=optimizer,
+        schedule=schedule,
+        loss_function=loss_function,
+        device=device,
+        precision=Precision(config.precision, device),
+        gradient_clip=config.gradient_clip,
+        average=None if config.ema_decay is None else WeightAverage(network, config.ema_decay),
+        element_budget=element_budget,
+        compiled=config.compile,
     )
 
 
@@ -121,22 +168,25 @@ def _text_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple
     sequences = {
         name: encode(tokenizer, split.texts, config.max_length, config.cleaning) for name, split in data.splits.items()
     }
+    device = pick_device()
+    network.to(device)
+    groups = decayed_groups(
+        layers_of(network.classifier),
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        layer_decay=config.layer_decay,
+    )
     learner = TextLearner(
         network,
+        _stepper(config, network, groups, data.splits[TRAIN], device, config.token_budget),
         train=(sequences[TRAIN], data.splits[TRAIN].labels),
         val=(sequences[VAL], data.splits[VAL].labels),
         pad_id=tokenizer.pad_token_id,
-        classes=data.splits[TRAIN].classes,
-        max_epochs=config.max_epochs,
         batch_size=config.batch_size,
         evaluation_batch_size=config.evaluation_batch_size,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        schedule=config.schedule,
-        warmup_share=config.warmup_share,
-        gradient_clip=config.gradient_clip,
-        class_weights=config.class_weights,
-        label_smoothing=config.label_smoothing,
+        token_budget=config.token_budget,
+        frozen_epochs=config.frozen_epochs,
+        layers_per_epoch=config.layers_per_epoch,
         seed=seed,
     )
     return learner, lambda folder: save_text_model(network, tokenizer, folder)

@@ -20,7 +20,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainables.records import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE, UserError
+from trainables.records import (
+    LAST_FOLDER,
+    MANIFEST_FILE,
+    META_FILE,
+    PREVIOUS_FOLDER,
+    STATE_FILE,
+    WEIGHTS_FILE,
+    UserError,
+)
 
 FORMAT = 1
 
@@ -86,6 +94,47 @@ def restore_replaced(folder: Path) -> None:
     old = _replaced(folder)
     if old.exists() and not folder.exists():
         old.rename(folder)
+
+
+def save_state(trial: Path, weights: Mapping[str, Tensor], meta: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write the state that the trial whose folder is `trial` resumes from; the one before it is kept beside it."""
+    fresh = trial / f".{LAST_FOLDER}.{uuid.uuid4().hex[:8]}"
+    last, previous = trial / LAST_FOLDER, trial / PREVIOUS_FOLDER
+    try:
+        write_checkpoint(fresh, weights, meta, state)
+        if last.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+            last.rename(previous)
+        fresh.rename(last)
+        _flush(trial)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def read_state(trial: Path) -> tuple[Checkpoint | None, str]:
+    """The newest whole state of a trial, and what is to be said about it; None where it never saved one.
+
+    UserError where states were saved and none of them is whole: a trial never begins anew in silence.
+    """
+    faults = []
+    for folder in (trial / LAST_FOLDER, trial / PREVIOUS_FOLDER):
+        if not folder.exists():
+            continue
+        try:
+            checkpoint = read_checkpoint(folder)
+        except UserError as error:
+            faults.append(str(error))
+            continue
+        return checkpoint, f"Its last state was damaged, the one before it was used: {faults[0]}" if faults else ""
+    if faults:
+        raise UserError(f"A trial must resume from a whole state, but none in {trial} is: {' '.join(faults)}")
+    return None, ""
+
+
+def drop_states(trial: Path) -> None:
+    """Remove what only a trial that still runs needs; its best checkpoint stays."""
+    for folder in (trial / LAST_FOLDER, trial / PREVIOUS_FOLDER, *trial.glob(f".{LAST_FOLDER}.*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _replaced(folder: Path) -> Path:

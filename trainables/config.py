@@ -6,9 +6,10 @@ flat, named arguments, and the loops below import neither this module nor pydant
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -16,6 +17,21 @@ Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Natural = Annotated[int, Field(ge=0, strict=True)]
+Beta = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Schedule = Literal["plateau", "linear", "cosine", "one_cycle", "constant"]
+
+
+def _cadence(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and (value == "auto" or re.fullmatch(r"[1-9]\d*s", value)):
+        return value
+    raise ValueError(f"must be a number of epochs from 1 on, seconds such as 60s, or auto, but got {value!r}.")
+
+
+# Between two saves of the state that a trial resumes from: epochs; seconds ("60s"), also within an epoch; or auto: as
+# seconds, from what a save turns out to cost.
+CheckpointEvery = Annotated[int | str, PlainValidator(_cadence)]
 
 
 class TrialConfig(BaseModel):
@@ -29,7 +45,24 @@ class TrialConfig(BaseModel):
     evaluation_batch_size: Count = 256
     label_smoothing: Dropout = 0.0
     class_weights: Literal["balanced", "none"]  # balanced: n / (k * n_c)
-    checkpoint_every: Count = 1  # epochs between two saves of the state that a trial resumes from
+
+    # AdamW
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-8
+    weight_decay_on: Literal["all", "matrices"] = "all"  # matrices: biases and norms don't decay
+    gradient_clip: Annotated[float, Field(gt=0)] | None  # norm of all gradients; None: not clipped
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # val sees a moving average of the weights; None: not
+
+    schedule: Schedule
+    warmup_share: Share  # of all steps, for linear and cosine
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    plateau_patience: Natural = 5
+    minimum_learning_rate: NotNegative  # of plateau
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: what the device is fast and safe with
+    compile: bool = False  # torch.compile: minutes at first, worth it for long trials only
+    checkpoint_every: CheckpointEvery = "auto"
 
 
 class ImageTrialConfig(TrialConfig):
@@ -39,6 +72,10 @@ class ImageTrialConfig(TrialConfig):
     patience: Count = 15
     batch_size: Annotated[int, Field(ge=2, strict=True)] = 32
     class_weights: Literal["balanced", "none"] = "balanced"
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    schedule: Schedule = "plateau"
+    warmup_share: Share = 0.0
+    minimum_learning_rate: NotNegative = 1e-6
 
     backbone: str = "mobilenet_v3_large"  # a torchvision or timm classifier
     weights: str = "imagenet"  # imagenet | none | a local file
@@ -51,10 +88,6 @@ class ImageTrialConfig(TrialConfig):
     backbone_weight_decay: NotNegative = 0.0
     head_weight_decay: NotNegative = 1e-4
     batchnorm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None  # None: the backbone's own
-    schedule: Literal["plateau", "one_cycle", "constant"] = "plateau"
-    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    plateau_patience: Natural = 5
-    minimum_learning_rate: NotNegative = 1e-6
     augmentation_strength: Annotated[float, Field(ge=0, le=3)] = 1.0  # 0: none, 1: as published
     frozen_epochs: Natural = 0  # first epochs in which only the head learns
 
@@ -75,20 +108,25 @@ class TextTrialConfig(TrialConfig):
     patience: Count = 4
     batch_size: Annotated[int, Field(ge=2, strict=True)] = 64
     class_weights: Literal["balanced", "none"] = "none"
+    gradient_clip: Annotated[float, Field(gt=0)] | None = 1.0
+    schedule: Schedule = "linear"
+    warmup_share: Share = 0.1
+    minimum_learning_rate: NotNegative = 0.0
 
     backbone: str = "distilbert-base-uncased"  # a hub name or a local folder
     weights: Literal["pretrained", "none"] = "pretrained"
     # Sizes of a network that is built from its config (`weights: none`): changed keys of the backbone's own config.
     architecture: dict[str, int | float] = Field(default_factory=dict)
     vocabulary_size: Annotated[int, Field(ge=100, strict=True)] = 30522  # of the tokenizer trained for `weights: none`
-    max_length: Annotated[int, Field(ge=4, le=512, strict=True)] = 64  # tokens
+    max_length: Annotated[int, Field(ge=4, le=8192, strict=True)] = 64  # tokens; the backbone has a limit of its own
     cleaning: Literal["raw", "words"] = "raw"  # words: separators to spaces, the counter dropped, case folded
+    token_budget: Annotated[int, Field(ge=64, strict=True)] = 16384  # padded tokens at once; a larger batch is split
     learning_rate: Rate = 3e-5
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # each layer's rate by that of the one above it
     weight_decay: NotNegative = 0.01
-    warmup_share: Share = 0.1  # of all steps
-    schedule: Literal["linear", "constant"] = "linear"
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     dropout: Dropout | None = None  # None: the backbone's own
+    frozen_epochs: Natural = 0  # first epochs in which only the head learns
+    layers_per_epoch: Count | None = None  # then so many layers more join in each epoch, from the top; None: all
 
 
 CONFIG_OF: dict[str, type[TrialConfig]] = {"image": ImageTrialConfig, "text": TextTrialConfig}

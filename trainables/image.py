@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from trainables.backbones import Backbone
 from trainables.data.augment import augment
 from trainables.learner import TorchLearner
-from trainables.steps import Batch, batch_rows, predict_logits
+from trainables.precision import AUTO
+from trainables.steps import Batch, Stepper, batch_rows, predict_logits
 
 Pictures = NDArray[np.uint8]  # (N, 3, S, S)
 
@@ -67,52 +68,20 @@ class ImageLearner(TorchLearner):
     def __init__(
         self,
         network: ImageNetwork,
+        stepper: Stepper,
         *,
         train: tuple[Pictures, NDArray[np.int64]],
         val: tuple[Pictures, NDArray[np.int64]],
-        classes: Sequence[str],
-        max_epochs: int,
         batch_size: int,
         evaluation_batch_size: int,
-        backbone_learning_rate: float,
-        head_learning_rate: float,
-        backbone_weight_decay: float,
-        head_weight_decay: float,
-        schedule: str,
-        plateau_factor: float,
-        plateau_patience: int,
-        minimum_learning_rate: float,
         augmentation_strength: float,
         frozen_epochs: int,
-        class_weights: str,
-        label_smoothing: float,
         seed: int,
     ) -> None:
-        super().__init__(
-            network,
-            [
-                (network.backbone, backbone_learning_rate, backbone_weight_decay),
-                (network.head, head_learning_rate, head_weight_decay),
-            ],
-            train_labels=train[1],
-            val_labels=val[1],
-            classes=classes,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            gradient_clip=None,
-            schedule=schedule,
-            schedule_options={
-                "plateau_factor": plateau_factor,
-                "plateau_patience": plateau_patience,
-                "minimum_learning_rate": minimum_learning_rate,
-            },
-            seed=seed,
-        )
-        self.network = network.to(memory_format=torch.channels_last)
+        super().__init__(stepper, val_labels=val[1], seed=seed)
+        self.network = network
         self._train, self._val_pictures = train, val[0]
-        self._evaluation_batch_size = evaluation_batch_size
+        self._batch_size, self._evaluation_batch_size = batch_size, evaluation_batch_size
         self._strength, self._frozen_epochs = augmentation_strength, frozen_epochs
 
     def before_epoch(self) -> None:
@@ -122,28 +91,36 @@ class ImageLearner(TorchLearner):
     def plan_epoch(self) -> list[Tensor]:
         """Every sample once, in random order."""
         order = torch.randperm(len(self._train[1]), generator=self.generator)
-        return list(batch_rows(order, self.batch_size))
+        return list(batch_rows(order, self._batch_size))
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Augmented pictures with their labels."""
         pictures, labels = self._train
+        device = self._stepper.device
         for rows in plan:
             chosen = np.sort(rows.numpy())  # in the file's order: a memory-mapped cache is read forwards
-            batch = torch.from_numpy(pictures[chosen]).to(self.device, non_blocking=True)
+            batch = torch.from_numpy(pictures[chosen]).to(device, non_blocking=True)
             yield (
                 (augment(batch, self._strength, self.generator),),
-                torch.from_numpy(labels[chosen]).to(self.device, non_blocking=True),
+                torch.from_numpy(labels[chosen]).to(device, non_blocking=True),
             )
 
     def val_logits(self) -> NDArray[np.float32]:
         """Logits on the val pictures, not augmented."""
-        return predict_pictures(self.network, self._val_pictures, self._evaluation_batch_size, self.device)
+        return predict_pictures(
+            self.network,
+            self._val_pictures,
+            self._evaluation_batch_size,
+            self._stepper.device,
+            self._stepper.precision.name,
+        )
 
 
 def predict_pictures(
-    network: ImageNetwork, pictures: Pictures, batch_size: int, device: torch.device
+    network: ImageNetwork, pictures: Pictures, batch_size: int, device: torch.device, precision: str = AUTO
 ) -> NDArray[np.float32]:
     """Logits (N, C) of pictures (N, 3, S, S), in their order."""
     starts = range(0, len(pictures), batch_size)
     parts = (np.array(pictures[start : start + batch_size]) for start in starts)
-    return predict_logits(network, ((torch.from_numpy(part).to(device).float().div_(255),) for part in parts), device)
+    units = ((torch.from_numpy(part).to(device).float().div_(255),) for part in parts)
+    return predict_logits(network, units, device, precision)

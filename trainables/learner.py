@@ -1,59 +1,33 @@
-"""What image and text learners share: network, optimizer, schedule, loss, and the state of all of them."""
+"""What image and text learners share: an epoch that can be broken off and taken up again, and its whole state."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainables.loop import Evaluation, TrainSummary
-from trainables.schedules import Schedule
-from trainables.steps import Batch, count_batches, cross_entropy, evaluation_of, pick_device, train_steps
+from trainables.randomness import random_state, restore_random_state
+from trainables.steps import Batch, Stepper, evaluation_of
 
 
 class TorchLearner(ABC):
     """A network in training; a modality adds its batches and its predictions."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        groups: Sequence[tuple[nn.Module, float, float]],
-        *,
-        train_labels: NDArray[np.int64],
-        val_labels: NDArray[np.int64],
-        classes: Sequence[str],
-        max_epochs: int,
-        batch_size: int,
-        class_weights: str,
-        label_smoothing: float,
-        gradient_clip: float | None,
-        schedule: str,
-        schedule_options: Mapping[str, Any],
-        seed: int,
-    ) -> None:
-        """`groups`: parts of the network, each with its learning rate and weight decay, for AdamW."""
-        self.device = pick_device()
+    def __init__(self, stepper: Stepper, *, val_labels: NDArray[np.int64], seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
-        self.batch_size = batch_size
-        self.epoch = 0
-        self._network = network.to(self.device)
-        self._train_labels, self._val_labels = train_labels, val_labels
-        self._gradient_clip = gradient_clip
-        self._loss = cross_entropy(
-            train_labels, classes, weighting=class_weights, label_smoothing=label_smoothing, device=self.device
-        )
-        parameters = [
-            {"params": list(part.parameters()), "lr": learning_rate, "weight_decay": weight_decay}
-            for part, learning_rate, weight_decay in groups
-        ]
-        self._optimizer = torch.optim.AdamW(parameters, fused=self.device.type == "cuda")
-        total_steps = max_epochs * count_batches(len(train_labels), batch_size)
-        self._schedule = Schedule(schedule, self._optimizer, total_steps=total_steps, **schedule_options)
+        self.epoch = 0  # the one that was begun last, counted from 1
+        self._stepper, self._val_labels = stepper, val_labels
+        self._done: int | None = None  # batches of the epoch that are done; None between epochs
+        self._order_state = self.generator.get_state()  # as it was before the epoch's order was drawn
+        self._seconds = 0.0  # of the epoch, up to where it was broken off
 
     @abstractmethod
     def plan_epoch(self) -> list[Tensor]:
@@ -70,50 +44,79 @@ class TorchLearner(ABC):
     def before_epoch(self) -> None:  # noqa: B027  # most learners change nothing
         """What changes in the network before epoch `self.epoch` (counted from 1)."""
 
-    def train_epoch(self) -> TrainSummary:
-        """One pass over the training samples."""
-        self.epoch += 1
+    def train_epoch(self, after_step: Callable[[], None] | None = None) -> TrainSummary:
+        """One pass over the training samples, or over what is left of one that was broken off."""
+        plan = self._begin_epoch() if self._done is None else self._planned_again()
         self.before_epoch()
-        return train_steps(
-            self._network,
-            self.batches(self.plan_epoch()),
-            optimizer=self._optimizer,
-            loss_function=self._loss,
-            device=self.device,
-            gradient_clip=self._gradient_clip,
-            after_step=self._schedule.after_step,
-        )
+        began = time.perf_counter() - self._seconds
+        for batch in self.batches(plan[self._done :]):
+            self._stepper.step(batch)
+            self._done = (self._done or 0) + 1
+            self._seconds = time.perf_counter() - began
+            if after_step is not None:
+                after_step()
+        summary = self._stepper.summary(self._seconds)
+        self._done, self._seconds = None, 0.0
+        return summary
+
+    def _begin_epoch(self) -> list[Tensor]:
+        self.epoch += 1
+        self._done = 0
+        self._order_state = self.generator.get_state()
+        self._stepper.begin_epoch(self.epoch)
+        return self.plan_epoch()
+
+    def _planned_again(self) -> list[Tensor]:
+        """The same plan as when the epoch began; the generator goes on from where it was."""
+        now = self.generator.get_state()
+        self.generator.set_state(self._order_state)
+        plan = self.plan_epoch()
+        self.generator.set_state(now)
+        return plan
 
     def evaluate(self) -> Evaluation:
-        """Logits and loss on val."""
-        return evaluation_of(self.val_logits(), self._val_labels, self._loss)
+        """Logits and loss on val, of the weights' average where one is kept."""
+        average = self._stepper.average
+        with nullcontext() if average is None else average.applied():
+            return evaluation_of(self.val_logits(), self._val_labels, self._stepper.loss_function)
 
     def after_epoch(self, val_loss: float) -> None:
         """A schedule that goes by val loss is moved here."""
-        self._schedule.after_epoch(val_loss)
+        self._stepper.schedule.after_epoch(val_loss)
 
     def weights(self) -> dict[str, Tensor]:
-        """Every tensor of the network by name."""
-        return self._network.state_dict()
+        """Every tensor of the network by name, or the average's where one is kept."""
+        average = self._stepper.average
+        return self._stepper.network.state_dict() if average is None else average.weights()
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Put weights back, every one of them."""
-        self._network.load_state_dict(weights)
+        self._stepper.network.load_state_dict(weights)
+        if self._stepper.average is not None:
+            self._stepper.average.load(weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """Optimizer, schedule, random generators, epoch: all that the weights don't say."""
+        """All that training needs beside `weights()`; with an average, the network's own weights too."""
+        average = self._stepper.average
         return {
             "epoch": self.epoch,
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+            "done": self._done,
+            "seconds": self._seconds,
+            "order": self._order_state,
             "generator": self.generator.get_state(),
-            "torch": torch.get_rng_state(),
+            "random": random_state(),
+            "stepper": self._stepper.state_dict(),
+            "network": None if average is None else self._stepper.network.state_dict(),
+            "averaged": 0 if average is None else average.steps,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state."""
-        self.epoch = state["epoch"]
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
+        """Go on from such a state, whose weights were put back before."""
+        self.epoch, self._done, self._seconds = state["epoch"], state["done"], state["seconds"]
+        self._order_state = state["order"]
         self.generator.set_state(state["generator"])
-        torch.set_rng_state(state["torch"])
+        self._stepper.load_state_dict(state["stepper"])
+        if self._stepper.average is not None:
+            self._stepper.network.load_state_dict(state["network"])
+            self._stepper.average.steps = state["averaged"]
+        restore_random_state(state["random"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,10 @@ class Diverged(Exception):
     """The loss isn't finite any more: no later epoch of this trial can help."""
 
 
+class OutOfMemory(Exception):
+    """The device's memory is too small for the trial, even with the smallest parts of a batch."""
+
+
 @dataclass(frozen=True)
 class TrainSummary:
     """One pass over the training split."""
@@ -27,6 +31,8 @@ class TrainSummary:
     accuracy: float
     samples: int
     learning_rate: float  # of the fastest parameter group, at the end
+    seconds: float
+    micro_batch_size: int = 0  # samples at a time after the device ran out of memory; 0: it didn't
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,11 @@ class Evaluation:
 class Learner(Protocol):
     """A network with its data, optimizer and schedule."""
 
-    def train_epoch(self) -> TrainSummary:
-        """Learn from every training sample once; raises Diverged where the loss isn't finite."""
+    def train_epoch(self, after_step: Callable[[], None] | None = None) -> TrainSummary:
+        """Learn from every training sample once, or from those that are left of an epoch that was broken off.
+
+        `after_step` may save the state. Raises Diverged where the loss isn't finite, OutOfMemory where nothing helps.
+        """
 
     def evaluate(self) -> Evaluation:
         """Logits on the val split."""
@@ -64,7 +73,7 @@ class Learner(Protocol):
         """What the schedule does with the val loss."""
 
     def weights(self) -> dict[str, Tensor]:
-        """The network's tensors by name."""
+        """The tensors that predict, by name."""
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Put such tensors back."""
@@ -85,16 +94,23 @@ class Progress:
     best_epoch: int = 0
 
 
-def epochs(learner: Learner, *, max_epochs: int, patience: int, start: Progress | None = None) -> Iterator[EpochResult]:
+def epochs(
+    learner: Learner,
+    *,
+    max_epochs: int,
+    patience: int,
+    start: Progress | None = None,
+    after_step: Callable[[], None] | None = None,
+) -> Iterator[EpochResult]:
     """Train epoch by epoch, to `max_epochs` or until `patience` epochs went by without a better val accuracy."""
     progress = start or Progress()
     while not finished(progress, max_epochs=max_epochs, patience=patience):
+        summary = learner.train_epoch(after_step)
         began = time.perf_counter()
-        summary = learner.train_epoch()
         evaluation = learner.evaluate()
         learner.after_epoch(evaluation.loss)
         progress = _advance(progress, evaluation.accuracy)
-        yield _result(progress, summary, evaluation, time.perf_counter() - began)
+        yield _result(progress, summary, evaluation, summary.seconds + time.perf_counter() - began)
 
 
 def finished(progress: Progress | EpochResult, *, max_epochs: int, patience: int) -> bool:
@@ -122,4 +138,5 @@ def _result(progress: Progress, summary: TrainSummary, evaluation: Evaluation, s
         samples_per_second=summary.samples / seconds,
         best_val_accuracy=progress.best_val_accuracy,
         best_epoch=progress.best_epoch,
+        micro_batch_size=summary.micro_batch_size,
     )

@@ -32,7 +32,10 @@ EPOCH = "epoch"
 VAL_ACCURACY = "val_accuracy"
 BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
+MICRO_BATCH_SIZE = "micro_batch_size"
 STOP_REASON = "stop_reason"
+DETAIL = "detail"  # why, in words
+NOTE = "note"  # what happened on the way that a person should know: a damaged state, a batch that didn't fit
 
 # Files of a checkpoint folder.
 WEIGHTS_FILE = "weights.safetensors"
@@ -40,6 +43,8 @@ STATE_FILE = "state.pt"
 META_FILE = "meta.json"
 MANIFEST_FILE = "manifest.json"
 BEST_FOLDER = "best"
+LAST_FOLDER = "last"  # the state that a trial resumes from
+PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
 
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
@@ -67,6 +72,7 @@ class StopReason(StrEnum):
     COMPLETED = "completed"  # ran to its last epoch, or stopped early after `patience` epochs without a better val
     PRUNED = "pruned"  # stopped by the scheduler
     DIVERGED = "diverged"  # a loss that isn't finite
+    OOM = "oom"  # the GPU's memory is too small for it, even sample by sample
     FAILED = "failed"  # an error, kept in the record
     INTERRUPTED = "interrupted"  # the study was stopped while the trial ran
 
@@ -86,6 +92,7 @@ class EpochResult:
     samples_per_second: float
     best_val_accuracy: float
     best_epoch: int
+    micro_batch_size: int = 0  # samples at a time, once the GPU's memory didn't hold the batch; 0: it did
 
     def as_metrics(self) -> dict[str, float]:
         """All fields by name."""
@@ -107,6 +114,7 @@ class TrialRecord:
     seconds: float
     checkpoint: str | None  # the best checkpoint's folder, relative to the study folder
     error: str | None = None  # the traceback's end, where it failed
+    notes: tuple[str, ...] = ()  # what happened on the way
 
     @property
     def best(self) -> EpochResult | None:
@@ -125,6 +133,7 @@ class TrialRecord:
             raw[field] = {key: tuple(v) if isinstance(v, list) else v for key, v in raw[field].items()}
         raw["epochs"] = tuple(EpochResult(**e) for e in raw["epochs"])
         raw["stop_reason"] = StopReason(raw["stop_reason"])
+        raw["notes"] = tuple(raw.get("notes", ()))
         return cls(**raw)
 
 

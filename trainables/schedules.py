@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -11,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 PLATEAU = "plateau"
 ONE_CYCLE = "one_cycle"
 LINEAR = "linear"
+COSINE = "cosine"
 CONSTANT = "constant"
 
 
@@ -38,11 +40,12 @@ class Schedule:
         elif name == ONE_CYCLE:
             peaks = [group["lr"] for group in optimizer.param_groups]
             self._by_step = OneCycleLR(optimizer, max_lr=peaks, total_steps=total_steps + 1)
-        elif name == LINEAR:
-            warmup = max(round(total_steps * warmup_share), 0)
-            self._by_step = LambdaLR(optimizer, lambda step: linear_factor(step, total_steps, warmup))
+        elif name in DECAYS:
+            decay, warmup = DECAYS[name], round(total_steps * warmup_share)
+            self._by_step = LambdaLR(optimizer, lambda step: warmed_factor(step, total_steps, warmup, decay))
         elif name != CONSTANT:
-            raise ValueError(f"`schedule` must be one of {(PLATEAU, ONE_CYCLE, LINEAR, CONSTANT)}, but got {name!r}.")
+            known = (PLATEAU, ONE_CYCLE, *DECAYS, CONSTANT)
+            raise ValueError(f"`schedule` must be one of {known}, but got {name!r}.")
 
     def after_step(self) -> None:
         """Move a schedule that goes by steps; at its end it stays where it is."""
@@ -72,8 +75,15 @@ class Schedule:
             inner.load_state_dict({**state["inner"], **extra})
 
 
-def linear_factor(step: int, total_steps: int, warmup: int) -> float:
-    """Of the peak rate: from 0 up to 1 over `warmup` steps, then straight down to 0 at `total_steps`."""
-    if step < warmup:
-        return step / warmup
-    return max(total_steps - step, 0) / max(total_steps - warmup, 1)
+def warmed_factor(step: int, total_steps: int, warmup: int, decay: Callable[[float], float]) -> float:
+    """Of the peak rate: straight up from 0 to 1 over `warmup` steps, then by `decay` down to 0 at `total_steps`."""
+    if step >= total_steps:
+        return 0.0
+    return step / warmup if step < warmup else decay((step - warmup) / (total_steps - warmup))
+
+
+# Share of the way down (0 to 1) -> of the peak rate.
+DECAYS: dict[str, Callable[[float], float]] = {
+    LINEAR: lambda way: 1 - way,
+    COSINE: lambda way: (1 + math.cos(math.pi * way)) / 2,
+}

@@ -5,29 +5,27 @@ Nothing in a step waits for the device: losses and hits are summed where they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.loop import Diverged, Evaluation, TrainSummary
+from trainables.average import WeightAverage
+from trainables.loop import Diverged, Evaluation, OutOfMemory, TrainSummary
+from trainables.precision import AUTO, Precision
+from trainables.schedules import Schedule
+from trainables.watch import LossWatch
 
-Batch = tuple[tuple[Tensor, ...], Tensor]  # (what the network takes, labels)
+Inputs = tuple[Tensor, ...]
+Batch = tuple[Inputs, Tensor]  # (what the network takes, labels)
 
 
 def pick_device() -> torch.device:
     """The GPU that this process was given, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 on a GPU that computes it, float32 elsewhere."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 def batch_rows(order: Tensor, batch_size: int) -> Iterator[Tensor]:
@@ -43,54 +41,182 @@ def count_batches(samples: int, batch_size: int) -> int:
     return whole + (1 if rest > 1 or samples == 1 else 0)
 
 
-def train_steps(
-    network: nn.Module,
-    batches: Iterable[Batch],
-    *,
-    optimizer: torch.optim.Optimizer,
-    loss_function: nn.Module,
-    device: torch.device,
-    gradient_clip: float | None = None,
-    after_step: Callable[[], None] | None = None,
-) -> TrainSummary:
-    """One step a batch. Raises Diverged where the summed loss isn't finite."""
-    network.train()
-    loss_sum = torch.zeros((), device=device)
-    hits = torch.zeros((), device=device, dtype=torch.long)
-    samples = 0
-    for inputs, labels in batches:
-        with autocast(device):
-            logits = network(*inputs)
-            loss = loss_function(logits.float(), labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if gradient_clip is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), gradient_clip)
-        optimizer.step()
-        if after_step is not None:
-            after_step()
-        loss_sum += loss.detach() * len(labels)
-        hits += (logits.detach().argmax(dim=1) == labels).sum()
-        samples += len(labels)
-    mean_loss = loss_sum.item() / samples
-    if not np.isfinite(mean_loss):
-        raise Diverged(f"The training loss became {mean_loss}.")
-    fastest = max(group["lr"] for group in optimizer.param_groups)
-    return TrainSummary(mean_loss, hits.item() / samples, samples, float(fastest))
+class Stepper:
+    """One optimizer step a batch, on one network.
+
+    A batch whose first input has more than `element_budget` elements goes through the network in parts whose gradients
+    add up to the whole batch's. The same happens after the device ran out of memory: then half as many samples go
+    through at a time, from there on. (BatchNorm sees the parts, not the batch.)
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule,
+        loss_function: nn.CrossEntropyLoss,
+        device: torch.device,
+        precision: Precision,
+        gradient_clip: float | None = None,
+        average: WeightAverage | None = None,
+        element_budget: int | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.network, self.optimizer, self.schedule, self.average = network, optimizer, schedule, average
+        self.loss_function, self.device, self.precision = loss_function, device, precision
+        self._gradient_clip, self._element_budget = gradient_clip, element_budget
+        self._forward: Any = torch.compile(network) if compiled else network
+        self._smallest = 2 if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()) else 1
+        self._watch = LossWatch(device)
+        self.micro_batch_size: int | None = None  # samples at a time, once memory ran out
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the epoch's sums to nothing."""
+        self._epoch, self._steps = epoch, 0
+        self._loss_sum = torch.zeros((), device=self.device)
+        self._hits = torch.zeros((), device=self.device, dtype=torch.long)
+        self._samples = 0
+
+    def step(self, batch: Batch) -> None:
+        """Learn from one batch.
+
+        Raises:
+            Diverged: a loss that isn't finite.
+            OutOfMemory: not even the smallest part of the batch fits the device.
+        """
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        while (sums := self._gradients(batch)) is None:
+            self._halve(batch)
+        loss, hits = sums
+        self._steps += 1
+        self._watch.look(loss, f"step {self._steps} of epoch {self._epoch}")
+        self._update()
+        size = len(batch[1])
+        self._loss_sum += loss * size
+        self._hits += hits
+        self._samples += size
+
+    def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """The batch's mean loss and its hits, with the gradients left in the network; None: out of memory."""
+        inputs, labels = batch
+        parts = self._parts(batch)
+        try:
+            if parts == 1:
+                return self._backward(inputs, labels, None)
+            whole = self._weight(labels)
+            sums = [
+                self._backward(tuple(piece[:-1]), piece[-1], self._weight(piece[-1]) / whole)
+                for piece in zip(*(tensor.tensor_split(parts) for tensor in (*inputs, labels)), strict=True)
+            ]
+            return torch.stack([loss for loss, _ in sums]).sum(), torch.stack([hits for _, hits in sums]).sum()
+        except torch.OutOfMemoryError:
+            return None  # outside of the handler, the failed part's tensors are freed
+
+    def _backward(self, inputs: Inputs, labels: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+        with self.precision.autocast():
+            logits = self._forward(*inputs)
+            loss: Tensor = self.loss_function(logits.float(), labels)
+        if share is not None:
+            loss = loss * share
+        self.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+
+    def _weight(self, labels: Tensor) -> Tensor:
+        """What a mean over these labels divides by: their class weights' sum."""
+        weight = self.loss_function.weight
+        return torch.tensor(float(len(labels)), device=labels.device) if weight is None else weight[labels].sum()
+
+    def _parts(self, batch: Batch) -> int:
+        """In how many parts the batch goes through the network, none smaller than BatchNorm can take."""
+        inputs, labels = batch
+        size, parts = len(labels), 1
+        if self._element_budget is not None:
+            parts = -(-inputs[0].numel() // self._element_budget)
+        if self.micro_batch_size is not None:
+            parts = max(parts, -(-size // self.micro_batch_size))
+        return max(1, min(parts, size // self._smallest))
+
+    def _halve(self, batch: Batch) -> None:
+        size = -(-len(batch[1]) // self._parts(batch))
+        if self._smallest in (size, self.micro_batch_size):
+            raise OutOfMemory(f"Not even {self._smallest} samples at a time fit into the memory of {self.device}.")
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.micro_batch_size = max(self._smallest, size // 2)
+
+    def _update(self) -> None:
+        scaler = self.precision.scaler
+        if self._gradient_clip is not None:
+            scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._gradient_clip)
+        try:
+            scaler.step(self.optimizer)
+        except torch.OutOfMemoryError as error:  # smaller parts wouldn't help: their tensors are freed already
+            raise OutOfMemory(f"The optimizer's state doesn't fit into the memory of {self.device}.") from error
+        scaler.update()
+        self.schedule.after_step()
+        if self.average is not None:
+            self.average.update()
+
+    def summary(self, seconds: float) -> TrainSummary:
+        """The epoch's means, which took so many seconds. Raises Diverged where a late loss wasn't finite."""
+        self._watch.wait()
+        rate = max(group["lr"] for group in self.optimizer.param_groups)
+        return TrainSummary(
+            loss=self._loss_sum.item() / self._samples,
+            accuracy=self._hits.item() / self._samples,
+            samples=self._samples,
+            learning_rate=float(rate),
+            seconds=seconds,
+            micro_batch_size=self.micro_batch_size or 0,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but the weights; the epoch's sums so far are in it."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.precision.scaler.state_dict(),
+            "sums": (self._epoch, self._steps, self._loss_sum.cpu(), self._hits.cpu(), self._samples),
+            "micro_batch_size": self.micro_batch_size,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.precision.scaler.load_state_dict(state["scaler"])
+        self._epoch, self._steps, loss_sum, hits, self._samples = state["sums"]
+        self._loss_sum, self._hits = loss_sum.to(self.device), hits.to(self.device)
+        self.micro_batch_size = state["micro_batch_size"]
 
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Module, batches: Iterable[tuple[Tensor, ...]], device: torch.device
+    network: nn.Module, batches: Iterable[Inputs], device: torch.device, precision: str = AUTO
 ) -> NDArray[np.float32]:
-    """Logits (N, C) of all batches, in their order."""
+    """Logits (N, C) of all batches, in their order. Raises OutOfMemory where one sample is too much."""
     network.eval()
-    parts: list[Tensor] = []
-    for inputs in batches:
-        with autocast(device):
-            parts.append(network(*inputs).float())
+    with Precision(precision, device).autocast():
+        parts = [_logits(network, inputs) for inputs in batches]
     logits: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     return logits
+
+
+def _logits(network: nn.Module, inputs: Inputs) -> Tensor:
+    """A batch that doesn't fit goes through in halves."""
+    try:
+        logits: Tensor = network(*inputs).float()
+        return logits
+    except torch.OutOfMemoryError as error:
+        if len(inputs[0]) == 1:
+            raise OutOfMemory("Not even one sample fits into the memory for an evaluation.") from error
+    halves = zip(*(tensor.tensor_split(2) for tensor in inputs), strict=True)
+    return torch.cat([_logits(network, half) for half in halves])
 
 
 def evaluation_of(

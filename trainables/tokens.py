@@ -75,8 +75,17 @@ def pad(sequences: Sequence[NDArray[np.int64]], pad_id: int) -> tuple[NDArray[np
     return ids, mask
 
 
-def by_length(sequences: Sequence[NDArray[np.int64]], batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Rows by batch, short sequences together: for predictions, where the order doesn't matter."""
-    order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+def by_length(
+    sequences: Sequence[NDArray[np.int64]], batch_size: int, token_budget: int
+) -> Iterator[NDArray[np.int64]]:
+    """Rows by batch, short sequences together: for predictions, where the order doesn't matter.
+
+    A batch has at most `batch_size` rows, and at most `token_budget` tokens once it is padded (or a single row).
+    """
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+    order = np.argsort(-lengths, kind="stable")  # the longest first: memory that doesn't suffice is known at once
+    start = 0
+    while start < len(order):
+        count = max(1, min(batch_size, token_budget // int(lengths[order[start]])))
+        yield order[start : start + count]
+        start += count

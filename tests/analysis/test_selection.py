@@ -77,6 +77,7 @@ def test_stop_reasons_count_all_ends() -> None:
         "completed": 1,
         "pruned": 1,
         "diverged": 0,
+        "oom": 0,
         "failed": 0,
         "interrupted": 0,
     }

@@ -217,3 +217,28 @@ def test_what_a_point_sets_outside_the_space_is_among_its_params(tmp_path: Path)
     assert "backbone" not in params[0]
     assert params[1]["backbone"] == "unusual"
     assert set(params[0]) == {"batch_size"}
+
+
+def test_notes_on_the_way_are_in_the_record(tune: Tune) -> None:
+    """What reports note, lines of it, is kept in order; a report without a note adds nothing."""
+    trial = tune.trial()
+    first, second = results((0.4, 0.6), StopReason.COMPLETED)
+    tune.result(trial, {**first, "note": "Resumed after epoch 2.\nIts last state was damaged."})
+    tune.result(trial, {**second, "note": ""})
+    tune.complete(trial)
+    assert tune.diary.ended[0].notes == ("Resumed after epoch 2.", "Its last state was damaged.")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_states_go_with_the_trial_unless_it_may_go_on(tune: Tune, tmp_path: Path, kept: bool) -> None:
+    """An interrupted trial's last state stays for a resume; a completed trial keeps its best checkpoint alone."""
+    folder = tmp_path / "image" / "image_000"
+    for name in ("best", "last", "previous"):
+        (folder / name).mkdir(parents=True)
+    trial = tune.trial()
+    tune.result(trial, results((0.4,), StopReason.COMPLETED)[0])
+    if kept:
+        tune.events.close()
+    else:
+        tune.complete(trial)
+    assert sorted(path.name for path in folder.iterdir()) == (["best", "last", "previous"] if kept else ["best"])

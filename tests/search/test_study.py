@@ -74,7 +74,10 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
     [
         ("nmae: 1", "nmae: unknown key; did you mean name? Known: name, description, seed, data,"),
         ("image: {batch_sise: 3}", "image.batch_sise: unknown key; did you mean batch_size? Known: max_epochs,"),
-        ("image: {lr: 3}", "image.lr: unknown key; did you mean backbone_learning_rate or head_learning_rate or"),
+        (
+            "image: {lr: 3}",
+            "image.lr: unknown key; did you mean minimum_learning_rate or backbone_learning_rate or head_learning_rate",
+        ),
         ("text: {wd: 3}", "text.wd: unknown key; did you mean weight_decay? Known: "),
         ("image: {search: {ahsa: 3}}", "image.search.ahsa: unknown key; did you mean asha? Known: trials, method,"),
         ("modalities: [image, txt]", 'modalities: unknown modality "txt"; did you mean text? Known: image, text.'),

@@ -34,6 +34,7 @@ STATUS = {
     StopReason.PRUNED: "KILLED",
     StopReason.INTERRUPTED: "KILLED",
     StopReason.DIVERGED: "FAILED",
+    StopReason.OOM: "FAILED",
     StopReason.FAILED: "FAILED",
 }
 SPACE_TEXT = "image: 20 trials, tpe\n"

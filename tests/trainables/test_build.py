@@ -12,9 +12,12 @@ import torch
 from pydantic import ValidationError
 from trainables_fakes import CLASSES, TEXT_TRIAL, TRIAL, assert_same_tensors, build
 
+from trainables import build as build_module
 from trainables.build import DataAccess, build_trial, check_weights, parse_config
 from trainables.image import ImageLearner
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, UserError
+from trainables.schedules import Schedule
+from trainables.steps import Stepper
 from trainables.text import TextLearner
 
 REFUSING = """
@@ -58,22 +61,28 @@ def test_the_seed_decides_the_first_weights(modality: str, data: DataAccess) -> 
 def test_every_hyperparameter_of_the_learner_is_the_configs(
     modality: str, data: DataAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each flat argument of the learner that the config has by that name gets the config's value."""
-    learner: Any = ImageLearner if modality == IMAGE else TextLearner
+    """Each flat argument of learner, stepper, schedule and loss that the config has by that name gets its value."""
     given: dict[str, Any] = {}
-    initialize = learner.__init__
 
-    def spy(self: object, network: object, **arguments: Any) -> None:
-        given.update(arguments)
-        initialize(self, network, **arguments)
+    def spy_on(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
 
-    monkeypatch.setattr(learner, "__init__", spy)
-    changes: dict[str, Any] = {"max_epochs": 9, "evaluation_batch_size": 5, "label_smoothing": 0.07}
-    changes["class_weights"] = "none" if modality == IMAGE else "balanced"
+        def spy(*positional: Any, **arguments: Any) -> Any:
+            given.update(arguments)
+            return original(*positional, **arguments)
+
+        monkeypatch.setattr(owner, name, spy)
+
+    for made in (ImageLearner, TextLearner, Stepper, Schedule):
+        spy_on(made, "__init__")
+    for function in ("adamw", "cross_entropy", "decayed_groups", "build_head"):
+        spy_on(build_module, function)
+    changes: dict[str, Any] = {"max_epochs": 9, "evaluation_batch_size": 5, "label_smoothing": 0.07, "beta1": 0.8}
+    changes |= {"gradient_clip": 0.3, "weight_decay_on": "matrices", "plateau_factor": 0.4, "frozen_epochs": 2}
     build(modality, data, seed=31, **changes)
     config = parse_config(modality, {**TRIAL[modality], **changes}).model_dump()
-    shared = sorted(set(given) & set(config))
-    assert len(shared) > 8
+    shared = sorted((set(given) & set(config)) - {"precision", "schedule"})  # made from their names
+    assert len(shared) > 12
     assert {name: given[name] for name in shared} == {name: config[name] for name in shared}
     assert given["seed"] == 31
 
@@ -104,8 +113,9 @@ def test_a_text_trial_needs_no_pictures(data: DataAccess) -> None:
 
 def test_training_and_predicting_need_neither_ray_nor_mlflow_nor_optuna() -> None:
     """A process that refuses to import these three imports everything here but the adapter."""
-    names = "backbones, build, checkpoint, config, image, inference, learner, linear, loop, steps, text, tokens"
-    imports = f"from trainables import {names}, records, schedules\nfrom trainables.data import augment, cache, demo"
+    names = "average, backbones, build, cadence, checkpoint, config, groups, image, inference, learner, linear, loop"
+    more = "randomness, records, schedules, steps, text, tokens, watch"
+    imports = f"from trainables import {names}, {more}\nfrom trainables.data import augment, cache, demo"
     refused = "\ntry:\n    import ray\nexcept ImportError as error:\n    print(error)"
     command = [sys.executable, "-c", REFUSING + imports + refused]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

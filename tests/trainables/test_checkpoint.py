@@ -12,7 +12,15 @@ from torch import Tensor
 from trainables_fakes import assert_same_tensors
 
 from trainables import checkpoint as module
-from trainables.checkpoint import read_checkpoint, read_meta, replace_checkpoint, write_checkpoint
+from trainables.checkpoint import (
+    drop_states,
+    read_checkpoint,
+    read_meta,
+    read_state,
+    replace_checkpoint,
+    save_state,
+    write_checkpoint,
+)
 from trainables.records import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE, UserError
 
 META = {"modality": "image", "classes": ["Böse", "Blue"]}
@@ -193,3 +201,93 @@ def test_the_digest_is_the_manifests(tmp_path: Path) -> None:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert set(manifest) == {WEIGHTS_FILE, META_FILE, STATE_FILE, "tokenizer.json"}
     assert read_meta(folder)["format"] == module.FORMAT
+
+
+def save(trial: Path, value: float) -> None:
+    """A state whose weights and epoch are `value`."""
+    save_state(trial, weights(value), {**META, "epoch": value}, {"step": value})
+
+
+def flip(path: Path) -> None:
+    """One bit of one byte."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_the_last_state_and_the_one_before_are_kept(tmp_path: Path) -> None:
+    """After four saves there are two, whole, and the newest is read, without a word."""
+    for value in (1.0, 2.0, 3.0, 4.0):
+        save(tmp_path, value)
+    assert names(tmp_path) == ["last", "previous"]
+    assert read_checkpoint(tmp_path / "previous").meta["epoch"] == 3
+    found, warning = read_state(tmp_path)
+    assert found is not None
+    assert (found.meta["epoch"], found.state, warning) == (4, {"step": 4.0}, "")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, META_FILE, STATE_FILE, MANIFEST_FILE])
+@pytest.mark.parametrize("damage", ["flipped", "torn", "missing"])
+def test_a_damaged_last_state_gives_way_to_the_one_before(tmp_path: Path, name: str, damage: str) -> None:
+    """A flipped byte, half a file or none, in any of its files: the previous state, and a warning that names it."""
+    save(tmp_path, 1.0)
+    save(tmp_path, 2.0)
+    path = tmp_path / "last" / name
+    if damage == "flipped":
+        flip(path)
+    elif damage == "torn":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        path.unlink()
+    found, warning = read_state(tmp_path)
+    assert found is not None
+    assert found.meta["epoch"] == 1
+    assert "damaged" in warning
+    assert str(tmp_path / "last") in warning
+
+
+def test_without_a_whole_state_a_trial_doesnt_begin_anew_in_silence(tmp_path: Path) -> None:
+    """Both damaged is an error that names both; none at all is a beginning."""
+    assert read_state(tmp_path / "fresh") == (None, "")
+    save(tmp_path, 1.0)
+    save(tmp_path, 2.0)
+    for folder in ("last", "previous"):
+        flip(tmp_path / folder / STATE_FILE)
+    with pytest.raises(UserError, match=r"last.*previous"):
+        read_state(tmp_path)
+
+
+def test_a_process_killed_between_its_renames_leaves_the_one_before(tmp_path: Path) -> None:
+    """`last` became `previous` and the new one hadn't its name yet: `previous` is read, without a warning of damage."""
+    save(tmp_path, 1.0)
+    (tmp_path / "last").rename(tmp_path / "previous")
+    found, warning = read_state(tmp_path)
+    assert found is not None
+    assert (found.meta["epoch"], warning) == (1, "")
+
+
+def test_a_failed_save_keeps_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up while a state is written costs neither of those that are there."""
+    save(tmp_path, 1.0)
+    save(tmp_path, 2.0)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(tmp_path, 3.0)
+    assert names(tmp_path) == ["last", "previous"]
+    found, warning = read_state(tmp_path)
+    assert found is not None
+    assert (found.meta["epoch"], warning) == (2, "")
+
+
+def test_states_are_dropped_and_the_best_stays(tmp_path: Path) -> None:
+    """A trial that is over keeps its best checkpoint alone; what a kill left half-written goes, too."""
+    save(tmp_path, 1.0)
+    save(tmp_path, 2.0)
+    write(tmp_path / "best")
+    (tmp_path / ".last.0123abcd").mkdir()
+    drop_states(tmp_path)
+    assert names(tmp_path) == ["best"]

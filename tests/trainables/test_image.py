@@ -52,7 +52,7 @@ def test_the_default_config_makes_the_published_groups(data: DataAccess) -> None
     rates = ("backbone_learning_rate", "head_learning_rate", "backbone_weight_decay", "head_weight_decay")
     default = ImageTrialConfig().model_dump()
     learner = learner_of(data, **{name: default[name] for name in rates})
-    optimizer = learner._optimizer
+    optimizer = learner._stepper.optimizer
     assert isinstance(optimizer, torch.optim.AdamW)
     backbone, head = optimizer.param_groups
     assert (backbone["lr"], backbone["weight_decay"]) == (1e-4, 0.0)

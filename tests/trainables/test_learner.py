@@ -7,20 +7,25 @@ from typing import Any
 
 import pytest
 import torch
-from trainables_fakes import assert_same_tensors, build, train
+from trainables_fakes import assert_same_tensors, build, timeless, train
 
 from trainables.build import BuiltTrial, DataAccess
 from trainables.checkpoint import read_checkpoint, write_checkpoint
-from trainables.loop import Diverged, Progress
+from trainables.loop import Diverged, Progress, epochs
 from trainables.records import IMAGE, MODALITIES, TEXT, EpochResult
 
-# One epoch is frozen, and the plateau has no patience, so that both change something within four epochs.
+# One epoch is frozen, and the plateau has no patience, so that both change something within six epochs.
 SCHEDULES = [
     (IMAGE, {"schedule": "plateau", "plateau_patience": 0, "frozen_epochs": 1, "head_learning_rate": 0.05}),
-    (IMAGE, {"schedule": "one_cycle"}),
-    (IMAGE, {"schedule": "constant", "label_smoothing": 0.1}),
+    (IMAGE, {"schedule": "one_cycle", "ema_decay": 0.8, "weight_decay_on": "matrices"}),
+    (IMAGE, {"schedule": "cosine", "warmup_share": 0.2, "gradient_clip": 1.0, "precision": "bf16"}),
+    (IMAGE, {"schedule": "linear", "label_smoothing": 0.1, "augmentation_strength": 2.0}),
+    (IMAGE, {"schedule": "constant", "ema_decay": 0.9, "precision": "fp16"}),
     (TEXT, {"schedule": "linear"}),
-    (TEXT, {"schedule": "constant", "class_weights": "balanced"}),
+    (TEXT, {"schedule": "plateau", "plateau_patience": 0, "learning_rate": 0.05, "ema_decay": 0.8}),
+    (TEXT, {"schedule": "one_cycle", "layer_decay": 0.7, "token_budget": 64}),
+    (TEXT, {"schedule": "cosine", "frozen_epochs": 1, "layers_per_epoch": 1}),
+    (TEXT, {"schedule": "constant", "class_weights": "balanced", "dropout": 0.3}),
 ]
 
 
@@ -29,34 +34,68 @@ def tensors(built: BuiltTrial) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in built.learner.weights().items()}
 
 
+class Killed(Exception):
+    """Ends a run where a worker would be killed."""
+
+
+def broken_off(built: BuiltTrial, folder: Path, epoch: int, step: int) -> list[EpochResult]:
+    """Train until that step of that epoch (0: its end), save there, and go no further; the results so far."""
+    learner, results, count = built.learner, [], 0
+
+    def save() -> None:
+        write_checkpoint(folder, learner.weights(), built.meta, learner.state_dict())
+        raise Killed
+
+    def after_step() -> None:
+        nonlocal count
+        count += 1
+        if len(results) + 1 == epoch and count == step:
+            save()
+
+    try:
+        for result in epochs(learner, max_epochs=6, patience=100, after_step=after_step):
+            results.append(timeless(result))
+            count = 0
+            if len(results) == epoch:
+                save()
+    except Killed:
+        return results
+    raise AssertionError("the step must come")
+
+
 @pytest.mark.parametrize(("modality", "changes"), SCHEDULES)
-def test_four_epochs_are_two_and_two(modality: str, changes: dict[str, Any], data: DataAccess, tmp_path: Path) -> None:
-    """Saved after two epochs and loaded into a new learner, training ends with the same weights and metrics, exactly.
+@pytest.mark.parametrize("step", [0, 2])
+def test_six_epochs_are_three_and_three(
+    modality: str, changes: dict[str, Any], step: int, data: DataAccess, tmp_path: Path
+) -> None:
+    """Saved after three epochs, or in the middle of the third, and loaded into a new learner: exactly the same end.
 
     Augmentation and dropout are on. The new learner has another seed: all that matters is in the checkpoint.
     """
+    changes = {"max_epochs": 6, **changes}
     whole = build(modality, data, **changes)
-    expected = train(whole, 4)
+    expected = train(whole, 6)
 
-    first = build(modality, data, **changes)
-    results = train(first, 2)
-    write_checkpoint(tmp_path / "state", first.learner.weights(), first.meta, first.learner.state_dict())
+    results = broken_off(build(modality, data, **changes), tmp_path / "state", 3, step)
 
     second = build(modality, data, seed=99, **changes)
     checkpoint = read_checkpoint(tmp_path / "state")
     assert checkpoint.state is not None
     second.learner.load_weights(checkpoint.weights)
     second.learner.load_state_dict(checkpoint.state)
-    last = results[-1]
-    results += train(second, 4, Progress(last.epoch, last.best_val_accuracy, last.best_epoch))
+    best = max(results, key=lambda result: (result.val_accuracy, -result.epoch))
+    results += train(second, 6, Progress(len(results), best.val_accuracy, best.epoch))
 
     assert results == expected
     assert_same_tensors(second.learner.weights(), whole.learner.weights())
+    states = [built.learner.state_dict() for built in (second, whole)]
+    assert torch.equal(*(state["generator"] for state in states))
+    assert torch.equal(*(state["random"]["torch"] for state in states))
 
 
 def test_the_plateau_case_above_moves_its_rate(data: DataAccess) -> None:
-    """The resumed plateau proves something: its rate falls within the four epochs."""
-    rates = [result.learning_rate for result in train(build(IMAGE, data, **SCHEDULES[0][1]), 4)]
+    """The resumed plateau proves something: its rate falls within the six epochs."""
+    rates = [result.learning_rate for result in train(build(IMAGE, data, **SCHEDULES[0][1], max_epochs=6), 6)]
     assert len(set(rates)) > 1
 
 
@@ -84,7 +123,7 @@ def test_evaluating_changes_nothing(modality: str, data: DataAccess) -> None:
     assert one.logits.shape == (10, 2)
     assert one.labels.tolist() == data.splits["val"].labels.tolist()
     assert_same_tensors(built.learner.weights(), before)
-    assert torch.equal(built.learner.state_dict()["torch"], state["torch"])
+    assert torch.equal(built.learner.state_dict()["random"]["torch"], state["random"]["torch"])
     assert torch.equal(built.learner.state_dict()["generator"], state["generator"])
 
 
@@ -125,3 +164,16 @@ def test_separable_data_is_learnt(modality: str, changes: dict[str, Any], data: 
     results = train(build(modality, data, max_epochs=12, **changes), 12)
     assert results[-1].train_loss < results[0].train_loss
     assert max(result.val_accuracy for result in results) >= 0.9
+
+
+def test_the_average_is_what_is_judged_and_kept(data: DataAccess) -> None:
+    """With EMA, val and `weights()` are the average's, training goes on with the network's own weights."""
+    plain = build(IMAGE, data)
+    results = [train(plain, 2)]
+    averaged = build(IMAGE, data, ema_decay=0.9)
+    results.append(train(averaged, 2))
+    own = averaged.learner.state_dict()["network"]
+    assert_same_tensors(own, plain.learner.weights())
+    assert [result.train_loss for result in results[0]] == [result.train_loss for result in results[1]]
+    assert any(not torch.equal(tensor, own[name]) for name, tensor in averaged.learner.weights().items())
+    assert results[0][-1].val_loss != results[1][-1].val_loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,14 @@ class ScriptedLearner:
         self.accuracies, self.calls = list(accuracies), 0
         self.log: list[str] = []
 
-    def train_epoch(self) -> TrainSummary:
-        """Counts."""
+    def train_epoch(self, after_step: Callable[[], None] | None = None) -> TrainSummary:
+        """Counts; one step, one call."""
         self.calls += 1
         self.log.append("train")
-        return TrainSummary(loss=1.0 / self.calls, accuracy=0.5, samples=100, learning_rate=0.1 / self.calls)
+        if after_step is not None:
+            after_step()
+        rate = 0.1 / self.calls
+        return TrainSummary(1.0 / self.calls, 0.5, samples=100, learning_rate=rate, seconds=50.0, micro_batch_size=4)
 
     def evaluate(self) -> Evaluation:
         """The written score."""
@@ -109,7 +112,7 @@ def test_every_field_is_what_the_learner_gave() -> None:
 def test_a_divergence_reaches_the_caller() -> None:
     """Diverged isn't swallowed, and no epoch is reported for it."""
     learner = ScriptedLearner([5])
-    learner.train_epoch = lambda: (_ for _ in ()).throw(Diverged("nan"))  # type: ignore[method-assign]
+    learner.train_epoch = lambda after_step: (_ for _ in ()).throw(Diverged("nan"))  # type: ignore[method-assign]
     with pytest.raises(Diverged, match="nan"):
         next(epochs(learner, max_epochs=5, patience=5))
 

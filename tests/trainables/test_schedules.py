@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.schedules import Schedule, linear_factor
+from trainables.schedules import DECAYS, Schedule, warmed_factor
 
-NAMES = ("plateau", "one_cycle", "linear", "constant")
+NAMES = ("plateau", "one_cycle", "linear", "cosine", "constant")
 
 
 def make(name: str, total_steps: int = 100, peaks: tuple[float, ...] = (1.0,), **options: float) -> Schedule:
@@ -50,15 +50,24 @@ def test_linear_reaches_its_peak_at_a_tenth_and_zero_at_the_end() -> None:
     assert found[200:] == [0] * 6
 
 
-@given(st.integers(1, 300), st.floats(0, 1))
-def test_linear_factor_rises_then_falls_within_zero_and_one(total: int, share: float) -> None:
-    """Whatever the length and the warm-up, the factor stays in [0, 1] and has one summit, of 1 where it has room."""
+def test_cosine_warms_up_and_ends_at_zero_by_a_half_wave() -> None:
+    """Up over a fifth of the steps, half way down in the middle of the rest, 0 at the end and beyond."""
+    found = run(make("cosine", 100, (1.0,), warmup_share=0.2), 105)
+    assert (found[0], found[10], found[20]) == (0, 0.5, 1.0)
+    assert found[60] == pytest.approx(0.5)
+    assert found[40] == pytest.approx((1 + 2**-0.5) / 2)
+    assert found[100:] == [0] * 6
+
+
+@given(st.sampled_from(sorted(DECAYS)), st.integers(1, 300), st.floats(0, 1))
+def test_a_warmed_factor_rises_then_falls_within_zero_and_one(name: str, total: int, share: float) -> None:
+    """Whatever decay, length and warm-up, it stays in [0, 1] and has one summit, of 1 where there is room."""
     warmup = round(total * share)
-    factors = [linear_factor(step, total, warmup) for step in range(total + 2)]
+    factors = [warmed_factor(step, total, warmup, DECAYS[name]) for step in range(total + 2)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert factors[: warmup + 1] == sorted(factors[: warmup + 1]) or warmup == total
     assert factors[warmup:] == sorted(factors[warmup:], reverse=True)
-    assert factors[-1] == 0
+    assert factors[total:] == [0, 0]
     assert warmup == total or max(factors) == factors[warmup] == 1
 
 
@@ -106,8 +115,8 @@ def test_constant_never_moves() -> None:
 
 def test_an_unknown_name_is_refused() -> None:
     """The message names the schedules there are."""
-    with pytest.raises(ValueError, match=r"plateau.*constant.*'cosine'"):
-        make("cosine")
+    with pytest.raises(ValueError, match=r"plateau.*cosine.*constant.*'sine'"):
+        make("sine")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.loop import Diverged
+from trainables.loop import Diverged, OutOfMemory
+from trainables.precision import Precision
+from trainables.schedules import Schedule
 from trainables.steps import (
     Batch,
+    Stepper,
     batch_rows,
     class_weights,
     count_batches,
     cross_entropy,
     evaluation_of,
     predict_logits,
-    train_steps,
 )
 
 CPU = torch.device("cpu")
@@ -75,6 +79,50 @@ def test_cross_entropy_is_weighted_and_smoothed_as_asked() -> None:
     assert balanced.weight.tolist() == pytest.approx([2 / 3, 2.0])
 
 
+def stepper(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    weight: torch.Tensor | None = None,
+    **options: Any,
+) -> Stepper:
+    """A stepper of plain SGD over such a network."""
+    optimizer = optimizer or torch.optim.SGD(network.parameters(), lr=0.1)
+    return Stepper(
+        network,
+        optimizer=optimizer,
+        schedule=Schedule("constant", optimizer, total_steps=10),
+        loss_function=nn.CrossEntropyLoss(weight=weight),
+        device=CPU,
+        precision=Precision(options.pop("precision", "fp32"), CPU),
+        **options,
+    )
+
+
+class Small(nn.Module):
+    """A linear network on a device that holds `limit` samples: the error is the one that torch raises on a GPU."""
+
+    def __init__(self, limit: int, norm: bool = False) -> None:
+        super().__init__()
+        self.inner = linear_network()
+        self.norm = nn.BatchNorm1d(2) if norm else nn.Identity()
+        self.limit = limit
+        self.seen: list[int] = []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits, if memory allows."""
+        if len(inputs) > self.limit:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.seen.append(len(inputs))
+        logits: torch.Tensor = self.inner(self.norm(inputs))
+        return logits
+
+
+def noise(count: int, seed: int = 0) -> Batch:
+    """A batch of noise with labels of both classes."""
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(count, 2, generator=generator),), torch.arange(count) % 2
+
+
 def test_the_summary_is_a_mean_over_samples() -> None:
     """Unequal batches count by their samples, and the rate is the fastest group's."""
     network = linear_network()
@@ -82,28 +130,34 @@ def test_the_summary_is_a_mean_over_samples() -> None:
     optimizer = torch.optim.SGD(groups, lr=0.0)
     optimizer.param_groups[1]["lr"] = 1e-30
     wrong = ((torch.tensor([[0.0, 1.0]]),), torch.zeros(1, dtype=torch.long))
-    summary = train_steps(
-        network, [*batches(3), wrong], optimizer=optimizer, loss_function=nn.CrossEntropyLoss(), device=CPU
-    )
+    own = stepper(network, optimizer)
+    for batch in (*batches(3), wrong):
+        own.step(batch)
+    summary = own.summary(seconds=2.5)
     right_loss, wrong_loss = np.log(1 + np.exp(-1)), np.log(1 + np.exp(1))
     assert summary.loss == pytest.approx((3 * right_loss + wrong_loss) / 4)
     assert (summary.accuracy, summary.samples, summary.learning_rate) == (0.75, 4, 1e-30)
+    assert (summary.seconds, summary.micro_batch_size) == (2.5, 0)
 
 
-def test_after_step_is_called_once_a_batch_and_the_network_learns() -> None:
-    """One update and one call a batch; the network is left in training mode with changed weights."""
-    network, calls = linear_network().eval(), []
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    train_steps(
-        network,
-        batches(2, 2, 2),
-        optimizer=optimizer,
-        loss_function=nn.CrossEntropyLoss(),
-        device=CPU,
-        after_step=lambda: calls.append(network.weight[0, 0].item()),
-    )
-    assert len(set(calls)) == 3
-    assert calls == sorted(calls)
+def test_an_epoch_begins_with_empty_sums() -> None:
+    """What the epoch before summed up isn't in the next one's means."""
+    own = stepper(linear_network())
+    own.step(batches(7)[0])
+    own.begin_epoch(2)
+    own.step(batches(3)[0])
+    assert own.summary(1.0).samples == 3
+
+
+def test_each_batch_is_one_update() -> None:
+    """The network learns with every batch, and is left in training mode."""
+    network, weights = linear_network().eval(), []
+    own = stepper(network)
+    for batch in batches(2, 2, 2):
+        own.step(batch)
+        weights.append(network.weight[0, 0].item())
+    assert len(set(weights)) == 3
+    assert weights == sorted(weights)
     assert network.training
 
 
@@ -114,14 +168,7 @@ def test_gradients_are_clipped() -> None:
         network = linear_network()
         before = [parameter.detach().clone() for parameter in network.parameters()]
         optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-        train_steps(
-            network,
-            batches(4),
-            optimizer=optimizer,
-            loss_function=nn.CrossEntropyLoss(),
-            device=CPU,
-            gradient_clip=gradient_clip,
-        )
+        stepper(network, optimizer, gradient_clip=gradient_clip).step(batches(4)[0])
         pairs = zip(before, network.parameters(), strict=True)
         return float(torch.cat([(a - b.detach()).flatten() for a, b in pairs]).norm())
 
@@ -130,13 +177,91 @@ def test_gradients_are_clipped() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_loss_that_isnt_finite_is_a_divergence(bad: float) -> None:
-    """One bad batch among good ones is enough."""
+def test_a_loss_that_isnt_finite_ends_at_its_step(bad: float) -> None:
+    """The bad batch itself raises, naming step and epoch, before any weight is touched; no later batch is needed."""
     network = linear_network()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    mixed = [*batches(4), *batches(4, scale=bad), *batches(4)]
-    with pytest.raises(Diverged, match="training loss"):
-        train_steps(network, mixed, optimizer=optimizer, loss_function=nn.CrossEntropyLoss(), device=CPU)
+    own = stepper(network)
+    own.begin_epoch(3)
+    own.step(batches(4)[0])
+    before = network.weight.detach().clone()
+    with pytest.raises(Diverged, match="step 2 of epoch 3"):
+        own.step(batches(4, scale=bad)[0])
+    assert torch.equal(network.weight, before)
+
+
+@given(st.integers(2, 24), st.integers(1, 30), st.booleans())
+def test_parts_of_a_batch_add_up_to_it(count: int, budget: int, weighted: bool) -> None:
+    """However a batch is split, loss, hits and the update are those of the whole, class weights included."""
+    weight = torch.tensor([0.3, 2.0]) if weighted else None
+    whole, split = linear_network(), linear_network()
+    one, other = stepper(whole, weight=weight), stepper(split, weight=weight, element_budget=budget)
+    for own in (one, other):
+        own.step(noise(count))
+    torch.testing.assert_close(split.weight, whole.weight)
+    torch.testing.assert_close(split.bias, whole.bias)
+    assert other.summary(1.0).loss == pytest.approx(one.summary(1.0).loss, rel=1e-5)
+    assert other.summary(1.0).accuracy == one.summary(1.0).accuracy
+
+
+def test_the_element_budget_bounds_what_goes_through_at_once() -> None:
+    """12 samples of 2 elements with a budget of 10: parts of 4; a batch within the budget isn't split."""
+    network = Small(limit=99)
+    own = stepper(network, element_budget=10)
+    own.step(noise(12))
+    own.step(noise(5))
+    assert network.seen == [4, 4, 4, 5]
+    assert own.micro_batch_size is None
+
+
+def test_out_of_memory_halves_the_parts_and_keeps_the_batch() -> None:
+    """16 samples on a device for 5: parts of 4, the same update as with room for all; later batches begin there."""
+    network, roomy = Small(limit=5), Small(limit=99)
+    own, free = stepper(network), stepper(roomy)
+    for batch in (noise(16), noise(6, seed=1)):
+        own.step(batch)
+        free.step(batch)
+    assert network.seen == [4, 4, 4, 4, 3, 3]
+    torch.testing.assert_close(network.inner.weight, roomy.inner.weight)
+    assert own.summary(1.0).micro_batch_size == 4
+    assert own.summary(1.0).samples == 22
+
+
+@pytest.mark.parametrize(("norm", "limit", "floor"), [(False, 0, 1), (True, 1, 2)])
+def test_at_the_floor_it_is_out_of_memory(norm: bool, limit: int, floor: int) -> None:
+    """One sample at a time, or two where a BatchNorm needs them; below that the trial can't run here."""
+    own = stepper(Small(limit, norm=norm))
+    with pytest.raises(OutOfMemory, match=f"{floor} samples"):
+        own.step(noise(9))
+
+
+def test_batchnorm_never_gets_a_part_of_one() -> None:
+    """5 samples in parts of at most 2 are 3 and 2."""
+    network = Small(limit=3, norm=True)
+    own = stepper(network)
+    own.micro_batch_size = 2
+    own.step(noise(5))
+    assert network.seen == [3, 2]
+
+
+def test_an_evaluation_that_doesnt_fit_goes_through_in_halves() -> None:
+    """11 samples on a device for 3: the same logits in the same order; a device for none is out of memory."""
+    inputs = noise(11)[0]
+    expected = predict_logits(Small(limit=99), [inputs], CPU)
+    assert predict_logits(Small(limit=3), [inputs], CPU).tolist() == expected.tolist()
+    with pytest.raises(OutOfMemory):
+        predict_logits(Small(limit=0), [inputs], CPU)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_like_float32(precision: str) -> None:
+    """Ten steps end near float32's weights, which stay float32; fp16's gradients are scaled and unscaled."""
+    half, full = linear_network(), linear_network()
+    one, other = stepper(half, precision=precision, gradient_clip=1.0), stepper(full, gradient_clip=1.0)
+    for seed in range(10):
+        one.step(noise(8, seed))
+        other.step(noise(8, seed))
+    assert half.weight.dtype == torch.float32
+    torch.testing.assert_close(half.weight, full.weight, atol=0.02, rtol=0.02)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

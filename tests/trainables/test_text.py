@@ -213,7 +213,7 @@ def test_one_group_with_the_configured_rate(data: DataAccess) -> None:
     """All parameters learn at one rate and decay; the warm-up begins at 0."""
     learner = build(TEXT, data, learning_rate=3e-5, weight_decay=0.01).learner
     assert isinstance(learner, TextLearner)
-    (group,) = learner._optimizer.param_groups
+    (group,) = learner._stepper.optimizer.param_groups
     assert (group["initial_lr"], group["weight_decay"], group["lr"]) == (3e-5, 0.01, 0.0)
     assert len(group["params"]) == len(list(learner.network.parameters()))
 

@@ -97,12 +97,13 @@ def test_padding(lengths: list[int]) -> None:
         assert set(ids[row, mask[row] == 0].tolist()) <= {3}
 
 
-@given(LENGTHS, st.integers(1, 7))
-def test_by_length_has_each_row_once_and_short_ones_first(lengths: list[int], batch_size: int) -> None:
-    """Every row comes once, no batch is too large, and lengths never fall."""
+@given(LENGTHS, st.integers(1, 7), st.integers(1, 60))
+def test_by_length_has_each_row_once_and_long_ones_first(lengths: list[int], batch_size: int, budget: int) -> None:
+    """Every row comes once, no batch has too many rows or padded tokens, and lengths never rise."""
     sequences = [np.zeros(length, dtype=np.int64) for length in lengths]
-    batches = list(by_length(sequences, batch_size))
+    batches = list(by_length(sequences, batch_size, budget))
     order = np.concatenate(batches).tolist()
     assert sorted(order) == list(range(len(lengths)))
     assert max(len(rows) for rows in batches) <= batch_size
-    assert [lengths[row] for row in order] == sorted(lengths)
+    assert all(len(rows) == 1 or len(rows) * max(lengths[row] for row in rows) <= budget for rows in batches)
+    assert [lengths[row] for row in order] == sorted(lengths, reverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import torch
 from trainables_fakes import PIXEL_LIMIT, TRIAL, assert_same_tensors
 
 from trainables.build import DataAccess
+from trainables.cadence import Cadence
 from trainables.checkpoint import read_checkpoint
 from trainables.data.samples import splits_to_json
 from trainables.inference import predict_split
-from trainables.loop import Progress
-from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL, EpochResult
+from trainables.loop import Progress, epochs
+from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL, EpochResult, UserError
 from trainables.tune_adapter import TuneTrial, read_splits, trial_name
 
 FIELDS = set(EpochResult.__dataclass_fields__)
@@ -113,8 +115,8 @@ def test_best_is_written_only_when_val_improves(raw: Any, tmp_path: Path) -> Non
     report = trial.step()
     assert report["best_epoch"] == 1
     assert (best / "manifest.json").stat().st_mtime_ns == first[0]
-    trial._progress = Progress(2, -1.0, 1)  # whatever comes next is better
-    trial._results = None
+    behind = Progress(2, -1.0, 1)  # whatever comes next is better
+    trial._results = epochs(trial._built.learner, max_epochs=30, patience=5, start=behind)
     assert trial.step()["best_epoch"] == 3
     assert read_checkpoint(best).meta["epoch"] == 3
 
@@ -173,44 +175,133 @@ def test_the_number_is_part_of_the_seed(raw: Any) -> None:
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
+def states_of(tmp_path: Path, modality: str) -> Path:
+    """Where the first trial of a modality keeps its states."""
+    return tmp_path / modality / f"{modality}_000"
+
+
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_a_restored_trial_goes_on_exactly(modality: str, raw: Any, tmp_path: Path) -> None:
-    """Saved after two epochs, loaded into another actor: the same reports from there on, and the same weights."""
-    whole = TuneTrial(config=raw(modality))
-    expected = [timeless(report) for report in run(whole)]
+def test_a_restarted_trial_goes_on_exactly(modality: str, raw: Any, tmp_path: Path) -> None:
+    """Saved after two epochs, begun again in another actor: the same reports from there on, and the same weights."""
+    config = raw(modality, checkpoint_every=2)
+    expected = [timeless(report) for report in run(TuneTrial(config=raw(modality, checkpoint_every=100)))]
 
-    first = TuneTrial(config=raw(modality))
-    reports = [timeless(first.step()) for _ in range(2)]
-    first.save_checkpoint(str(tmp_path / "state"))
-    second = TuneTrial(config=raw(modality))
-    second.load_checkpoint(str(tmp_path / "state"))
+    first = TuneTrial(config=config)
+    reports = [timeless(first.step()) for _ in range(3)][:2]  # the third epoch is lost with the worker
+    second = TuneTrial(config=config)
     reports += [timeless(report) for report in run(second)]
+    assert reports[2].pop("note") == "Resumed after epoch 2."
+    expected[2].pop("note")
     assert reports == expected
-    assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
 
 
-def test_a_trial_restored_after_its_last_epoch_says_so_again(raw: Any, tmp_path: Path) -> None:
-    """The study stopped after the last state was saved: the restored trial reports its last epoch and is done."""
-    first = TuneTrial(config=raw(TEXT, max_epochs=2))
-    last = run(first)[-1]
-    first.save_checkpoint(str(tmp_path / "state"))
-    second = TuneTrial(config=raw(TEXT, max_epochs=2))
-    second.load_checkpoint(str(tmp_path / "state"))
-    assert second.step() == last
+def test_seconds_save_within_an_epoch(raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state is due after the second step: the trial goes on from there within the epoch, exactly."""
+    expected = [timeless(report) for report in run(TuneTrial(config=raw(IMAGE, checkpoint_every=100)))]
+    shutil.rmtree(tmp_path / IMAGE)
+
+    calls = 0
+
+    def due(self: object, ended_epoch: int | None = None) -> bool:
+        nonlocal calls
+        calls += ended_epoch is None
+        return ended_epoch is None and calls == 5  # three steps an epoch: the second one's second
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Cadence, "due", due)
+        first = TuneTrial(config=raw(IMAGE, checkpoint_every=100))
+        first.step()
+        first.step()
+    second = TuneTrial(config=raw(IMAGE, checkpoint_every=100))
+    reports = [timeless(report) for report in run(second)]
+    assert reports[0].pop("note") == "Resumed within epoch 2."
+    expected[1].pop("note")
+    assert reports == expected[1:]
+
+
+def test_a_damaged_state_gives_way_to_the_one_before_and_is_told(raw: Any, tmp_path: Path) -> None:
+    """A flipped byte in the last state: the trial goes on from the one before, and its report says so."""
+    first = TuneTrial(config=raw(TEXT, checkpoint_every=1))
+    for _ in range(3):
+        first.step()
+    path = states_of(tmp_path, TEXT) / "last" / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(bytes(content))
+    report = TuneTrial(config=raw(TEXT, checkpoint_every=1)).step()
+    assert report["epoch"] == 3
+    assert report["note"].splitlines()[0] == "Resumed after epoch 2."
+    assert "damaged" in report["note"]
+
+
+def test_another_trials_state_is_refused(raw: Any) -> None:
+    """A folder that holds the state of other hyperparameters isn't gone on from."""
+    TuneTrial(config=raw(TEXT, checkpoint_every=1)).step()
+    with pytest.raises(UserError, match="another trial"):
+        TuneTrial(config=raw(TEXT, checkpoint_every=1, learning_rate=0.02))
+
+
+def test_a_trial_restarted_after_its_last_epoch_says_so_again(raw: Any) -> None:
+    """The study stopped after the last state was saved: the trial reports its last epoch and is done."""
+    config = raw(TEXT, max_epochs=2, checkpoint_every=1)
+    last = run(TuneTrial(config=config))[-1]
+    again = TuneTrial(config=config).step()
+    assert again.pop("note") == "Resumed after epoch 2."
+    last.pop("note")
+    assert again == last
+
+
+def test_tunes_own_request_for_a_state_saves_it(raw: Any, tmp_path: Path) -> None:
+    """A scheduler that pauses a trial finds it where it was, though no state was due."""
+    first = TuneTrial(config=raw(TEXT, checkpoint_every=100))
+    first.step()
+    first.save_checkpoint(str(tmp_path / "tune"))
+    second = TuneTrial(config=raw(TEXT, checkpoint_every=100))
+    second.load_checkpoint(str(tmp_path / "tune"))
+    assert second.step()["epoch"] == 2
+
+
+def test_a_trial_that_no_part_of_a_batch_fits_is_oom(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory at the floor ends the trial as `oom`, with a reason and every field."""
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    trial = TuneTrial(config=raw(IMAGE))
+    monkeypatch.setattr(trial._built.learner._stepper, "_backward", fail)  # type: ignore[attr-defined]
+    report = trial.step()
+    assert set(report) >= FIELDS
+    assert (report["done"], report["stop_reason"], report["epoch"]) == (True, "oom", 1)
+    assert "memory" in report["detail"]
+
+
+def test_a_halved_batch_is_told_once(raw: Any) -> None:
+    """Memory that holds 4 of 8 samples: the trial goes on in parts, and the first report says so."""
+    trial = TuneTrial(config=raw(IMAGE))
+    stepper = trial._built.learner._stepper  # type: ignore[attr-defined]
+    backward = stepper._backward
+
+    def limited(inputs: Any, labels: Any, share: Any) -> Any:
+        if len(labels) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return backward(inputs, labels, share)
+
+    stepper._backward = limited
+    first, second = trial.step(), trial.step()
+    assert (first["micro_batch_size"], second["micro_batch_size"]) == (4, 4)
+    assert "at most 4 samples at a time" in first["note"]
+    assert second["note"] == ""
 
 
 def test_a_worker_killed_while_it_replaced_the_best_gets_it_back(raw: Any, tmp_path: Path) -> None:
-    """Restored with `best.old` alone, the trial has its best again even if no later epoch is better."""
-    trial = TuneTrial(config=raw(TEXT, learning_rate=1e-9))
-    trial.step()
-    trial.save_checkpoint(str(tmp_path / "state"))
+    """Begun again with `best.old` alone, the trial has its best again even if no later epoch is better."""
+    config = raw(TEXT, learning_rate=1e-9, checkpoint_every=1)
+    TuneTrial(config=config).step()
     best = best_of(tmp_path, TEXT)
     best.rename(best.with_name("best.old"))
-    again = TuneTrial(config=raw(TEXT, learning_rate=1e-9))
-    again.load_checkpoint(str(tmp_path / "state"))
-    run(again)
+    run(TuneTrial(config=config))
     assert read_checkpoint(best).meta["epoch"] == 1
-    assert [path.name for path in best.parent.iterdir()] == ["best"]
+    assert sorted(path.name for path in best.parent.iterdir()) == ["best", "last", "previous"]
 
 
 def test_a_changed_table_is_read_anew(data: DataAccess, tmp_path: Path) -> None:
