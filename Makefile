@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY ?= configs/demo.yaml
+BENCH ?=
 
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check format lock openclipart clean help
+.PHONY: demo test bench check format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
 	@echo "make test         set up and run all tests"
+	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
@@ -39,6 +41,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+bench: $(READY)
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/run_all.py $(BENCH)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,59 @@
+"""Building the cache of decoded pictures with all cores, against one core that decodes in a loop."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import ours
+from harness import main
+from machine import cores, one_core
+from made_data import make_pictures
+from measure import Findings, at_least, interleaved, summary
+
+from trainables.data.pictures import load_picture
+from trainables.data.samples import read_split
+
+SIZE = 224
+SHARE = 0.9  # of what as many cores as there are would decode
+
+
+def benchmark(folder: Path, quick: bool) -> Findings:
+    """Pictures per second, both ways."""
+    alone, each, repeats = (64, 64, 1) if quick else (256, 512, 3)
+    count = each * cores()
+    make_pictures(folder / "pictures", count)
+    split = read_split(folder / "pictures")
+    paths = [path for path in split.images[:alone] if path is not None]
+
+    def decode() -> None:
+        with one_core():
+            for path in paths:
+                load_picture(path, SIZE, "pad")
+
+    def build() -> None:
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        built = ours.build_cache(split, folder / "cache", SIZE)
+        assert built == count, f"{built} of {count} pictures are in the cache"
+
+    seconds = interleaved({"one core": decode, "cache": build}, repeats)
+    single, whole = summary(seconds["one core"], alone), summary(seconds["cache"], count)
+    share = {kind: single[kind] / whole[kind] / cores() for kind in ("median", "min")}
+    figures = {
+        "pictures in the cache": count,
+        "seconds per picture": {"one core": single, "cache, all cores": whole},
+        "pictures per second": {"one core": 1 / single["median"], "cache, all cores": 1 / whole["median"]},
+        "cache's rate / (cores x one core's rate)": share,
+    }
+    what = f"cache of decoded pictures, {cores()} cores: its rate / (cores x one core's rate)"
+    return Findings(figures, [at_least(what, SHARE, share["median"])], _NOTES)
+
+
+_NOTES = (
+    "The files are in the page cache; a cache is built whole, its processes' start and the flush to disk included.",
+    "Cores are those that this process may run on; where two of them are threads of one core, the bound can't be met.",
+)
+
+
+if __name__ == "__main__":
+    main("cache_build", benchmark)

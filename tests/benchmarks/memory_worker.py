@@ -1,0 +1,56 @@
+"""A trial process as memory.py starts it.
+
+`memory_worker.py shared FOLDER`: build an image learner on the cache, train an epoch, say "ready", wait for a line.
+`memory_worker.py reused FOLDER TRIALS`: trials one after the other as a reused actor runs them; one JSON a trial.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import ours
+import torch
+from machine import cores, memory_of
+
+# The network is as small as it gets: the cache has to be large beside the process, and every picture is looked at.
+SHARED: dict[str, Any] = {"backbone": "test_resnet", "batch_size": 16, "augmentation_strength": 0.0}
+REUSED: dict[str, Any] = {"size": 96}
+
+
+def shared(folder: Path, processes: int) -> None:
+    """One trial of several on the same cache; its parent measures it while it waits."""
+    torch.set_num_threads(max(cores() // processes, 1))
+    learner = ours.image_learner(ours.picture_data(folder), **SHARED)
+    learner.train_epoch()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    del learner
+
+
+def reused(folder: Path, trials: int) -> None:
+    """Trials in one process, with what `TuneTrial.reset_config` does between two."""
+    data = ours.picture_data(folder)
+    for number in range(trials):
+        learner = ours.image_learner(data, seed=number, **REUSED)
+        ours.whole_epoch(learner)
+        del learner
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        print(json.dumps({"rss": memory_of(os.getpid())["rss"], **_gpu_memory()}), flush=True)
+
+
+def _gpu_memory() -> dict[str, int]:
+    if not torch.cuda.is_available():
+        return {}
+    return {"cuda allocated": torch.cuda.memory_allocated(), "cuda reserved": torch.cuda.memory_reserved()}
+
+
+if __name__ == "__main__":
+    ROLES = {"shared": shared, "reused": reused}
+    ROLES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,68 @@
+"""Run all benchmarks, or those that are named, each in a process of its own; keep their JSON and print the bounds.
+
+A bound that is missed is shown and changes nothing else; a benchmark that can't be run makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import write_results
+from rendering import bounds_table
+
+from analysis.files import replace_file
+
+BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile")
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+
+
+def run(name: str, *, quick: bool) -> dict[str, Any] | None:
+    """A benchmark's result; None where it failed. It measures the tree that it lies in."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    command = [sys.executable, str(HERE / f"{name}.py"), *(["--quick"] if quick else [])]
+    path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    if done.returncode != 0:
+        print(f"{name} FAILED with exit code {done.returncode}; its error stands above.", file=sys.stderr)
+        return None
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
+    parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md as well (write_results.py)")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"a benchmark must be one of {', '.join(BENCHMARKS)}, but got {', '.join(unknown)}.")
+    names = options.names or BENCHMARKS
+    found = {name: run(name, quick=options.quick) for name in names}
+    results = [result for result in found.values() if result is not None]
+    for result in results:
+        replace_file(options.output / f"{result['name']}.json", json.dumps(result, indent=2).encode())
+    print(bounds_table(results))
+    print(f"Figures: {options.output.resolve()}/*.json")
+    if options.write:
+        write_results.write([options.output])
+    return 0 if len(results) == len(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

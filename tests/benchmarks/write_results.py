@@ -1,0 +1,47 @@
+"""Write RESULTS.md from the JSON files of `make bench`: write_results.py [FOLDER ...], one folder a machine.
+
+Text outside of the machines' sections stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rendering import updated
+
+from analysis.files import replace_file
+
+HERE = Path(__file__).parent
+OUTPUT = HERE.parents[1] / "mlruns" / "bench"
+RESULTS = HERE / "RESULTS.md"
+TITLE = """# Measured figures
+
+Written by `make bench` and `python tests/benchmarks/write_results.py`, a section for each machine. Each ratio stands
+between two figures of one run, in which reference and ours took turns; figures of different runs aren't comparable.
+"""
+
+
+def write(folders: Sequence[Path]) -> None:
+    """Replace or add each folder's machine. Results of `--quick` are left out: their figures are rough."""
+    document = RESULTS.read_text("utf-8") if RESULTS.exists() else TITLE
+    for folder in folders:
+        results = [result for result in read(folder) if not result["quick"]]
+        if results:
+            document = updated(document, results)
+        else:
+            print(f"{folder} has no results but those of quick runs: nothing of it is written.", file=sys.stderr)
+    replace_file(RESULTS, document.encode())
+    print(f"Written: {RESULTS}")
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """A folder's results, sorted by name."""
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+if __name__ == "__main__":
+    write([Path(argument) for argument in sys.argv[1:]] or [OUTPUT])
