@@ -9,15 +9,25 @@ from typing import Any
 
 import torch
 
-from trainables.backbones import build_backbone
+from trainables.backbones import build_backbone, count_features
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.cache import decoded_pictures
 from trainables.data.samples import Split
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
-from trainables.text import TextLearner, TextNetwork, fresh_text_model, pretrained_text_model, save_text_model
-from trainables.tokens import encode
+from trainables.text import (
+    TextLearner,
+    TextNetwork,
+    check_max_length,
+    fresh_text_model,
+    fresh_tokenizer,
+    pretrained_text_model,
+    pretrained_tokenizer,
+    save_text_model,
+)
+from trainables.token_cache import encoded_texts
+from trainables.tokens import TokenSequences, count_cut
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,11 @@ class DataAccess:
     splits: Mapping[str, Split]
     cache: Path  # folder of decoded pictures
     pixel_limit: int
+
+    @property
+    def tokens(self) -> Path:
+        """Folder of tokenized texts."""
+        return self.cache.parent / "tokens"
 
 
 @dataclass(frozen=True)
@@ -72,18 +87,24 @@ def build_image_network(config: ImageTrialConfig, classes: int, *, weights: str 
     return network
 
 
-def build_text_network(config: TextTrialConfig, train: Split) -> tuple[TextNetwork, Any]:
-    """The configured network and its tokenizer."""
+def build_text_network(
+    config: TextTrialConfig, train: Split, token_folder: Path | None = None
+) -> tuple[TextNetwork, Any]:
+    """The configured network and its tokenizer; one trained on the texts is kept in `token_folder`."""
     if config.weights == "none":
-        return fresh_text_model(
+        network, tokenizer = fresh_text_model(
             config.backbone,
             len(train.classes),
             config.dropout,
             architecture=config.architecture,
             vocabulary_size=config.vocabulary_size,
             texts=train.texts,
+            token_folder=token_folder,
         )
-    return pretrained_text_model(config.backbone, len(train.classes), config.dropout)
+    else:
+        network, tokenizer = pretrained_text_model(config.backbone, len(train.classes), config.dropout)
+    check_max_length(network, config.backbone, config.max_length)
+    return network, tokenizer
 
 
 def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> ImageLearner:
@@ -117,10 +138,8 @@ def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> Ima
 
 
 def _text_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TextLearner, Callable[[Path], None]]:
-    network, tokenizer = build_text_network(config, data.splits[TRAIN])
-    sequences = {
-        name: encode(tokenizer, split.texts, config.max_length, config.cleaning) for name, split in data.splits.items()
-    }
+    network, tokenizer = build_text_network(config, data.splits[TRAIN], data.tokens)
+    sequences = {name: _encoded(tokenizer, split, config, data) for name, split in data.splits.items()}
     learner = TextLearner(
         network,
         train=(sequences[TRAIN], data.splits[TRAIN].labels),
@@ -142,6 +161,12 @@ def _text_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple
     return learner, lambda folder: save_text_model(network, tokenizer, folder)
 
 
+def _encoded(tokenizer: Any, split: Split, config: TextTrialConfig, data: DataAccess) -> TokenSequences:
+    return encoded_texts(
+        tokenizer, split.texts, max_length=config.max_length, cleaning=config.cleaning, folder=data.tokens
+    )
+
+
 def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Split) -> None:
     """Build the network once, so that unreachable weights are known before the first trial. Raises UserError."""
     config = parse_config(modality, hyperparameters)
@@ -149,3 +174,25 @@ def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Spli
         build_image_network(config, len(train.classes))
     elif modality == TEXT and isinstance(config, TextTrialConfig):
         build_text_network(config, train)
+
+
+def check_picture_size(hyperparameters: Mapping[str, Any]) -> None:
+    """UserError where an image trial's backbone can't take pictures of its size. Nothing is downloaded for it."""
+    config = ImageTrialConfig.model_validate(dict(hyperparameters))
+    count_features(config.backbone, config.size)
+
+
+def count_cut_texts(hyperparameters: Mapping[str, Any], data: DataAccess) -> dict[str, int]:
+    """How many texts of each split a text trial cuts to its `max_length`. Its tokens lie in the cache afterwards."""
+    config = TextTrialConfig.model_validate(dict(hyperparameters))
+    if config.weights == "none":
+        tokenizer = fresh_tokenizer(data.splits[TRAIN].texts, config.vocabulary_size, data.tokens)
+    else:
+        tokenizer = pretrained_tokenizer(config.backbone)
+    found = {}
+    for name, split in data.splits.items():
+        sequences = _encoded(tokenizer, split, config, data)
+        found[name] = count_cut(
+            tokenizer, split.texts, sequences, max_length=config.max_length, cleaning=config.cleaning
+        )
+    return found
