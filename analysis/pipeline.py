@@ -143,11 +143,13 @@ def final_test(
     return result
 
 
-def check_test_source(test_source: Path, train_source: Path | None = None, *, need_images: bool = True) -> None:
+def check_test_source(
+    test_source: Path, train_source: Path | None = None, *, need_images: bool = True, need_texts: bool = False
+) -> None:
     """UserError where the test data aren't there.
 
-    With `train_source`, before a search, also where the test split is empty or has a class that train lacks: names are
-    listed for that and forgotten, no picture is opened.
+    With `train_source`, before a search, also where the test split is empty, has a class that train lacks or, where
+    texts are needed, an empty text: names are listed for that and forgotten, no picture is opened.
     """
     from trainables.data.samples import read_split
 
@@ -157,7 +159,7 @@ def check_test_source(test_source: Path, train_source: Path | None = None, *, ne
         )
     if train_source is not None:
         classes = read_split(train_source, need_images=need_images).classes
-        read_split(test_source, classes=classes, need_images=need_images)
+        read_split(test_source, classes=classes, need_images=need_images, need_texts=need_texts)
 
 
 def _silent(_message: str) -> None:

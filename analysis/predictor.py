@@ -17,6 +17,7 @@ from analysis.fusion import fuse
 from analysis.metrics import softmax
 from analysis.results import SelectedModel, Selection
 from analysis.store import read_selection
+from trainables.data.samples import is_blank
 from trainables.records import FUSED, IMAGE, MODALITIES, TEXT, UserError
 
 
@@ -84,11 +85,13 @@ class Predictor:
     def predict(self, image: Path | None, text: str | None) -> Prediction:
         """The class of a picture, a text, or the pair; a modality that isn't given or has no model is left out.
 
-        UserError where nothing is given that a model exists for, or the picture doesn't exist.
+        UserError where nothing is given that a model exists for, the picture doesn't exist, or the text is blank.
         """
         used = self._used({IMAGE: image, TEXT: text})
         if image is not None and IMAGE in used and not image.is_file():
             raise UserError(f"The picture must be a file, but {image} isn't one. Check the path.")
+        if text is not None and TEXT in used and is_blank(text):
+            raise UserError(f"The text must have something to read, but got {text!r}. Give its words, or leave it out.")
         logits = {modality: self._logits(modality, image, text) for modality in used}
         decided_by = used[0]
         if len(used) == 2 and self.selection.fusion is not None:

@@ -205,10 +205,11 @@ def _found(given: str, runs: Path) -> tuple[StudyConfig, Path]:
 def _check_test(config: StudyConfig) -> None:
     """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
     from analysis.pipeline import check_test_source
-    from trainables.records import IMAGE
+    from trainables.records import IMAGE, TEXT
 
     if config.data.test is not None:
-        check_test_source(config.data.test, config.data.train, need_images=IMAGE in config.modalities)
+        needs = {"need_images": IMAGE in config.modalities, "need_texts": TEXT in config.modalities}
+        check_test_source(config.data.test, config.data.train, **needs)
 
 
 def _make_room(config: StudyConfig, replace: bool) -> None:

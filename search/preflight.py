@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,16 +13,16 @@ from search.sections import SearchedSection
 from search.space import Choice
 from search.study import StudyConfig
 from trainables.data.samples import Split, check_pairs, read_split
-from trainables.records import IMAGE, TRAIN, VAL, UserError
+from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
 
 CPU_TRIALS = 4  # without GPUs, trials at once by default: more of them than this starve each other of memory
 
 
 def read_data(study: StudyConfig) -> dict[str, Split]:
     """Train and val as tables. The test split isn't looked at. Raises UserError."""
-    need_images = IMAGE in study.modalities
-    train = read_split(study.data.train, need_images=need_images)
-    val = read_split(study.data.val, classes=train.classes, need_images=need_images)
+    read = partial(read_split, need_images=IMAGE in study.modalities, need_texts=TEXT in study.modalities)
+    train = read(study.data.train)
+    val = read(study.data.val, classes=train.classes)
     check_pairs(train, val)
     return {TRAIN: train, VAL: val}
 
@@ -42,23 +43,62 @@ def decode_pictures(study: StudyConfig, splits: Mapping[str, Split], layout: Lay
 
 
 def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> None:
-    """Build each backbone, with each kind of weights, that the space or a point names.
+    """Build each backbone, with each kind of weights, that the space or a point names, for the longest texts.
 
-    Raises UserError where weights can't be had.
+    Raises UserError where weights can't be had, or a backbone can't take the pictures' size or the texts' length.
     """
     from trainables.build import check_weights
 
     for modality in study.modalities:
-        section = study.section(modality)
-        configs = [point.values for point in study.first_points(modality)]
-        pairs = product(_values(section, "backbone", points=False), _values(section, "weights", points=False))
-        configs += [{**section.fixed(), "backbone": backbone, "weights": weights} for backbone, weights in pairs]
-        seen: list[tuple[Any, Any]] = []
-        for config in configs:
-            key = (config["backbone"], config["weights"])
+        if modality == IMAGE:
+            _check_picture_sizes(study)
+        seen: list[tuple[Any, ...]] = []
+        for config in _configs(study, modality, ("backbone", "weights")):
+            key = (config["backbone"], config["weights"], config.get("max_length"))
             if key not in seen:
                 seen.append(key)
                 check_weights(modality, config, splits[TRAIN])
+
+
+def _check_picture_sizes(study: StudyConfig) -> None:
+    from trainables.build import check_picture_size
+
+    pairs = [(config["backbone"], config["size"], config) for config in _configs(study, IMAGE, ("backbone", "size"))]
+    for config in {(backbone, size): config for backbone, size, config in pairs}.values():
+        check_picture_size(config)
+
+
+def _configs(study: StudyConfig, modality: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The trials of the fixed points, and the section's own values with every choice of `keys` that the space has.
+
+    The latter with the largest `max_length` of the space.
+    """
+    section = study.section(modality)
+    own = section.fixed()
+    if modality == TEXT:
+        own["max_length"] = max(_values(section, "max_length", points=False))
+    choices = product(*(_values(section, key, points=False) for key in keys))
+    chosen = [{**own, **dict(zip(keys, values, strict=True))} for values in choices]
+    return [*(dict(point.values) for point in study.first_points(modality)), *chosen]
+
+
+def cut_text_lines(study: StudyConfig, splits: Mapping[str, Split], layout: Layout) -> list[str]:
+    """A line for each split that has texts longer than `max_length`: the section's own, and the space's smallest."""
+    from trainables.build import DataAccess, count_cut_texts
+
+    if TEXT not in study.modalities:
+        return []
+    own = study.section(TEXT).fixed()
+    data = DataAccess(splits, layout.cache, study.data.pixel_limit)
+    lines = []
+    for length in sorted({own["max_length"], min(_values(study.section(TEXT), "max_length"))}):
+        cut = count_cut_texts({**own, "max_length": length}, data)
+        lines += [
+            f"{TEXT}: {count:,} of {len(splits[name]):,} {name} texts are longer than {length} tokens and are cut"
+            for name, count in cut.items()
+            if count
+        ]
+    return lines
 
 
 def _values(section: SearchedSection, key: str, *, points: bool = True) -> list[Any]:

@@ -26,7 +26,7 @@ from rich.console import Console
 from search.collect import TrialsFile
 from search.events import Listener, TuneEvents
 from search.layout import Layout, check_name_is_free, create_study_folder
-from search.preflight import Node, Share, check_all_weights, decode_pictures, plan_resources, read_data
+from search.preflight import Node, Share, check_all_weights, cut_text_lines, decode_pictures, plan_resources, read_data
 from search.progress import ProgressView
 from search.scheduler import make_scheduler
 from search.searcher import OptunaRecord, StudySearcher, make_sampler
@@ -68,6 +68,8 @@ def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
         nodes = cluster_nodes()
         shares = {name: plan_resources(name, study.section(name), nodes) for name in study.modalities}
         check_all_weights(study, splits)
+        for line in cut_text_lines(study, splits, layout):
+            console.print(line, highlight=False, markup=False)
         decode_pictures(study, splits, layout)
         create_study_folder(layout, dump_study(study), splits_to_json(splits[TRAIN], splits[VAL]))
         try:

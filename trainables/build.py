@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from trainables.average import WeightAverage
-from trainables.backbones import build_backbone
+from trainables.backbones import build_backbone, count_features
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.cache import decoded_pictures
 from trainables.data.samples import Split
@@ -22,8 +22,18 @@ from trainables.precision import Precision
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
 from trainables.schedules import Schedule
 from trainables.steps import Stepper, count_batches, cross_entropy, pick_device
-from trainables.text import TextLearner, TextNetwork, fresh_text_model, pretrained_text_model, save_text_model
-from trainables.tokens import encode
+from trainables.text import (
+    TextNetwork,
+    check_max_length,
+    fresh_text_model,
+    fresh_tokenizer,
+    pretrained_text_model,
+    pretrained_tokenizer,
+    save_text_model,
+)
+from trainables.text_learner import TextLearner
+from trainables.token_cache import encoded_texts
+from trainables.tokens import TokenSequences, count_cut
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,11 @@ class DataAccess:
     splits: Mapping[str, Split]
     cache: Path  # folder of decoded pictures
     pixel_limit: int
+
+    @property
+    def tokens(self) -> Path:
+        """Folder of tokenized texts."""
+        return self.cache.parent / "tokens"
 
 
 @dataclass(frozen=True)
@@ -78,18 +93,24 @@ def build_image_network(config: ImageTrialConfig, classes: int, *, weights: str 
     return network
 
 
-def build_text_network(config: TextTrialConfig, train: Split) -> tuple[TextNetwork, Any]:
-    """The configured network and its tokenizer."""
+def build_text_network(
+    config: TextTrialConfig, train: Split, token_folder: Path | None = None
+) -> tuple[TextNetwork, Any]:
+    """The configured network and its tokenizer; one trained on the texts is kept in `token_folder`."""
     if config.weights == "none":
-        return fresh_text_model(
+        network, tokenizer = fresh_text_model(
             config.backbone,
             len(train.classes),
             config.dropout,
             architecture=config.architecture,
             vocabulary_size=config.vocabulary_size,
             texts=train.texts,
+            token_folder=token_folder,
         )
-    return pretrained_text_model(config.backbone, len(train.classes), config.dropout)
+    else:
+        network, tokenizer = pretrained_text_model(config.backbone, len(train.classes), config.dropout)
+    check_max_length(network, config.backbone, config.max_length)
+    return network, tokenizer
 
 
 def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> ImageLearner:
@@ -164,10 +185,8 @@ def _stepper(
 
 
 def _text_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TextLearner, Callable[[Path], None]]:
-    network, tokenizer = build_text_network(config, data.splits[TRAIN])
-    sequences = {
-        name: encode(tokenizer, split.texts, config.max_length, config.cleaning) for name, split in data.splits.items()
-    }
+    network, tokenizer = build_text_network(config, data.splits[TRAIN], data.tokens)
+    sequences = {name: _encoded(tokenizer, split, config, data) for name, split in data.splits.items()}
     device = pick_device()
     network.to(device)
     groups = decayed_groups(
@@ -192,6 +211,12 @@ def _text_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple
     return learner, lambda folder: save_text_model(network, tokenizer, folder)
 
 
+def _encoded(tokenizer: Any, split: Split, config: TextTrialConfig, data: DataAccess) -> TokenSequences:
+    return encoded_texts(
+        tokenizer, split.texts, max_length=config.max_length, cleaning=config.cleaning, folder=data.tokens
+    )
+
+
 def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Split) -> None:
     """Build the network once, so that unreachable weights are known before the first trial. Raises UserError."""
     config = parse_config(modality, hyperparameters)
@@ -199,3 +224,25 @@ def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Spli
         build_image_network(config, len(train.classes))
     elif modality == TEXT and isinstance(config, TextTrialConfig):
         build_text_network(config, train)
+
+
+def check_picture_size(hyperparameters: Mapping[str, Any]) -> None:
+    """UserError where an image trial's backbone can't take pictures of its size. Nothing is downloaded for it."""
+    config = ImageTrialConfig.model_validate(dict(hyperparameters))
+    count_features(config.backbone, config.size)
+
+
+def count_cut_texts(hyperparameters: Mapping[str, Any], data: DataAccess) -> dict[str, int]:
+    """How many texts of each split a text trial cuts to its `max_length`. Its tokens lie in the cache afterwards."""
+    config = TextTrialConfig.model_validate(dict(hyperparameters))
+    if config.weights == "none":
+        tokenizer = fresh_tokenizer(data.splits[TRAIN].texts, config.vocabulary_size, data.tokens)
+    else:
+        tokenizer = pretrained_tokenizer(config.backbone)
+    found = {}
+    for name, split in data.splits.items():
+        sequences = _encoded(tokenizer, split, config, data)
+        found[name] = count_cut(
+            tokenizer, split.texts, sequences, max_length=config.max_length, cleaning=config.cleaning
+        )
+    return found

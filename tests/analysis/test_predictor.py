@@ -69,7 +69,7 @@ def test_missing_modality_leaves_the_other_alone(tmp_path: Path) -> None:
     assert (said.predicted, said.decided_by, set(said.logits)) == ("Black", IMAGE, {IMAGE})
     assert said.note is not None
     assert "No text was given" in said.note
-    said = one.predict(None, "")
+    said = one.predict(None, "a Green thing")
     assert (said.predicted, said.decided_by) == ("Green", TEXT)
 
 
@@ -84,13 +84,22 @@ def test_one_modality_study(tmp_path: Path) -> None:
         one.predict(tmp_path / "pictures/val_000.jpg", None)
 
 
+def test_a_study_of_pictures_ignores_a_blank_text(tmp_path: Path) -> None:
+    """Where no text model is, a text is left out, whatever it is."""
+    said = predictor(tmp_path, (IMAGE,)).predict(tmp_path / "pictures/val_000.jpg", " ")
+    assert said.decided_by == IMAGE
+
+
 def test_user_errors(tmp_path: Path) -> None:
-    """Nothing given, a missing picture, and a checkpoint that isn't the selected one are user errors."""
+    """Nothing given, a missing picture, a blank text, and a checkpoint that isn't the selected one are user errors."""
     one = predictor(tmp_path)
     with pytest.raises(UserError, match="but got nothing"):
         one.predict(None, None)
     with pytest.raises(UserError, match="must be a file"):
         one.predict(tmp_path / "none.jpg", None)
+    for blank in ("", " \n", "\u200b"):
+        with pytest.raises(UserError, match="must have something to read"):
+            one.predict(tmp_path / "pictures/val_000.jpg", blank)
     (tmp_path / one.selection.models[IMAGE].checkpoint / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match="SHA-256 differs"):
         Predictor.load(tmp_path, load_model=load)

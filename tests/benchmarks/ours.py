@@ -17,7 +17,7 @@ from trainables.data.samples import Split, read_split
 from trainables.image import ImageLearner
 from trainables.learner import TorchLearner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL
-from trainables.text import TextLearner
+from trainables.text_learner import TextLearner
 from trainables.tokens import encode
 
 IMAGE_RECIPE: dict[str, Any] = {"weights": "none"}  # everything else is the recipe by default

@@ -102,6 +102,26 @@ def test_unknown_class_is_refused(run: Run, here: Path, split: str) -> None:
     assert written(here) == []
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_label_that_train_lacks(run: Run, here: Path, split: str) -> None:
+    """A label of a CSV that no training sample has: the file, the line, and the labels that there are."""
+    table = here / f"{split}.csv"
+    table.write_text("text,label\nold bottle,Blue\nnew bottle,Red\n")
+    options = ("--set", "modalities=[text]", "--set", f"data.{split}={table}")
+    assert_refused(run("search", "study.yaml", *options), f"{split}.csv", '"Red" (line 3)', '"Blue", "Green"')
+    assert written(here) == []
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_blank_text(run: Run, here: Path, split: str) -> None:
+    """A text study's sample without a text: the file and the line, before anything begins."""
+    table = here / f"{split}.csv"
+    table.write_text("text,label\nold bottle,Blue\n  ,Green\n")
+    options = ("--set", "modalities=[text]", "--set", f"data.{split}={table}")
+    assert_refused(run("search", "study.yaml", *options), f"{split}.csv", "line 3", "text")
+    assert written(here) == []
+
+
 def test_csv_without_its_column(run: Run, here: Path) -> None:
     """A CSV that lacks a column: the file, the column, and the ones it has."""
     table = here / "train.csv"

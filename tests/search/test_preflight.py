@@ -12,7 +12,7 @@ from PIL import Image
 from search_fakes import searching, study
 
 from search.layout import Layout
-from search.preflight import Node, Share, check_all_weights, decode_pictures, plan_resources, read_data
+from search.preflight import Node, Share, check_all_weights, cut_text_lines, decode_pictures, plan_resources, read_data
 from search.study import StudyConfig
 from trainables.data.samples import Split
 from trainables.records import TRAIN, VAL, UserError
@@ -226,6 +226,56 @@ def test_each_backbone_is_tried_once(data: Path, monkeypatch: pytest.MonkeyPatch
         ("image", "resnet50", "imagenet"),
         ("text", "distilbert-base-uncased", "pretrained"),
     ]
+
+
+def test_every_size_is_tried_with_every_backbone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair of backbone and size that a trial may draw, and those of the points, once."""
+    tried = []
+    monkeypatch.setattr("trainables.build.check_weights", Weights())
+    monkeypatch.setattr(
+        "trainables.build.check_picture_size", lambda given: tried.append((given["backbone"], given["size"]))
+    )
+    config = with_backbones(data, size={"type": "choice", "choices": [64, 224]})
+    check_all_weights(config, read_data(config))
+    drawn = {(backbone, size) for backbone in ("mobilenet_v3_large", "resnet18") for size in (64, 224)}
+    assert sorted(tried) == sorted(drawn | {("resnet50", 224)})
+
+
+def test_a_size_that_a_backbone_cant_take_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first trial, by the backbone's name, the size, and the smallest that works; nothing is downloaded."""
+    monkeypatch.setattr("trainables.build.check_weights", Weights())
+    config = study(data, image={"backbone": "alexnet", "size": 64, "search": {"points": [{"size": 48}]}})
+    with pytest.raises(UserError, match=r"alexnet can't take pictures of 48 px.*63 or more"):
+        check_all_weights(config, read_data(config))
+
+
+def test_texts_are_checked_at_their_longest(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest `max_length` of the space is the one that the backbone must have places for, and a point's own."""
+    tried = []
+    monkeypatch.setattr(
+        "trainables.build.check_weights", lambda modality, given, train: tried.append(given.get("max_length"))
+    )
+    space = {"max_length": {"type": "int", "low": 16, "high": 128, "step": 16}}
+    search = {"space": space, "points": [{"max_length": 256}]}
+    config = study(data, modalities=["text"], text={"search": search})
+    check_all_weights(config, read_data(config))
+    assert sorted(tried) == [64, 128, 256]
+
+
+def test_cut_texts_are_said(data: Path) -> None:
+    """A line for each split with longer texts, at the section's length and the space's smallest; none otherwise."""
+    text = {"weights": "none", "vocabulary_size": 100, "max_length": 60}
+    space = {"max_length": {"type": "choice", "choices": [4, 60]}}
+    searched = study(data, text={**text, "search": {"space": space}})
+    splits = read_data(searched)
+    assert cut_text_lines(searched, splits, Layout.of(searched)) == [
+        "text: 4 of 4 train texts are longer than 4 tokens and are cut",
+        "text: 2 of 2 val texts are longer than 4 tokens and are cut",
+    ]
+    roomy = study(data, text=text)
+    assert cut_text_lines(roomy, splits, Layout.of(roomy)) == []
+    pictures_alone = study(data, modalities=["image"])
+    assert cut_text_lines(pictures_alone, splits, Layout.of(pictures_alone)) == []
 
 
 def test_searched_weights_are_tried_with_each_backbone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from hub_server import Hub, running
 from trainables_fakes import make_data
 
 from trainables.build import DataAccess
@@ -32,3 +34,17 @@ def one_thread() -> Iterator[None]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> DataAccess:
     """Train and val of 20 and 10 little pictures, and a cache for them."""
     return make_data(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub on this machine, which Hugging Face's client takes for its own, and an empty cache."""
+    with running(tmp_path / "hub") as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.address)
+        template = "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.address + template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache of the hub"))
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.3)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield server

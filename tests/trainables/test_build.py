@@ -18,7 +18,7 @@ from trainables.image import ImageLearner
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, UserError
 from trainables.schedules import Schedule
 from trainables.steps import Stepper
-from trainables.text import TextLearner
+from trainables.text_learner import TextLearner
 
 REFUSING = """
 import importlib.abc, importlib.machinery, sys

@@ -19,15 +19,15 @@ from trainables.data.samples import Split
 from trainables.records import TEXT, UserError
 from trainables.steps import pick_device
 from trainables.text import (
-    TextLearner,
     TextNetwork,
     fresh_text_model,
     predict_sequences,
-    pretrained_source,
     pretrained_text_model,
     save_text_model,
     saved_text_model,
 )
+from trainables.text_learner import TextLearner
+from trainables.text_source import PACKAGED, pretrained_source
 from trainables.tokens import encode, pad
 
 TEXTS = (
@@ -152,7 +152,7 @@ def test_where_a_backbone_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A folder is itself, a hub's name stays one, a packaged name without its package is the hub's again."""
     assert pretrained_source(str(tmp_path)) == str(tmp_path)
     assert pretrained_source("distilbert-base-uncased") == "distilbert-base-uncased"
-    monkeypatch.setitem(module.PACKAGED, "owner/name", ("no_such_package", "model"))
+    monkeypatch.setitem(PACKAGED, "owner/name", ("no_such_package", "model"))
     assert pretrained_source("owner/name") == "owner/name"
 
 
@@ -172,7 +172,7 @@ def test_a_saved_network_and_tokenizer_come_back(tmp_path: Path, backbone: str) 
     else:
         network, tokenizer = fresh_text_model(backbone, 2, None, architecture=sizes, vocabulary_size=200, texts=TEXTS)
     save_text_model(network, tokenizer, tmp_path)
-    other, own_tokenizer = saved_text_model(tmp_path)
+    other, own_tokenizer = saved_text_model(tmp_path, 2)
     other.load_state_dict(network.state_dict())
     assert own_tokenizer.pad_token_id == tokenizer.pad_token_id
     texts = [*TEXTS, "日本 BOTTLE", "", "é_ü-ß"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainables.text import fresh_text_model
-from trainables.tokens import by_length, clean, encode, pad, train_wordpiece
+from trainables.tokens import TokenSequences, by_length, clean, count_cut, encode, pad, train_wordpiece
 
 TEXTS = ["empty_plastic_yogurt_bottle_3200", "Expired_Garlic_3168", "beer bottle_241", "Übergroße Dose", "plastic box"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
@@ -24,11 +24,16 @@ LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
         ("  a--b..c__12  ", "a b c"),
         ("beer 7up can", "beer 7up can"),
         ("GROSSE Straße_1", "grosse strasse"),
-        ("4711", ""),
+        ("4711", "4711"),
+        (" 12_", " 12_"),
+        ("__", "__"),
     ],
 )
 def test_words_cleaning(text: str, words: str) -> None:
-    """Separators become spaces, the closing counter goes, the case is folded; `raw` leaves a text as it is."""
+    """Separators become spaces, the closing counter goes, the case is folded; `raw` leaves a text as it is.
+
+    What is nothing but these stays as it is.
+    """
     assert clean(text, "words") == words
     assert clean(text, "raw") == text
 
@@ -67,13 +72,14 @@ def tiny_tokenizer() -> transformers.PreTrainedTokenizerFast:
 
 
 def test_encode_cuts_and_keeps_the_frame() -> None:
-    """No text is longer than `max_length`, and a cut one still ends with [SEP]; an empty text is its frame alone."""
+    """No text is longer than `max_length`, and a cut one still ends with [SEP]; a blank text is its frame alone."""
     tokenizer = tiny_tokenizer()
-    found = encode(tokenizer, [*TEXTS, "99"], 6, "words")
+    found = encode(tokenizer, [*TEXTS, " "], 6, "words")
     assert [len(ids) for ids in found][-1] == 2
     assert max(len(ids) for ids in found) == 6
     assert all(ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id for ids in found)
-    assert all(ids.dtype == np.int64 for ids in found)
+    assert all(ids.dtype == np.int32 for ids in found)
+    assert len(encode(tokenizer, [], 6, "words")) == 0
 
 
 def test_encode_cleans_first() -> None:
@@ -83,6 +89,47 @@ def test_encode_cleans_first() -> None:
     assert one.tolist() == other.tolist()
     one, other = encode(tokenizer, ["beer_bottle_7", "beer bottle 12"], 32, "raw")
     assert one.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize("max_length", [4, 5, 7, 64])
+def test_cut_texts_are_counted(max_length: int) -> None:
+    """As many as have more tokens than fit; one that fits exactly isn't cut."""
+    tokenizer = tiny_tokenizer()
+    whole = encode(tokenizer, TEXTS, 512, "raw").lengths
+    cut = encode(tokenizer, TEXTS, max_length, "raw")
+    found = count_cut(tokenizer, TEXTS, cut, max_length=max_length, cleaning="raw")
+    assert found == int((whole > max_length).sum())
+    assert count_cut(tokenizer, TEXTS, cut, max_length=int(whole.max()), cleaning="raw") == 0
+
+
+@given(st.lists(st.lists(st.integers(0, 2**31 - 1), max_size=9), max_size=20), st.data())
+def test_sequences_in_one_array_are_a_sequence(sequences: list[list[int]], data: st.DataObject) -> None:
+    """Length, rows, slices and chosen rows are those of the list that it was made of."""
+    flat = TokenSequences.of(sequences)
+    assert [row.tolist() for row in flat] == [row.tolist() for row in TokenSequences.of(flat)] == sequences
+    assert (len(flat), flat.lengths.tolist()) == (len(sequences), [len(row) for row in sequences])
+    rows = data.draw(st.lists(st.integers(0, len(sequences) - 1), max_size=30)) if sequences else []
+    chosen = flat[np.array(rows, dtype=np.int64)]
+    assert [row.tolist() for row in chosen] == [sequences[row] for row in rows]
+    assert chosen.offsets[-1] == len(chosen.ids)
+    assert [row.tolist() for row in flat[1:-1]] == sequences[1:-1]
+
+
+def test_a_row_that_isnt_there() -> None:
+    """As in a list: the last row is -1, and one beyond the end is an IndexError."""
+    flat = TokenSequences.of([[1], [2, 3]])
+    assert flat[-1].tolist() == [2, 3]
+    with pytest.raises(IndexError):
+        flat[2]
+
+
+def test_padding_chosen_rows_is_padding_their_list() -> None:
+    """Rows taken by an array give what a list of them gives."""
+    flat = TokenSequences.of([[5, 6, 7], [8], [9, 10]])
+    rows = np.array([2, 0, 2])
+    for one, other in zip(pad(flat[rows], 3), pad([flat[int(row)] for row in rows], 3), strict=True):
+        assert one.tolist() == other.tolist()
+        assert one.dtype == other.dtype == np.int64
 
 
 @given(LENGTHS)

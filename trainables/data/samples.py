@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import posixpath
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class _Row:
     place: str
 
 
-def read_split(source: Path, *, classes: Sequence[str] | None = None, need_images: bool = True) -> Split:
+def read_split(
+    source: Path, *, classes: Sequence[str] | None = None, need_images: bool = True, need_texts: bool = False
+) -> Split:
     """The samples of a class-folder tree (`<Class>/*.jpg`) or of a CSV file (`text,label[,image]`).
 
     Without `classes` (train) the classes found are the classes, sorted; with them (val, test) no other class may occur,
@@ -70,7 +73,8 @@ def read_split(source: Path, *, classes: Sequence[str] | None = None, need_image
     name without the ending. In a CSV, `image` is relative to the CSV's folder; spaces around a label don't count.
 
     Raises UserError where the source is missing, empty or damaged, a class is unknown or has no picture (train), or
-    fewer than two classes are found (train), or `need_images` and the CSV names no pictures.
+    fewer than two classes are found (train), or `need_images` and the CSV names no pictures, or `need_texts` and a text
+    is empty or blank.
     """
     if source.is_dir():
         rows = _tree_rows(source, classes)
@@ -83,8 +87,18 @@ def read_split(source: Path, *, classes: Sequence[str] | None = None, need_image
         )
     if not rows:
         raise UserError(f"A split needs samples, but {source} has none. Expected: `<Class>/*.jpg`, or a CSV with rows.")
+    if need_texts and (blank := [row.place for row in rows if is_blank(row.text)]):
+        raise UserError(
+            f"Every sample of a text search needs a text, but in {source} these have none:\n{listed(blank)}\n"
+            "Write a text for each, or remove them."
+        )
     names = tuple(classes) if classes is not None else _found_classes(rows, source)
     return _table(rows, names, source)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing to read: no character but spaces and what can't be seen."""
+    return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in text)
 
 
 def _found_classes(rows: Sequence[_Row], source: Path) -> tuple[str, ...]:

@@ -204,6 +204,21 @@ class TestCsv:
         assert "gone5" not in text
         assert "8 in all" in text
 
+    def test_blank_texts_are_listed_where_texts_are_needed(self, tmp_path: Path) -> None:
+        """Empty, blank or unseen characters alone: the file and the first five lines; pictures alone need none."""
+        blank = "".join(f"{text},A\n" for text in ("", " ", "\t\u00a0", "\u200b", "", ""))
+        source = make_csv(tmp_path, f"text,label\nold can,A\n{blank}jar,B\n")
+        text = message(source, need_images=False, need_texts=True)
+        assert str(source) in text
+        assert "line 3\n  line 4\n  line 5\n  line 6\n  line 7\n  ... and 1 more (6 in all)" in text
+        assert len(read_split(source, need_images=False)) == 8
+
+    def test_a_file_whose_name_is_blank_has_no_text(self, tmp_path: Path) -> None:
+        """In a tree the text is the file's name; it is named with its path."""
+        make_tree(tmp_path, "A/can.jpg", "B/ .jpg")
+        assert f"{tmp_path / 'B' / ' .jpg'}" in message(tmp_path, need_texts=True)
+        assert len(read_split(tmp_path)) == 2
+
     def test_an_unknown_label_is_told_with_line_and_known_ones(self, tmp_path: Path) -> None:
         """A label that train doesn't have is named with its line, and the known labels too."""
         text = message(make_csv(tmp_path, "text,label\na,A\nb,Z\n"), classes=("A", "B"), need_images=False)
