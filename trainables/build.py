@@ -11,11 +11,13 @@ import torch
 
 from trainables.backbones import build_backbone
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
-from trainables.data.cache import decoded_pictures
+from trainables.data.pictures import Decode
 from trainables.data.samples import Split
+from trainables.data.source import PictureSource, open_source
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
+from trainables.steps import pick_device
 from trainables.text import TextLearner, TextNetwork, fresh_text_model, pretrained_text_model, save_text_model
 from trainables.tokens import encode
 
@@ -27,6 +29,9 @@ class DataAccess:
     splits: Mapping[str, Split]
     cache: Path  # folder of decoded pictures
     pixel_limit: int
+    content: Mapping[str, str] | None = None  # by split: its pictures' content digest, where it is known
+    decode: Decode = "auto"
+    workers: int = 1  # processes that decode
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,7 @@ def build_text_network(config: TextTrialConfig, train: Split) -> tuple[TextNetwo
 
 def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> ImageLearner:
     network = build_image_network(config, len(data.splits[TRAIN].classes))
-    pictures = {
-        name: decoded_pictures(split, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit, folder=data.cache)
-        for name, split in data.splits.items()
-    }
+    pictures = {name: _picture_source(config, data, name) for name in data.splits}
     return ImageLearner(
         network,
         train=(pictures[TRAIN], data.splits[TRAIN].labels),
@@ -113,6 +115,20 @@ def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> Ima
         class_weights=config.class_weights,
         label_smoothing=config.label_smoothing,
         seed=seed,
+    )
+
+
+def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:
+    return open_source(
+        [path for path in data.splits[split].images if path is not None],
+        size=config.size,
+        fit=config.fit,
+        pixel_limit=data.pixel_limit,
+        folder=data.cache,
+        decode=data.decode,
+        content=data.content[split] if data.content else None,
+        workers=data.workers,
+        device=pick_device(),
     )
 
 

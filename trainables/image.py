@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from trainables.backbones import Backbone
 from trainables.data.augment import augment
+from trainables.data.source import PictureSource
 from trainables.learner import TorchLearner
 from trainables.steps import Batch, batch_rows, predict_logits
-
-Pictures = NDArray[np.uint8]  # (N, 3, S, S)
 
 
 def build_head(features: int, classes: int, widths: Sequence[int], dropouts: Sequence[float]) -> nn.Sequential:
@@ -62,14 +61,14 @@ def set_batchnorm_momentum(network: nn.Module, momentum: float | None) -> None:
 
 
 class ImageLearner(TorchLearner):
-    """An image network in training. Pictures stay uint8 in memory; a batch becomes float on the device."""
+    """An image network in training. Pictures stay uint8 until they are on the device."""
 
     def __init__(
         self,
         network: ImageNetwork,
         *,
-        train: tuple[Pictures, NDArray[np.int64]],
-        val: tuple[Pictures, NDArray[np.int64]],
+        train: tuple[PictureSource, NDArray[np.int64]],
+        val: tuple[PictureSource, NDArray[np.int64]],
         classes: Sequence[str],
         max_epochs: int,
         batch_size: int,
@@ -126,13 +125,11 @@ class ImageLearner(TorchLearner):
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Augmented pictures with their labels."""
-        pictures, labels = self._train
-        for rows in plan:
-            chosen = np.sort(rows.numpy())  # in the file's order: a memory-mapped cache is read forwards
-            batch = torch.from_numpy(pictures[chosen]).to(self.device, non_blocking=True)
+        source, labels = self._train
+        for rows, pictures in zip(plan, source.batches(plan, self.device), strict=True):
             yield (
-                (augment(batch, self._strength, self.generator),),
-                torch.from_numpy(labels[chosen]).to(self.device, non_blocking=True),
+                (augment(pictures, self._strength, self.generator),),
+                torch.from_numpy(labels[rows.numpy()]).to(self.device, non_blocking=True),
             )
 
     def val_logits(self) -> NDArray[np.float32]:
@@ -141,9 +138,8 @@ class ImageLearner(TorchLearner):
 
 
 def predict_pictures(
-    network: ImageNetwork, pictures: Pictures, batch_size: int, device: torch.device
+    network: nn.Module, pictures: PictureSource, batch_size: int, device: torch.device
 ) -> NDArray[np.float32]:
-    """Logits (N, C) of pictures (N, 3, S, S), in their order."""
-    starts = range(0, len(pictures), batch_size)
-    parts = (np.array(pictures[start : start + batch_size]) for start in starts)
-    return predict_logits(network, ((torch.from_numpy(part).to(device).float().div_(255),) for part in parts), device)
+    """What a network makes of all pictures, (N, C), in their order."""
+    plan = torch.split(torch.arange(len(pictures)), batch_size)
+    return predict_logits(network, ((batch.float().div_(255),) for batch in pictures.batches(plan, device)), device)

@@ -14,6 +14,7 @@ from trainables.backbones import Backbone
 from trainables.build import DataAccess, build_image_network
 from trainables.config import ImageTrialConfig
 from trainables.data.cache import decoded_pictures
+from trainables.data.source import MappedPictures
 from trainables.image import ImageLearner, ImageNetwork, build_head, predict_pictures
 from trainables.records import IMAGE, VAL
 from trainables.steps import pick_device
@@ -101,8 +102,9 @@ def test_batchnorm_momentum(momentum: float | None, expected: set[float]) -> Non
 def test_training_batches_hold_each_picture_once_with_its_label(data: DataAccess) -> None:
     """Without augmentation: an epoch has all 20 pictures, floats of 0 to 1, each with its own label, newly mixed."""
     learner = learner_of(data, augmentation_strength=0.0)
-    pictures, labels = learner._train
-    place = {np.asarray(picture).tobytes(): int(label) for picture, label in zip(pictures, labels, strict=True)}
+    source, labels = learner._train
+    (pictures,) = source.batches([torch.arange(20)], torch.device("cpu"))
+    place = {picture.numpy().tobytes(): int(label) for picture, label in zip(pictures, labels, strict=True)}
     orders = []
     for _ in range(2):
         seen = []
@@ -120,7 +122,8 @@ def test_predictions_dont_depend_on_the_batch_size(data: DataAccess) -> None:
     torch.manual_seed(0)
     flat = Backbone(nn.Flatten(), 3 * 32 * 32, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     network = ImageNetwork(flat, build_head(flat.features, 2, (8,), (0.5,)))
-    pictures = decoded_pictures(data.splits[VAL], size=32, fit="pad", pixel_limit=10**6, folder=data.cache)
+    paths = [path for path in data.splits[VAL].images if path is not None]
+    pictures = MappedPictures(decoded_pictures(paths, size=32, fit="pad", pixel_limit=10**6, folder=data.cache))
     whole, *others = (predict_pictures(network, pictures, size, pick_device()) for size in (10, 3, 4))
     assert whole.shape == (10, 2)
     assert len(np.unique(whole[:, 0])) == 10

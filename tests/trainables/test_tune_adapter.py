@@ -43,6 +43,8 @@ def raw(data: DataAccess, data_file: Path, tmp_path: Path) -> Any:
             "data": str(data_file),
             "cache": str(data.cache),
             "pixel_limit": PIXEL_LIMIT,
+            "content": None,
+            "decode": "cache",
             "folder": str(tmp_path / modality),
             "seed": 7,
             "cpus": 1,
