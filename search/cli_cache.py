@@ -83,10 +83,14 @@ def _root(runs: Path) -> Path:
 
 def _ask(entries: Sequence[CacheEntry]) -> None:
     """Show what would go, and ask; whoever says no has changed nothing."""
-    if not sys.stdin.isatty():
+    if not _is_interactive():
         raise UserError("`cache clear` asks before it removes anything, but there is nobody to ask: give --yes.")
     _print_table(entries)
     typer.confirm(f"Remove {_counted(entries)}?", abort=True)
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty()
 
 
 def _counted(entries: Sequence[CacheEntry]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from trainables.backbones import Backbone
 from trainables.build import DataAccess, build_image_network
 from trainables.config import ImageTrialConfig
 from trainables.data.cache import decoded_pictures
+from trainables.data.pictures import Decode
 from trainables.data.source import MappedPictures
 from trainables.image import ImageLearner, ImageNetwork, build_head, predict_pictures
 from trainables.records import IMAGE, VAL
@@ -115,6 +117,36 @@ def test_training_batches_hold_each_picture_once_with_its_label(data: DataAccess
         assert sorted(seen) == sorted(place)
         orders.append(seen)
     assert orders[0] != orders[1]
+
+
+def test_streamed_pictures_teach_the_same(data: DataAccess) -> None:
+    """Decoded anew for each batch or taken from the cache: the same weights after an epoch, and the same logits."""
+
+    def trained(decode: Decode) -> ImageLearner:
+        learner = learner_of(dataclasses.replace(data, decode=decode))  # seeds the dropout as well
+        learner.train_epoch()
+        return learner
+
+    cached, streamed = trained("cache"), trained("stream")
+    assert_same_tensors(cached.weights(), streamed.weights())
+    assert np.array_equal(cached.val_logits(), streamed.val_logits())
+
+
+@pytest.mark.parametrize("decode", ["cache", "stream"])
+def test_the_rest_of_a_plan_gives_the_same_batches(data: DataAccess, decode: Decode) -> None:
+    """Taken up after its first batch with the generator's state of then, an epoch's rest is augmented alike."""
+    learner = learner_of(dataclasses.replace(data, decode=decode))
+    plan = learner.plan_epoch()
+    batches = learner.batches(plan)
+    next(iter(batches))
+    state = learner.generator.get_state()
+    rest = list(batches)
+    learner.generator.set_state(state)
+    again = list(learner.batches(plan[1:]))
+    assert len(rest) == len(again) == 2
+    for ((pictures,), labels), ((others,), other_labels) in zip(rest, again, strict=True):
+        assert torch.equal(pictures, others)
+        assert torch.equal(labels, other_labels)
 
 
 def test_predictions_dont_depend_on_the_batch_size(data: DataAccess) -> None:
