@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from trainables.data.files import replace_file, written_beside
 from trainables.records import UserError
 
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in the place of an older one, its folders too; a reader sees the old bytes or the new ones."""
-    with _written_beside(path, content) as written:
-        written.replace(path)
+__all__ = ["create_file", "file_sha256", "replace_file"]
 
 
 def create_file(path: Path, content: bytes) -> None:
@@ -23,7 +17,7 @@ def create_file(path: Path, content: bytes) -> None:
 
     A hard link does it, since it takes one step: after O_EXCL alone a crash would leave an empty file.
     """
-    with _written_beside(path, content) as written:
+    with written_beside(path, content) as written:
         try:
             os.link(written, path)
         except FileExistsError:
@@ -40,32 +34,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@contextlib.contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fchmod(stream.fileno(), 0o644)  # mkstemp's files are their owner's alone
-            stream.flush()
-            os.fsync(stream.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
 def _create_exclusively(path: Path, content: bytes) -> None:
     with path.open("xb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

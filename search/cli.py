@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.cli_cache import cache_app
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(cache_app, name="cache")
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")]
 StudyRef = Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run: its name, folder or YAML file.")]
@@ -65,9 +67,10 @@ def data_demo(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Draw the embedded data set: household things, photographed in four bins, with telling file names."""
+    from search.bars import progress_bar
     from trainables.data.demo import make_demo
 
-    with _bar("Drawing") as progress:
+    with progress_bar("Drawing") as progress:
         report = make_demo(destination, pictures=scale, size=size, seed=seed, progress=progress)
     _say_counts(
         report.folder, report.counts, "was there already" if report.existed else f"drawn in {report.seconds:.0f} s"
@@ -88,10 +91,11 @@ def data_import(
     ] = True,
 ) -> None:
     """Split a folder of pictures into train, val and test; alike names stay together."""
+    from search.bars import progress_bar
     from trainables.data.splits import import_folder
 
     wanted = [name.strip() for name in classes.split(",")] if classes else None
-    with _bar("Checking") as progress:
+    with progress_bar("Checking") as progress:
         report = import_folder(
             source,
             destination,
@@ -311,27 +315,6 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console()
-
-
-class _bar:  # noqa: N801  # reads as a call
-    """A progress bar on stderr that is fed (done, all)."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-
-    def __enter__(self) -> Any:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        task = self._progress.add_task(self._label, total=None)
-        self._progress.start()
-        return lambda done, total: self._progress.update(task, completed=done, total=total)
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
 
 
 if __name__ == "__main__":

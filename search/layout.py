@@ -58,9 +58,14 @@ class Layout:
         return self.folder / TRACKING_FILE
 
     @property
+    def cache_root(self) -> Path:
+        """What is computed once for all studies, a folder a kind."""
+        return self.runs / "cache"
+
+    @property
     def cache(self) -> Path:
         """Decoded pictures, shared by all studies."""
-        return self.runs / "cache" / "pictures"
+        return self.cache_root / "pictures"
 
     @property
     def mlflow_database(self) -> str:

@@ -26,7 +26,16 @@ from rich.console import Console
 from search.collect import TrialsFile
 from search.events import Listener, TuneEvents
 from search.layout import Layout, check_name_is_free, create_study_folder
-from search.preflight import Node, Share, check_all_weights, cut_text_lines, decode_pictures, plan_resources, read_data
+from search.preflight import (
+    Node,
+    Share,
+    TrialPictures,
+    check_all_weights,
+    cut_text_lines,
+    decode_pictures,
+    plan_resources,
+    read_data,
+)
 from search.progress import ProgressView
 from search.scheduler import make_scheduler
 from search.searcher import OptunaRecord, StudySearcher, make_sampler
@@ -70,24 +79,30 @@ def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
         check_all_weights(study, splits)
         for line in cut_text_lines(study, splits, layout):
             console.print(line, highlight=False, markup=False)
-        decode_pictures(study, splits, layout)
+        pictures = decode_pictures(study, splits, layout, console)
         create_study_folder(layout, dump_study(study), splits_to_json(splits[TRAIN], splits[VAL]))
         try:
             tracked = start_tracking(study, layout, space_text(study), _data_digest(splits))
         except UserError:
             shutil.rmtree(layout.folder)
             raise
-        return _search_all(study, layout, shares, tracked, console)
+        return _search_all(study, layout, shares, pictures, tracked, console)
 
 
 def _search_all(
-    study: StudyConfig, layout: Layout, shares: Mapping[str, Share], tracked: TrackedStudy, console: Console
+    study: StudyConfig,
+    layout: Layout,
+    shares: Mapping[str, Share],
+    pictures: TrialPictures,
+    tracked: TrackedStudy,
+    console: Console,
 ) -> SearchOutcome:
     planned = sum(study.section(modality).trial_count() for modality in study.modalities)
     ended, status = 0, "FAILED"
     try:
         for modality in study.modalities:
-            done = _search_one(study, modality, layout, shares[modality], tracked, console)
+            constants = trial_constants(study, modality, layout, shares[modality], pictures)
+            done = _search_one(study, modality, layout, shares[modality], constants, tracked, console)
             ended += done
             if done < study.section(modality).trial_count():
                 break  # Tune returns normally after Ctrl-C: what is left isn't begun
@@ -100,7 +115,13 @@ def _search_all(
 
 
 def _search_one(
-    study: StudyConfig, modality: str, layout: Layout, share: Share, tracked: TrackedStudy, console: Console
+    study: StudyConfig,
+    modality: str,
+    layout: Layout,
+    share: Share,
+    constants: Mapping[str, Any],
+    tracked: TrackedStudy,
+    console: Console,
 ) -> int:
     """One modality's search; the number of trials that ended."""
     section = study.section(modality)
@@ -120,7 +141,7 @@ def _search_one(
     )
     tuner = tune.Tuner(
         tune.with_resources(tune_adapter.TuneTrial, {"cpu": share.cpus, "gpu": share.gpus}),
-        param_space=trial_constants(study, modality, layout, share),
+        param_space=dict(constants),
         tune_config=tune.TuneConfig(
             search_alg=StudySearcher(search.space, study.first_points(modality), own, sampler),
             scheduler=make_scheduler(search.asha, own["max_epochs"]),
@@ -147,13 +168,17 @@ def _search_one(
     return events.ended
 
 
-def trial_constants(study: StudyConfig, modality: str, layout: Layout, share: Share) -> dict[str, Any]:
+def trial_constants(
+    study: StudyConfig, modality: str, layout: Layout, share: Share, pictures: TrialPictures
+) -> dict[str, Any]:
     """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
     return {
         tune_adapter.MODALITY: modality,
         tune_adapter.DATA: str(layout.data_file),
         tune_adapter.CACHE: str(layout.cache),
         tune_adapter.PIXEL_LIMIT: study.data.pixel_limit,
+        tune_adapter.CONTENT: pictures.content,
+        tune_adapter.DECODE: pictures.decode,
         tune_adapter.FOLDER: str(layout.folder / modality),
         tune_adapter.SEED: study.seed,
         tune_adapter.CPUS: share.cpus,

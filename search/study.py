@@ -16,6 +16,7 @@ from search.faults import shown, suggestion
 from search.sections import ImageSection, TextSection, build_trial
 from search.space import Frozen, contains
 from trainables.config import Count
+from trainables.data.pictures import Decode
 from trainables.records import IMAGE, MODALITIES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -85,6 +86,7 @@ class DataSection(Frozen):
     val: AbsolutePath
     test: AbsolutePath | None = None
     pixel_limit: Count = 50_000_000  # a larger picture isn't decoded
+    decode: Decode = "auto"  # cache: once, onto the disk; stream: for every batch; auto: cache where the disk has room
 
 
 class TrackingSection(Frozen):

@@ -13,8 +13,9 @@ from torch import nn
 from trainables.average import WeightAverage
 from trainables.backbones import build_backbone, count_features
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
-from trainables.data.cache import decoded_pictures
+from trainables.data.pictures import Decode
 from trainables.data.samples import Split
+from trainables.data.source import PictureSource, open_source
 from trainables.groups import Group, adamw, decayed_groups, layers_of
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
@@ -43,6 +44,9 @@ class DataAccess:
     splits: Mapping[str, Split]
     cache: Path  # folder of decoded pictures
     pixel_limit: int
+    content: Mapping[str, str] | None = None  # by split: its pictures' content digest, where it is known
+    decode: Decode = "auto"
+    workers: int = 1  # processes that decode
 
     @property
     def tokens(self) -> Path:
@@ -115,10 +119,7 @@ def build_text_network(
 
 def _image_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> ImageLearner:
     network = build_image_network(config, len(data.splits[TRAIN].classes))
-    pictures = {
-        name: decoded_pictures(split, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit, folder=data.cache)
-        for name, split in data.splits.items()
-    }
+    pictures = {name: _picture_source(config, data, name) for name in data.splits}
     device = pick_device()
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     groups = [
@@ -181,6 +182,20 @@ def _stepper(
         average=None if config.ema_decay is None else WeightAverage(network, config.ema_decay),
         element_budget=element_budget,
         compiled=config.compile,
+    )
+
+
+def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:
+    return open_source(
+        [path for path in data.splits[split].images if path is not None],
+        size=config.size,
+        fit=config.fit,
+        pixel_limit=data.pixel_limit,
+        folder=data.cache,
+        decode=data.decode,
+        content=data.content[split] if data.content else None,
+        workers=data.workers,
+        device=pick_device(),
     )
 
 

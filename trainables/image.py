@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from trainables.backbones import Backbone
 from trainables.data.augment import augment
+from trainables.data.source import PictureSource
 from trainables.learner import TorchLearner
 from trainables.precision import AUTO
 from trainables.steps import Batch, Stepper, batch_rows, predict_logits
-
-Pictures = NDArray[np.uint8]  # (N, 3, S, S)
 
 
 def build_head(features: int, classes: int, widths: Sequence[int], dropouts: Sequence[float]) -> nn.Sequential:
@@ -63,15 +62,15 @@ def set_batchnorm_momentum(network: nn.Module, momentum: float | None) -> None:
 
 
 class ImageLearner(TorchLearner):
-    """An image network in training. Pictures stay uint8 in memory; a batch becomes float on the device."""
+    """An image network in training. Pictures stay uint8 until they are on the device."""
 
     def __init__(
         self,
         network: ImageNetwork,
         stepper: Stepper,
         *,
-        train: tuple[Pictures, NDArray[np.int64]],
-        val: tuple[Pictures, NDArray[np.int64]],
+        train: tuple[PictureSource, NDArray[np.int64]],
+        val: tuple[PictureSource, NDArray[np.int64]],
         batch_size: int,
         evaluation_batch_size: int,
         augmentation_strength: float,
@@ -95,14 +94,12 @@ class ImageLearner(TorchLearner):
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Augmented pictures with their labels."""
-        pictures, labels = self._train
+        source, labels = self._train
         device = self._stepper.device
-        for rows in plan:
-            chosen = np.sort(rows.numpy())  # in the file's order: a memory-mapped cache is read forwards
-            batch = torch.from_numpy(pictures[chosen]).to(device, non_blocking=True)
+        for rows, pictures in zip(plan, source.batches(plan, device), strict=True):
             yield (
-                (augment(batch, self._strength, self.generator),),
-                torch.from_numpy(labels[chosen]).to(device, non_blocking=True),
+                (augment(pictures, self._strength, self.generator),),
+                torch.from_numpy(labels[rows.numpy()]).to(device, non_blocking=True),
             )
 
     def val_logits(self) -> NDArray[np.float32]:
@@ -117,10 +114,9 @@ class ImageLearner(TorchLearner):
 
 
 def predict_pictures(
-    network: ImageNetwork, pictures: Pictures, batch_size: int, device: torch.device, precision: str = AUTO
+    network: nn.Module, pictures: PictureSource, batch_size: int, device: torch.device, precision: str = AUTO
 ) -> NDArray[np.float32]:
-    """Logits (N, C) of pictures (N, 3, S, S), in their order."""
-    starts = range(0, len(pictures), batch_size)
-    parts = (np.array(pictures[start : start + batch_size]) for start in starts)
-    units = ((torch.from_numpy(part).to(device).float().div_(255),) for part in parts)
+    """What a network makes of all pictures, (N, C), in their order."""
+    plan = torch.split(torch.arange(len(pictures)), batch_size)
+    units = ((batch.float().div_(255),) for batch in pictures.batches(plan, device))
     return predict_logits(network, units, device, precision)

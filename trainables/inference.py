@@ -16,7 +16,8 @@ from trainables.checkpoint import read_checkpoint
 from trainables.config import ImageTrialConfig, TextTrialConfig
 from trainables.data.pictures import load_pictures
 from trainables.data.samples import Split
-from trainables.image import ImageNetwork, Pictures, predict_pictures
+from trainables.data.source import MappedPictures
+from trainables.image import ImageNetwork, predict_pictures
 from trainables.records import IMAGE, Predictions, UserError
 from trainables.steps import pick_device
 from trainables.text import TextNetwork, predict_sequences, saved_text_model
@@ -62,11 +63,11 @@ class ImageModel:
         parts, seconds = [], 0.0
         for pictures in self._decoded(images or ()):
             began = time.perf_counter()
-            parts.append(predict_pictures(self._network, pictures, batch_size, self._device))
+            parts.append(predict_pictures(self._network, MappedPictures(pictures), batch_size, self._device))
             seconds += time.perf_counter() - began
         return np.concatenate(parts), seconds
 
-    def _decoded(self, images: Sequence[Path]) -> Iterator[Pictures]:
+    def _decoded(self, images: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, len(images), CHUNK):
             chunk = images[start : start + CHUNK]
             yield load_pictures(chunk, self._size, self._fit, pixel_limit=self._pixel_limit)  # type: ignore[arg-type]

@@ -74,7 +74,7 @@ def _features(network: ImageNetwork, config: ImageTrialConfig, split: Split, pix
         load_pictures(paths[start : start + CHUNK], config.size, config.fit, pixel_limit=pixel_limit)
         for start in range(0, len(paths), CHUNK)
     )
-    units = ((torch.from_numpy(pictures).to(device).float().div_(255),) for pictures in decoded)
+    units = ((torch.from_numpy(nhwc).to(device).permute(0, 3, 1, 2).float().div_(255),) for nhwc in decoded)
     return predict_logits(extractor, units, device)
 
 

@@ -30,6 +30,8 @@ MODALITY = "modality"
 DATA = "data"  # the study's data.json
 CACHE = "cache"
 PIXEL_LIMIT = "pixel_limit"
+CONTENT = "content"  # by split: its pictures' content digest; null where they aren't cached
+DECODE = "decode"
 FOLDER = "folder"  # where this modality's trials lie
 SEED = "seed"
 CPUS = "cpus"
@@ -62,6 +64,9 @@ class TuneTrial(tune.Trainable):
                 read_splits(config[DATA], Path(config[DATA]).stat().st_mtime_ns),
                 Path(config[CACHE]),
                 config[PIXEL_LIMIT],
+                config[CONTENT],
+                config[DECODE],
+                max(int(config[CPUS]), 1),
             ),
             seed=self._seed(),
         )

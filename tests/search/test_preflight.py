@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from search_fakes import searching, study
 
 from search.layout import Layout
-from search.preflight import Node, Share, check_all_weights, cut_text_lines, decode_pictures, plan_resources, read_data
+from search.preflight import (
+    Node,
+    Share,
+    TrialPictures,
+    check_all_weights,
+    cut_text_lines,
+    decode_pictures,
+    plan_resources,
+    read_data,
+)
 from search.study import StudyConfig
 from trainables.data.samples import Split
 from trainables.records import TRAIN, VAL, UserError
@@ -151,14 +163,32 @@ def test_a_class_of_val_must_be_one_of_trains(data: Path) -> None:
         read_data(study(data))
 
 
+def prepared(config: StudyConfig) -> tuple[TrialPictures, str]:
+    """The study's pictures, ready for trials, and what was said about it."""
+    console = Console(file=io.StringIO(), width=40)
+    pictures = decode_pictures(config, read_data(config), Layout.of(config), console)
+    return pictures, console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def splits_of(data: Path, **more: str) -> dict[str, str]:
+    """A data section."""
+    return {"train": str(data / "train"), "val": str(data / "val"), **more}
+
+
+def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the disk have so many bytes free."""
+    monkeypatch.setattr("trainables.data.disk.free_bytes", lambda _: count)
+    monkeypatch.setattr("search.preflight.free_bytes", lambda _: count)
+
+
 def test_a_text_search_needs_no_pictures(tmp_path: Path) -> None:
     """A CSV without an image column is enough for texts, and refused for images."""
     for name in ("train", "val"):
         (tmp_path / f"{name}.csv").write_text("text,label\nold can,Blue\njar,Green\n", "utf-8")
     given = {"train": str(tmp_path / "train.csv"), "val": str(tmp_path / "val.csv")}
     config = study(tmp_path, data=given, modalities=["text"])
-    splits = read_data(config)
-    decode_pictures(config, splits, Layout.of(config))
+    read_data(config)
+    assert prepared(config)[0].content is None
     assert not Layout.of(config).cache.exists()
     with pytest.raises(UserError, match="image"):
         read_data(study(tmp_path, data=given))
@@ -177,9 +207,68 @@ def test_pictures_are_decoded_at_every_size_and_fit(data: Path) -> None:
         },
     }
     config = study(data, image=image)
-    decode_pictures(config, read_data(config), Layout.of(config))
-    shapes = sorted(np.load(path).shape for path in Layout.of(config).cache.glob("*.npy"))
-    assert shapes == sorted([(count, 3, size, size) for count in (2, 4) for size in (32, 48, 64)] * 2)
+    _, said = prepared(config)
+    assert said.startswith("Decoding 6 pictures to 32, 48, 64 px (crop, pad): ")
+    shapes = sorted(np.load(path).shape for path in Layout.of(config).cache.glob("*/pictures.npy"))
+    assert shapes == sorted([(count, size, size, 3) for count in (2, 4) for size in (32, 48, 64)] * 2)
+
+
+def test_what_will_be_decoded_is_said_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many pictures, to what, how much it takes, where, and what is free; nothing when they are there."""
+    monkeypatch.chdir(data)
+    free(monkeypatch, 66_000_000_000)
+    config = study(data, image={"size": 32})
+    first, said = prepared(config)
+    assert said == "Decoding 6 pictures to 32 px (pad): 19 kB in runs/cache/pictures, 66 GB free\n"
+    again, silence = prepared(config)
+    assert silence == ""
+    assert first == again
+    assert first.decode == "auto"
+    assert first.content is not None
+    assert set(first.content) == {TRAIN, VAL}
+    assert all(len(digest) == 64 for digest in first.content.values())
+    shutil.rmtree(next(path.parent for path in Layout.of(config).cache.glob("*/meta.json")))
+    assert prepared(config)[1].startswith("Decoding ")
+
+
+def test_streaming_prepares_nothing(data: Path) -> None:
+    """Where the study wants to stream, no picture is read and no cache made."""
+    config = study(data, image={"size": 32}, data=splits_of(data, decode="stream"))
+    assert prepared(config) == (TrialPictures("stream"), "")
+    assert not Layout.of(config).cache.exists()
+
+
+def test_a_small_disk_makes_it_stream(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself it streams and says why; a share of the disk stays free."""
+    free(monkeypatch, 20_000)
+    config = study(data, image={"size": 32})
+    pictures, said = prepared(config)
+    assert pictures == TrialPictures("stream")
+    assert "lacks room to decode 6 pictures to 32 px (pad): 19 kB in" in said
+    free(monkeypatch, 24_000)
+    assert prepared(config)[0].decode == "auto"
+
+
+def test_a_small_disk_with_caches_makes_it_stream(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other caches take the room: their bytes leave open whether ours are there, until the pictures are read."""
+    prepared(study(data, image={"size": 48}))
+    free(monkeypatch, 1000)
+    pictures, said = prepared(study(data, image={"size": 32}))
+    assert pictures == TrialPictures("stream")
+    assert said.startswith("Streaming")
+    assert prepared(study(data, image={"size": 48}))[0].decode == "auto"
+
+
+def test_a_wanted_cache_must_fit(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `decode: cache` too small a disk is an error before anything is decoded; what is there serves."""
+    config = study(data, image={"size": 32}, data=splits_of(data, decode="cache"))
+    free(monkeypatch, 15_000)
+    with pytest.raises(UserError, match=r"need 19 kB and .* has 15 kB free.*data\.decode to stream"):
+        prepared(config)
+    free(monkeypatch, 20_000)
+    assert prepared(config)[0].decode == "cache"
+    free(monkeypatch, 0)
+    assert prepared(config)[0].decode == "cache"
 
 
 def test_a_broken_picture_is_named(data: Path) -> None:
@@ -188,7 +277,7 @@ def test_a_broken_picture_is_named(data: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:200])
     config = study(data, image={"size": 32})
     with pytest.raises(UserError, match=broken.name):
-        decode_pictures(config, read_data(config), Layout.of(config))
+        prepared(config)
 
 
 class Weights:

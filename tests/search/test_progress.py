@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from search_fakes import epoch, record, start_of
 
-from search.progress import ProgressView, Tally, describe, human_seconds
+from search.progress import ProgressView, Tally, describe, human_bytes, human_seconds
 from trainables.records import StopReason
 
 
@@ -129,6 +129,16 @@ def test_markup_in_a_name_is_text() -> None:
     shown = ProgressView(Console(file=screen, width=200), "[/foo]", 1, 1)
     shown.close()
     assert screen.getvalue().count("[/foo]") == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 B"), (640, "640 B"), (1500, "1.5 kB"), (999_600, "1.0 MB"), (2_033_000_000, "2.0 GB"), (66e9, "66 GB")],
+)
+def test_bytes_as_a_person_says_them(count: float, words: str) -> None:
+    """One decimal below ten, none above; the unit that keeps the number below a thousand."""
+    assert human_bytes(int(count)) == words
+    assert human_bytes(3_000 * 10**12) == "3,000 TB"
 
 
 def test_a_terminal_is_left_as_it_was() -> None:

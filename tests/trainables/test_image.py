@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from trainables.backbones import Backbone
 from trainables.build import DataAccess, build_image_network
 from trainables.config import ImageTrialConfig
 from trainables.data.cache import decoded_pictures
+from trainables.data.pictures import Decode
+from trainables.data.source import MappedPictures
 from trainables.image import ImageLearner, ImageNetwork, build_head, predict_pictures
 from trainables.records import IMAGE, VAL
 from trainables.steps import pick_device
@@ -101,8 +104,9 @@ def test_batchnorm_momentum(momentum: float | None, expected: set[float]) -> Non
 def test_training_batches_hold_each_picture_once_with_its_label(data: DataAccess) -> None:
     """Without augmentation: an epoch has all 20 pictures, floats of 0 to 1, each with its own label, newly mixed."""
     learner = learner_of(data, augmentation_strength=0.0)
-    pictures, labels = learner._train
-    place = {np.asarray(picture).tobytes(): int(label) for picture, label in zip(pictures, labels, strict=True)}
+    source, labels = learner._train
+    (pictures,) = source.batches([torch.arange(20)], torch.device("cpu"))
+    place = {picture.numpy().tobytes(): int(label) for picture, label in zip(pictures, labels, strict=True)}
     orders = []
     for _ in range(2):
         seen = []
@@ -115,12 +119,43 @@ def test_training_batches_hold_each_picture_once_with_its_label(data: DataAccess
     assert orders[0] != orders[1]
 
 
+def test_streamed_pictures_teach_the_same(data: DataAccess) -> None:
+    """Decoded anew for each batch or taken from the cache: the same weights after an epoch, and the same logits."""
+
+    def trained(decode: Decode) -> ImageLearner:
+        learner = learner_of(dataclasses.replace(data, decode=decode))  # seeds the dropout as well
+        learner.train_epoch()
+        return learner
+
+    cached, streamed = trained("cache"), trained("stream")
+    assert_same_tensors(cached.weights(), streamed.weights())
+    assert np.array_equal(cached.val_logits(), streamed.val_logits())
+
+
+@pytest.mark.parametrize("decode", ["cache", "stream"])
+def test_the_rest_of_a_plan_gives_the_same_batches(data: DataAccess, decode: Decode) -> None:
+    """Taken up after its first batch with the generator's state of then, an epoch's rest is augmented alike."""
+    learner = learner_of(dataclasses.replace(data, decode=decode))
+    plan = learner.plan_epoch()
+    batches = learner.batches(plan)
+    next(iter(batches))
+    state = learner.generator.get_state()
+    rest = list(batches)
+    learner.generator.set_state(state)
+    again = list(learner.batches(plan[1:]))
+    assert len(rest) == len(again) == 2
+    for ((pictures,), labels), ((others,), other_labels) in zip(rest, again, strict=True):
+        assert torch.equal(pictures, others)
+        assert torch.equal(labels, other_labels)
+
+
 def test_predictions_dont_depend_on_the_batch_size(data: DataAccess) -> None:
     """Batches of 3, of 4 and all at once give the same logits in the same order."""
     torch.manual_seed(0)
     flat = Backbone(nn.Flatten(), 3 * 32 * 32, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     network = ImageNetwork(flat, build_head(flat.features, 2, (8,), (0.5,)))
-    pictures = decoded_pictures(data.splits[VAL], size=32, fit="pad", pixel_limit=10**6, folder=data.cache)
+    paths = [path for path in data.splits[VAL].images if path is not None]
+    pictures = MappedPictures(decoded_pictures(paths, size=32, fit="pad", pixel_limit=10**6, folder=data.cache))
     whole, *others = (predict_pictures(network, pictures, size, pick_device()) for size in (10, 3, 4))
     assert whole.shape == (10, 2)
     assert len(np.unique(whole[:, 0])) == 10

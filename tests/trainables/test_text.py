@@ -201,7 +201,8 @@ def test_predictions_come_in_the_texts_order() -> None:
     sequences = encode(tokenizer, TEXTS, 12, "raw")
     assert len({len(sequence) for sequence in sequences}) > 2
     alone = [
-        predict_sequences(network, [sequence], tokenizer.pad_token_id, 1, pick_device())[0] for sequence in sequences
+        predict_sequences(network, sequences[row : row + 1], tokenizer.pad_token_id, 1, pick_device())[0]
+        for row in range(len(sequences))
     ]
     assert len(np.unique(np.array(alone)[:, 0])) == len(TEXTS)
     for batch_size in (1, 2, 4, 100):

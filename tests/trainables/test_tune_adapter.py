@@ -45,6 +45,8 @@ def raw(data: DataAccess, data_file: Path, tmp_path: Path) -> Any:
             "data": str(data_file),
             "cache": str(data.cache),
             "pixel_limit": PIXEL_LIMIT,
+            "content": None,
+            "decode": "cache",
             "folder": str(tmp_path / modality),
             "seed": 7,
             "cpus": 1,
@@ -97,6 +99,16 @@ def test_a_trial_reports_each_epoch_and_completes(modality: str, raw: Any, data:
     accuracy = (found.logits.argmax(axis=1) == found.labels).mean()
     assert accuracy == pytest.approx(reports[-1]["best_val_accuracy"])
     assert [path.name for path in best.parent.iterdir()] == ["best"]
+
+
+def test_pictures_must_be_those_that_the_study_began_with(raw: Any, tmp_path: Path) -> None:
+    """The digests that a trial is given decide, where it must make the cache itself; none is made of other pictures."""
+    given = {"content": {TRAIN: "0" * 64, VAL: "0" * 64}, "cache": str(tmp_path / "cache")}
+    with pytest.raises(UserError, match="changed since"):
+        TuneTrial(config={**raw(IMAGE), **given})
+    assert list((tmp_path / "cache").glob("*/pictures.npy")) == []
+    trial = TuneTrial(config={**raw(IMAGE, max_epochs=1), **given, "decode": "stream"})
+    assert trial.step()["done"]
 
 
 def test_patience_completes_a_trial(raw: Any) -> None:

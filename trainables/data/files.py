@@ -1,4 +1,4 @@
-"""Folders: the pictures below one, and new ones that appear whole or not at all."""
+"""Folders: the pictures below one; and files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -141,20 +141,44 @@ def new_folder(destination: Path) -> Iterator[Path]:
         if destination.exists():
             destination.rmdir()
         os.rename(temporary, destination)
-        _fsync(destination.parent)
+        fsync(destination.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in the place of an older one, its folders too; a reader sees the old bytes or the new ones."""
+    with written_beside(path, content) as written:
+        written.replace(path)
+
+
+@contextmanager
+def written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """A temporary file beside `path` with these bytes, on the disk; removed at the end unless it was renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            os.fchmod(stream.fileno(), 0o644)  # mkstemp's files are their owner's alone
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    fsync(path.parent)
 
 
 def _flush(folder: Path) -> None:
     """Every file and folder below reaches the disk; in threads, since each one waits."""
     everything = [Path(top) / name for top, _, names in os.walk(folder) for name in (*names, ".")]
     with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(_fsync, everything):
+        for _ in pool.map(fsync, everything):
             pass
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """A file's or a folder's content reaches the disk."""
     if path.is_dir() and os.name == "nt":  # Windows opens no folders
         return
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)

@@ -19,6 +19,7 @@ from trainables.data.files import listed
 from trainables.records import UserError
 
 Fit = Literal["pad", "crop"]
+Decode = Literal["auto", "cache", "stream"]  # how trials come by pictures: decoded once, or for every batch anew
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 PIXEL_LIMIT: Final = 50_000_000
@@ -52,7 +53,7 @@ _FAULTS: Final = (
 
 
 def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT) -> NDArray[np.uint8]:
-    """One picture as (3, size, size), RGB, 0-255.
+    """One picture as (size, size, 3), RGB, 0-255.
 
     "pad" keeps the whole picture: the longer side becomes `size` px, the rest is PAD_COLOUR. "crop" makes the shorter
     side `size` px and keeps the centre. The first frame is taken, turned upright by EXIF; transparency is put on white;
@@ -67,34 +68,41 @@ def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT
             f"Every picture must be readable, but {path}: {_reason(path, error)}. Replace or remove it."
         ) from error
     square = _padded(picture, size) if fit == "pad" else _cropped(picture, size)
-    return np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
+    return np.array(square, dtype=np.uint8)
 
 
 def load_pictures(
     paths: Sequence[Path], size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT, threads: int | None = None
 ) -> NDArray[np.uint8]:
-    """Pictures as (N, 3, size, size), in the order of `paths`.
+    """Pictures as (N, size, size, 3), in the order of `paths`.
 
     `threads` of them are decoded at a time (default: one a core, at most 8).
     Raises UserError that lists the first five files that can't be read and says how many there are.
     """
-    loaded = np.empty((len(paths), 3, size, size), dtype=np.uint8)
-
-    def load(row: int) -> str | None:
-        try:
-            loaded[row] = load_picture(paths[row], size, fit, pixel_limit)
-        except UserError as error:
-            return f"{paths[row]}: {_reason(paths[row], error.__cause__ or error)}"
-        return None
-
+    loaded = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
-        faults = [fault for fault in pool.map(load, range(len(paths))) if fault is not None]
+        found = pool.map(lambda row: load_into(loaded[row], paths[row], size, fit, pixel_limit), range(len(paths)))
+        faults = [fault for fault in found if fault is not None]
     if faults:
-        raise UserError(
-            f"Every picture must be readable, but {len(faults)} of {len(paths)} aren't:\n{listed(faults)}\n"
-            "Replace or remove them."
-        )
+        raise unreadable(faults, len(paths))
     return loaded
+
+
+def load_into(target: NDArray[np.uint8], path: Path, size: int, fit: Fit, pixel_limit: int) -> str | None:
+    """Decode one picture into `target` (size, size, 3); where it can't be read: its path and why."""
+    try:
+        target[...] = load_picture(path, size, fit, pixel_limit)
+    except UserError as error:
+        return f"{path}: {_reason(path, error.__cause__ or error)}"
+    return None
+
+
+def unreadable(faults: Sequence[str], count: int) -> UserError:
+    """The error about faulty pictures (each a path and a reason) among `count`: the first five, and how many."""
+    return UserError(
+        f"Every picture must be readable, but {len(faults)} of {count} aren't:\n{listed(faults)}\n"
+        "Replace or remove them."
+    )
 
 
 def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:

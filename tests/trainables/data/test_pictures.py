@@ -33,7 +33,7 @@ def saved(path: Path, picture: Image.Image, **options: object) -> Path:
 
 def pixel(picture: NDArray[np.uint8], x: int, y: int) -> list[int]:
     """Its red, green and blue."""
-    values: list[int] = picture[:, y, x].tolist()
+    values: list[int] = picture[y, x].tolist()
     return values
 
 
@@ -43,7 +43,7 @@ class TestShape:
     def test_pad_keeps_the_whole_picture(self, tmp_path: Path) -> None:
         """The longer side fills the square, and the pad colour lies above and below."""
         loaded = load_picture(saved(tmp_path / "a.png", halves(200, 100)), 64, "pad")
-        assert loaded.shape == (3, 64, 64)
+        assert loaded.shape == (64, 64, 3)
         assert loaded.dtype == np.uint8
         assert pixel(loaded, 32, 2) == pixel(loaded, 32, 61) == list(PAD_COLOUR)
         assert pixel(loaded, 2, 32) == list(RED)
@@ -54,8 +54,8 @@ class TestShape:
         picture = Image.new("RGB", (300, 100), RED)
         picture.paste(BLUE, (100, 0, 200, 100))
         loaded = load_picture(saved(tmp_path / "a.png", picture), 50, "crop")
-        assert loaded.shape == (3, 50, 50)
-        assert (loaded[2, :, 2:-2] > 250).all()  # at the very edge the neighbours shine in, as in any resampling
+        assert loaded.shape == (50, 50, 3)
+        assert (loaded[:, 2:-2, 2] > 250).all()  # at the very edge the neighbours shine in, as in any resampling
 
     @pytest.mark.parametrize("fit", ["pad", "crop"])
     def test_extreme_shapes_and_single_pixels_work(self, tmp_path: Path, fit: str) -> None:
@@ -63,8 +63,8 @@ class TestShape:
         for number, size in enumerate([(20_000, 1), (1, 3_000), (1, 1)]):
             path = saved(tmp_path / f"{number}.png", Image.new("RGB", size, RED))
             loaded = load_picture(path, 48, fit)  # type: ignore[arg-type]
-            assert loaded.shape == (3, 48, 48)
-            assert loaded[0].max() == 255
+            assert loaded.shape == (48, 48, 3)
+            assert loaded[..., 0].max() == 255
 
     def test_a_large_jpeg_is_decoded_small_but_not_too_small(self, tmp_path: Path) -> None:
         """The shortcut for large JPEGs gives nearly what decoding it whole gives."""
@@ -104,7 +104,7 @@ class TestModes:
         ramp = np.linspace(0, 65_535, 64).astype(np.uint16)[None].repeat(64, axis=0)
         for ending in ("png", "tif"):
             loaded = load_picture(saved(tmp_path / f"a.{ending}", Image.fromarray(ramp)), 64, "pad")
-            np.testing.assert_allclose(loaded[0, 0], np.linspace(0, 255, 64), atol=2)
+            np.testing.assert_allclose(loaded[0, :, 0], np.linspace(0, 255, 64), atol=2)
 
     @pytest.mark.parametrize(
         ("values", "expected"),
@@ -263,4 +263,4 @@ def test_many_pictures_keep_their_order(tmp_path: Path) -> None:
     singly = np.stack([load_picture(path, 32, "crop") for path in paths])
     for threads in (1, 3, None):
         np.testing.assert_array_equal(load_pictures(paths, 32, "crop", threads=threads), singly)
-    assert load_pictures([], 32, "pad").shape == (0, 3, 32, 32)
+    assert load_pictures([], 32, "pad").shape == (0, 32, 32, 3)

@@ -1,0 +1,64 @@
+"""What a worker process of `decoders` runs: one JSON request a line on stdin, one JSON answer a line on stdout.
+
+It ends when stdin ends, so that no worker outlives the process that began it, however that one ended.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data.blocks import Block, BlockResult, decode, make_block
+
+MAKE_BLOCK = "make_block"
+DECODE = "decode"
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the process above ends this one
+    answers = sys.stdout.buffer
+    sys.stdout = sys.stderr  # no library's words among the answers
+    for line in sys.stdin.buffer:
+        try:
+            _answer(json.loads(line), answers)
+        except BrokenPipeError:
+            return
+
+
+def _answer(request: Mapping[str, Any], answers: BinaryIO) -> None:
+    pictures: NDArray[np.uint8] | None = None
+    try:
+        if request["task"] == MAKE_BLOCK:
+            answer: dict[str, Any] = asdict(make_block(_block(request["arguments"])))
+        else:
+            pictures, faults = decode(**request["arguments"])
+            answer = {"faults": faults}
+    except OSError as error:
+        answer = {"error": [error.errno, error.strerror, error.filename]}
+    answers.write(json.dumps(answer).encode() + b"\n")
+    if pictures is not None:
+        answers.write(pictures.reshape(-1).data)
+    answers.flush()
+
+
+def _block(raw: Mapping[str, Any]) -> Block:
+    return Block(**{**raw, "paths": tuple(raw["paths"]), "states": tuple((size, at) for size, at in raw["states"])})
+
+
+def block_result(answer: Mapping[str, Any]) -> BlockResult:
+    """The answer to MAKE_BLOCK. OSError where the worker had one."""
+    if "error" in answer:
+        raise OSError(*answer["error"])
+    return BlockResult(**answer)
+
+
+if __name__ == "__main__":
+    main()
