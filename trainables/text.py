@@ -18,7 +18,7 @@ from trainables.records import UserError
 from trainables.steps import Batch, batch_rows, predict_logits
 from trainables.text_source import pretrained_folder, refused
 from trainables.token_cache import trained_wordpiece
-from trainables.tokens import Ids, by_length, pad
+from trainables.tokens import Ids, TokenSequences, by_length, pad
 
 # A freshly made classification head is what we ask for; no report of it, no bars.
 transformers.logging.set_verbosity_error()
@@ -287,8 +287,9 @@ def predict_sequences(
     network: TextNetwork, sequences: Sequences, pad_id: int, batch_size: int, device: torch.device
 ) -> NDArray[np.float32]:
     """Logits (N, C) of token sequences, in their order."""
-    batches = list(by_length(sequences, batch_size))
-    padded = (pad([sequences[row] for row in rows], pad_id) for rows in batches)
+    flat = TokenSequences.of(sequences)
+    batches = list(by_length(flat, batch_size))
+    padded = (pad(flat[rows], pad_id) for rows in batches)
     inputs = (tuple(torch.from_numpy(array).to(device) for array in pair) for pair in padded)
     found = predict_logits(network, inputs, device)
     logits = np.empty_like(found)
