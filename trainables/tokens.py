@@ -34,8 +34,9 @@ class TokenSequences(Sequence[NDArray[np.int32]]):
             return cls(sequences.ids, sequences.offsets)
         offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
         np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
-        parts = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
-        return cls(np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32), offsets)
+        if offsets[-1] == 0:
+            return cls(np.zeros(0, dtype=np.int32), offsets)
+        return cls(np.concatenate(sequences, dtype=np.int32, casting="unsafe"), offsets)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -55,8 +56,8 @@ class TokenSequences(Sequence[NDArray[np.int32]]):
         if isinstance(rows, (int, np.integer)):
             row = range(len(self))[int(rows)]  # IndexError ends an iteration
             return self.ids[self.offsets[row] : self.offsets[row + 1]]
-        chosen = np.arange(len(self))[rows]
-        lengths = self.lengths[chosen]
+        chosen = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        lengths = self.offsets[chosen + 1] - self.offsets[chosen]
         offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
         return TokenSequences(self.ids[places], offsets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -33,7 +34,12 @@ def picture_data(root: Path) -> DataAccess:
 
 def build_cache(split: Split, folder: Path, size: int) -> int:
     """Decode a split into an empty cache; returns how many pictures."""
-    return len(decoded_pictures(split, size=size, fit="pad", pixel_limit=PIXEL_LIMIT, folder=folder))
+    paths = [path for path in split.images if path is not None]
+    return len(
+        decoded_pictures(
+            paths, size=size, fit="pad", pixel_limit=PIXEL_LIMIT, folder=folder, workers=os.cpu_count() or 1
+        )
+    )
 
 
 def image_learner(data: DataAccess, seed: int = 0, **changes: Any) -> ImageLearner:

@@ -17,7 +17,7 @@ from typing import Any
 import write_results
 from rendering import bounds_table
 
-from analysis.files import replace_file
+from trainables.data.files import replace_file
 
 BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile")
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from typing import Any
 
 from rendering import updated
 
-from analysis.files import replace_file
+from trainables.data.files import replace_file
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parents[1] / "mlruns" / "bench"
