@@ -144,13 +144,15 @@ def _all_bytes(wanted: Sequence[_Wanted]) -> int:
     return sum(cache_bytes(len(one.paths), one.size) for one in wanted)
 
 
-def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> None:
+def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> dict[str, int]:
     """Build each backbone, with each kind of weights, that the space or a point names, for the longest texts.
 
+    Returns each modality's largest network in bytes.
     Raises UserError where weights can't be had, or a backbone can't take the pictures' size or the texts' length.
     """
     from trainables.build import check_weights
 
+    largest = dict.fromkeys(study.modalities, 0)
     for modality in study.modalities:
         if modality == IMAGE:
             _check_picture_sizes(study)
@@ -159,7 +161,8 @@ def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> None:
             key = (config["backbone"], config["weights"], config.get("max_length"))
             if key not in seen:
                 seen.append(key)
-                check_weights(modality, config, splits[TRAIN])
+                largest[modality] = max(largest[modality], check_weights(modality, config, splits[TRAIN]))
+    return largest
 
 
 def _check_picture_sizes(study: StudyConfig) -> None:

@@ -24,6 +24,7 @@ from ray import tune
 from rich.console import Console
 
 from search.collect import TrialsFile
+from search.disk_plan import check_disk
 from search.events import Listener, TuneEvents
 from search.layout import Layout, check_name_is_free, create_study_folder
 from search.preflight import (
@@ -76,7 +77,8 @@ def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
     with ray_cluster(study.cluster.address):
         nodes = cluster_nodes()
         shares = {name: plan_resources(name, study.section(name), nodes) for name in study.modalities}
-        check_all_weights(study, splits)
+        networks = check_all_weights(study, splits)
+        console.print(check_disk(study, networks, shares, layout.folder), highlight=False, markup=False, soft_wrap=True)
         for line in cut_text_lines(study, splits, layout):
             console.print(line, highlight=False, markup=False)
         pictures = decode_pictures(study, splits, layout, console)

@@ -20,7 +20,7 @@ from trainables.groups import Group, adamw, decayed_groups, layers_of
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
 from trainables.precision import Precision
-from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
+from trainables.records import TRAIN, VAL, UserError
 from trainables.schedules import Schedule
 from trainables.steps import Stepper, count_batches, cross_entropy, pick_device
 from trainables.text import (
@@ -232,13 +232,17 @@ def _encoded(tokenizer: Any, split: Split, config: TextTrialConfig, data: DataAc
     )
 
 
-def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Split) -> None:
-    """Build the network once, so that unreachable weights are known before the first trial. Raises UserError."""
+def check_weights(modality: str, hyperparameters: Mapping[str, Any], train: Split) -> int:
+    """Build the network once, so that unreachable weights are known before the first trial; the bytes of its tensors.
+
+    Raises UserError.
+    """
     config = parse_config(modality, hyperparameters)
-    if modality == IMAGE and isinstance(config, ImageTrialConfig):
-        build_image_network(config, len(train.classes))
-    elif modality == TEXT and isinstance(config, TextTrialConfig):
-        build_text_network(config, train)
+    if isinstance(config, ImageTrialConfig):
+        network: nn.Module = build_image_network(config, len(train.classes))
+    elif isinstance(config, TextTrialConfig):
+        network = build_text_network(config, train)[0]
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
 def check_picture_size(hyperparameters: Mapping[str, Any]) -> None:

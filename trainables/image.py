@@ -40,10 +40,14 @@ class ImageNetwork(nn.Module):
         self.register_buffer("scale", 1 / std, persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
 
+    def normalised(self, pictures: Tensor) -> Tensor:
+        """(x - mean) / std by channel, in one pass over the memory; channels_last."""
+        normal = torch.addcmul(self.shift, pictures, self.scale)
+        return normal.contiguous(memory_format=torch.channels_last)
+
     def features(self, pictures: Tensor) -> Tensor:
         """What the backbone sees in the pictures: (N, F)."""
-        normal = torch.addcmul(self.shift, pictures, self.scale)  # (x - mean) / std, in one pass over the memory
-        found: Tensor = self.backbone(normal.contiguous(memory_format=torch.channels_last))
+        found: Tensor = self.backbone(self.normalised(pictures))
         return found
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -287,12 +287,13 @@ class Weights:
         self.asked: list[tuple[str, str, str]] = []
         self.missing = missing
 
-    def __call__(self, modality: str, hyperparameters: Mapping[str, Any], train: Split) -> None:
-        """Keep the call."""
+    def __call__(self, modality: str, hyperparameters: Mapping[str, Any], train: Split) -> int:
+        """Keep the call; a network of so many bytes as its name has letters."""
         assert train.classes == ("Blue", "Green")
         self.asked.append((modality, hyperparameters["backbone"], hyperparameters["weights"]))
         if hyperparameters["backbone"] == self.missing:
             raise UserError(f"no weights of {self.missing}")
+        return len(hyperparameters["backbone"])
 
 
 def with_backbones(data: Path, **more: Any) -> StudyConfig:
@@ -307,7 +308,11 @@ def test_each_backbone_is_tried_once(data: Path, monkeypatch: pytest.MonkeyPatch
     weights = Weights()
     monkeypatch.setattr("trainables.build.check_weights", weights)
     config = with_backbones(data)
-    check_all_weights(config, read_data(config))
+    largest = check_all_weights(config, read_data(config))
+    assert largest == {
+        "image": len("mobilenet_v3_large"),
+        "text": max(len(b) for m, b, _ in weights.asked if m == "text"),
+    }
     assert sorted(weights.asked) == [
         ("image", "mobilenet_v3_large", "imagenet"),
         ("image", "mobilenet_v3_large", "none"),
@@ -341,9 +346,12 @@ def test_a_size_that_a_backbone_cant_take_is_refused(data: Path, monkeypatch: py
 def test_texts_are_checked_at_their_longest(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest `max_length` of the space is the one that the backbone must have places for, and a point's own."""
     tried = []
-    monkeypatch.setattr(
-        "trainables.build.check_weights", lambda modality, given, train: tried.append(given.get("max_length"))
-    )
+
+    def keep(modality: str, given: Mapping[str, Any], train: Split) -> int:
+        tried.append(given.get("max_length"))
+        return 1
+
+    monkeypatch.setattr("trainables.build.check_weights", keep)
     space = {"max_length": {"type": "int", "low": 16, "high": 128, "step": 16}}
     search = {"space": space, "points": [{"max_length": 256}]}
     config = study(data, modalities=["text"], text={"search": search})

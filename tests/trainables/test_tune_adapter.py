@@ -246,6 +246,16 @@ def test_a_damaged_state_gives_way_to_the_one_before_and_is_told(raw: Any, tmp_p
     assert "damaged" in report["note"]
 
 
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_running_trials_folder_stays_within_what_was_said(modality: str, raw: Any, tmp_path: Path) -> None:
+    """Best, last and previous state, with an average: at most 1 + 2 x 4 times the network's bytes, and small files."""
+    trial = TuneTrial(config=raw(modality, checkpoint_every=1, ema_decay=0.9))
+    run(trial)
+    network = sum(tensor.nbytes for tensor in trial._built.learner.weights().values())
+    written = sum(path.stat().st_size for path in states_of(tmp_path, modality).rglob("*") if path.is_file())
+    assert network < written < 9 * network + 1_000_000
+
+
 def test_another_trials_state_is_refused(raw: Any) -> None:
     """A folder that holds the state of other hyperparameters isn't gone on from."""
     TuneTrial(config=raw(TEXT, checkpoint_every=1)).step()

@@ -38,7 +38,11 @@ class PictureSource(Protocol):
 
 
 class MappedPictures:
-    """Pictures (N, S, S, 3) in an array, mapped or in memory. The next batch is gathered while one is used."""
+    """Pictures (N, S, S, 3) in an array, mapped or in memory.
+
+    For a GPU the next batch is gathered while one is used. On a CPU the threads of the training itself would only be in
+    each other's way.
+    """
 
     def __init__(self, pictures: NDArray[np.uint8]) -> None:
         self._pictures = pictures
@@ -48,6 +52,10 @@ class MappedPictures:
 
     def batches(self, plan: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
         """See PictureSource."""
+        if device.type == "cpu":
+            for rows in plan:
+                yield _on_device(self._gathered(rows, device), device)
+            return
         with ThreadPoolExecutor(1, thread_name_prefix="gather") as thread:
             following: Future[Tensor] | None = None
             for rows in plan:
