@@ -39,7 +39,7 @@ class Amount:
 
 AMOUNTS = {
     ("cpu", True): Amount(64, 32, 1, 1),
-    ("cpu", False): Amount(256, 64, 5, 3),
+    ("cpu", False): Amount(192, 64, 4, 3),
     ("cuda", True): Amount(256, 64, 3, 1),
     ("cuda", False): Amount(2048, 256, 10, 2),
 }
@@ -100,7 +100,7 @@ def bare_steps(
         {"params": list(network.backbone.parameters()), "lr": 1e-4, "weight_decay": 0.0},
         {"params": list(network.head.parameters()), "lr": 1e-3, "weight_decay": 1e-4},
     ]
-    optimizer = torch.optim.AdamW(groups, fused=device.type == "cuda")
+    optimizer = torch.optim.AdamW(groups, fused=True)
     step = ours.bare_step(network, optimizer, reference.image_loss(data.splits[TRAIN].labels.tolist(), device))
     pictures = torch.rand(min(steps, RESIDENT), BATCH, 3, size, size, device=device)
     labels = torch.randint(len(CLASSES), (BATCH,), device=device)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import ours
@@ -66,7 +67,7 @@ def _mean(processes: Sequence[dict[str, int]], kind: str) -> float:
 
 def trial_processes(folder: Path, number: int) -> list[dict[str, int]]:
     """Memory of so many processes that have trained an epoch on one cache, measured while all are alive."""
-    command = [sys.executable, str(WORKER), "shared", str(folder), str(number)]
+    command = [sys.executable, str(WORKER), "shared", str(folder)]
     with ExitStack() as stack:
         workers = [
             stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
@@ -96,16 +97,23 @@ def reused_process(folder: Path, trials: int) -> tuple[dict[str, Any], list[Boun
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     rows = [json.loads(line) for line in lines if line.startswith("{")]
     figures = {kind: [round(row[kind] / MEBIBYTE, 1) for row in rows] for kind in rows[0]}
-    return figures, [
-        at_most(f"memory, {trials} trials in one process, {kind}: largest after the third / third", GROWTH, growth(row))
-        for kind, row in figures.items()
-        if row[2] > 0
-    ]
+    bounds = []
+    for kind, row in figures.items():
+        if row[2] > 0:  # bytes are left on a GPU only by what leaks
+            what = f"memory, {trials} trials in one process, {kind}"
+            bounds.append(at_most(f"{what}: largest after the third / third", GROWTH, growth(row)))
+            bounds.append(at_most(f"{what}: median of the later half / third", GROWTH, trend(row)))
+    return figures, bounds
 
 
 def growth(values: Sequence[float]) -> float:
     """The largest value after the third, as a multiple of the third."""
     return max(values[3:]) / values[2]
+
+
+def trend(values: Sequence[float]) -> float:
+    """The later half's median, as a multiple of the third: a peak that goes away again isn't growth."""
+    return median(values[len(values) // 2 :]) / values[2]
 
 
 if __name__ == "__main__":

@@ -15,16 +15,20 @@ from typing import Any
 
 import ours
 import torch
-from machine import cores, memory_of
+from machine import memory_of
 
-# The network is as small as it gets: the cache has to be large beside the process, and every picture is looked at.
-SHARED: dict[str, Any] = {"backbone": "test_resnet", "batch_size": 16, "augmentation_strength": 0.0}
+# As little work as can be: the cache has to be large beside the process, and every picture is looked at.
+SHARED: dict[str, Any] = {
+    "backbone": "test_resnet",
+    "batch_size": 16,
+    "augmentation_strength": 0.0,
+    "frozen_epochs": 1,  # only the head learns
+}
 REUSED: dict[str, Any] = {"size": 96}
 
 
-def shared(folder: Path, processes: int) -> None:
+def shared(folder: Path) -> None:
     """One trial of several on the same cache; its parent measures it while it waits."""
-    torch.set_num_threads(max(cores() // processes, 1))
     learner = ours.image_learner(ours.picture_data(folder), **SHARED)
     learner.train_epoch()
     print("ready", flush=True)
@@ -52,5 +56,8 @@ def _gpu_memory() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    ROLES = {"shared": shared, "reused": reused}
-    ROLES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    torch.set_num_threads(1)  # memory is measured, not speed: threads of busy processes would wait for each other
+    if sys.argv[1] == "shared":
+        shared(Path(sys.argv[2]))
+    else:
+        reused(Path(sys.argv[2]), int(sys.argv[3]))

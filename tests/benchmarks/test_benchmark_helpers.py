@@ -11,6 +11,7 @@ import pytest
 import torch
 from made_data import CLASSES, THINGS, make_pictures, make_text_split
 from measure import at_least, at_most, interleaved, mean_difference, ratio, summary
+from memory import growth, trend
 from physical_limit import bytes_of_step, limit_of, peaks_of
 from rendering import bounds_table, flat, updated
 from torch import nn
@@ -52,6 +53,14 @@ def test_a_mean_difference_comes_with_its_standard_error() -> None:
     mean, error = mean_difference([value + 3 for value in ones], ones)
     assert mean == pytest.approx(3)
     assert error == pytest.approx(0.5**0.5)
+
+
+def test_memory_that_peaks_once_has_grown_at_most_but_has_no_trend() -> None:
+    """Both are multiples of the third value; what came before it is warm-up."""
+    peaked = [50, 80, 100, 100, 120, 100, 100, 100]
+    assert growth(peaked) == pytest.approx(1.2)
+    assert trend(peaked) == pytest.approx(1.0)
+    assert trend([50, 80, 100, 110, 120, 130, 140, 150]) == pytest.approx(1.35)
 
 
 def test_a_bound_says_whether_it_holds() -> None:

@@ -45,7 +45,7 @@ class Amount:
 
 AMOUNTS = {
     ("cpu", True): Amount(512, 64, 2, SMALL, 1024, 4),
-    ("cpu", False): Amount(512, 64, 2, {}, 1024, 10),
+    ("cpu", False): Amount(384, 64, 2, {}, 1024, 10),
     ("cuda", True): Amount(2048, 256, 2, {}, 1024, 4),
     ("cuda", False): Amount(8192, 1024, 5, {}, 1024, 10),
 }
