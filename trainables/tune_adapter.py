@@ -5,7 +5,6 @@ What a trial is given (keys below) holds train and val only; where the test spli
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from trainables.cadence import Cadence
 from trainables.checkpoint import read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, splits_from_json
 from trainables.loop import Diverged, OutOfMemory, Progress, epochs, finished
+from trainables.memory import release_memory
 from trainables.records import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, EpochResult, StopReason, UserError
 
 # Keys of a trial's raw dict beside its hyperparameters.
@@ -82,9 +82,7 @@ class TuneTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Forget the trial before and begin the next one; nothing of the old learner is kept."""
         del self._built, self._results
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
         self.setup(new_config)
         return True
 

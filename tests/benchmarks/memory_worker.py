@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -16,6 +15,8 @@ from typing import Any
 import ours
 import torch
 from machine import memory_of
+
+from trainables.memory import release_memory
 
 # As little work as can be: the cache has to be large beside the process, and every picture is looked at.
 SHARED: dict[str, Any] = {
@@ -43,9 +44,7 @@ def reused(folder: Path, trials: int) -> None:
         learner = ours.image_learner(data, seed=number, **REUSED)
         ours.whole_epoch(learner)
         del learner
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
         print(json.dumps({"rss": memory_of(os.getpid())["rss"], **_gpu_memory()}), flush=True)
 
 

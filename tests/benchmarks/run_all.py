@@ -20,6 +20,7 @@ from rendering import bounds_table
 from trainables.data.files import replace_file
 
 BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile")
+BY_NAME = ("learning",)  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
@@ -44,14 +45,19 @@ def run(name: str, *, quick: bool) -> dict[str, Any] | None:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last by default",
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md as well (write_results.py)")
     options = parser.parse_args()
-    unknown = sorted(set(options.names) - set(BENCHMARKS))
+    unknown = sorted(set(options.names) - {*BENCHMARKS, *BY_NAME})
     if unknown:
-        parser.error(f"a benchmark must be one of {', '.join(BENCHMARKS)}, but got {', '.join(unknown)}.")
+        parser.error(f"a benchmark must be one of {', '.join((*BENCHMARKS, *BY_NAME))}, but got {', '.join(unknown)}.")
     names = options.names or BENCHMARKS
     found = {name: run(name, quick=options.quick) for name in names}
     results = [result for result in found.values() if result is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,16 @@ def test_an_evaluation_that_doesnt_fit_goes_through_in_halves() -> None:
     assert predict_logits(Small(limit=3), [inputs], CPU).tolist() == expected.tolist()
     with pytest.raises(OutOfMemory):
         predict_logits(Small(limit=0), [inputs], CPU)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler on a CPU")
+def test_a_compiled_network_learns_the_same() -> None:
+    """Three steps through torch.compile end with the same weights, within rounding; evaluation isn't compiled."""
+    plain, compiled = linear_network(), linear_network()
+    for own in (stepper(plain), stepper(compiled, compiled=True)):
+        for seed in range(3):
+            own.step(noise(8, seed))
+    torch.testing.assert_close(compiled.weight, plain.weight)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
