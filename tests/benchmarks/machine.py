@@ -22,7 +22,7 @@ def describe_machine() -> dict[str, str]:
         "cores": str(cores()),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.0f} GiB",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "load at start": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
     }
