@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ def build_trial(modality: str, hyperparameters: Mapping[str, Any], data: DataAcc
     """A learner at the beginning of its training; the same seed gives the same one."""
     torch.manual_seed(seed)
     config = parse_config(modality, hyperparameters)
+    if config.compile:  # torch keeps what it compiled on disk: among our caches, so that later trials find it
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(data.cache.parent / "compiled"))
     if isinstance(config, ImageTrialConfig):
         learner: Learner = _image_learner(config, data, seed)
         companions = None

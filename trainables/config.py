@@ -61,7 +61,9 @@ class TrialConfig(BaseModel):
     minimum_learning_rate: NotNegative  # of plateau
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: what the device is fast and safe with
-    compile: bool = False  # torch.compile: minutes at first, worth it for long trials only
+    compile: bool = (
+        False  # torch.compile: half a minute and more for the first trial of a process, the next ones reuse it
+    )
     checkpoint_every: CheckpointEvery = "auto"
 
 

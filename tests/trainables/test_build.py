@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from typing import Any
@@ -85,6 +86,19 @@ def test_every_hyperparameter_of_the_learner_is_the_configs(
     assert len(shared) > 12
     assert {name: given[name] for name in shared} == {name: config[name] for name in shared}
     assert given["seed"] == 31
+
+
+def test_what_is_compiled_is_kept_among_the_caches(data: DataAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only with `compile`, and only where the user didn't name another folder."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/theirs")
+    build(TEXT, data, compile=True)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/theirs"
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    build(TEXT, data)
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    build(TEXT, data, compile=True)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(data.cache.parent / "compiled")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
 
 
 def test_one_faulty_hyperparameter_is_named(data: DataAccess) -> None:
