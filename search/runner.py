@@ -157,9 +157,8 @@ def _search_one(
             name=modality,
             storage_path=str(layout.folder),
             callbacks=[events],
-            checkpoint_config=tune.CheckpointConfig(
-                checkpoint_frequency=0, checkpoint_at_end=False
-            ),  # a trial saves its states itself
+            # A trial saves its states itself.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),

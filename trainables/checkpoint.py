@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainables.data.files import fsync
 from trainables.records import (
     LAST_FOLDER,
     MANIFEST_FILE,
@@ -63,7 +63,7 @@ def write_checkpoint(
     digests = {path.name: _file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
     (folder / MANIFEST_FILE).write_text(json.dumps(digests, indent=1), "utf-8")
     for path in folder.iterdir():
-        _flush(path)
+        fsync(path)
 
 
 def replace_checkpoint(
@@ -82,7 +82,7 @@ def replace_checkpoint(
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
-        _flush(folder.parent)
+        fsync(folder.parent)
     finally:
         restore_replaced(folder)
         shutil.rmtree(fresh, ignore_errors=True)
@@ -106,7 +106,7 @@ def save_state(trial: Path, weights: Mapping[str, Tensor], meta: Mapping[str, An
             shutil.rmtree(previous, ignore_errors=True)
             last.rename(previous)
         fresh.rename(last)
-        _flush(trial)
+        fsync(trial)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -186,12 +186,3 @@ def _read_manifest(folder: Path) -> dict[str, str]:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Make what was written to `path` (a file, or a folder's list of names) survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

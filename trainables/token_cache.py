@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tokenizers import Tokenizer
 
+from trainables.data.files import replace_file
 from trainables.tokens import TokenSequences, encode, train_wordpiece
 
 FORMAT = 1  # a change of what is written makes old files useless
@@ -37,7 +36,7 @@ def encoded_texts(
         return cached
     sequences = encode(tokenizer, texts, max_length, cleaning)
     arrays = {"ids": sequences.ids, "offsets": sequences.offsets}
-    _write(target, save(arrays, metadata={DIGEST: _content_digest(sequences)}))
+    replace_file(target, save(arrays, metadata={DIGEST: _content_digest(sequences)}))
     return sequences
 
 
@@ -50,7 +49,7 @@ def trained_wordpiece(texts: Sequence[str], vocabulary_size: int, folder: Path |
         return Tokenizer.from_file(str(target))
     except Exception:  # not there, or damaged: tokenizers raises nothing more exact
         tokenizer = train_wordpiece(texts, vocabulary_size)
-    _write(target, tokenizer.to_str().encode())
+    replace_file(target, tokenizer.to_str().encode())
     return tokenizer
 
 
@@ -92,17 +91,3 @@ def _content_digest(sequences: TokenSequences) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(sequences.ids).tobytes())
     digest.update(np.ascontiguousarray(sequences.offsets).tobytes())
     return digest.hexdigest()
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)  # mkstemp's files are their owner's alone
-        os.rename(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
