@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.files import replace_file
-from trainables.records import TrialRecord
+from trainables.records import TrialRecord, harmless_cell
 
 LEADERBOARD_FILE = "leaderboard.csv"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
 
 
 def trials_table(records: Sequence[TrialRecord]) -> pd.DataFrame:
@@ -43,4 +42,4 @@ def write_trials_table(folder: Path, records: Sequence[TrialRecord]) -> Path:
 
 
 def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return harmless_cell(cell) if isinstance(cell, str) else cell

@@ -165,6 +165,14 @@ class Predictions:
         return dataclasses.replace(self, ids=tuple(ids), logits=self.logits[rows], labels=self.labels[rows])
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
+
+
+def harmless_cell(text: str) -> str:
+    """A text as a CSV's cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def study_checkpoint(study_folder: Path, record: TrialRecord) -> Path:
     """Where a trial's best checkpoint lies."""
     if record.checkpoint is None:

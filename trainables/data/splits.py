@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trainables.data import grouping
 from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
 from trainables.data.pictures import PIXEL_LIMIT, picture_fault, read_picture
-from trainables.records import UserError
+from trainables.records import UserError, harmless_cell
 
 SPLIT_FOLDERS = ("Train", "Val", "Test")
 LEFT_OUT_FILE = "left_out.csv"
@@ -235,9 +235,4 @@ def _write_left_out(file: Path, left_out: Sequence[LeftOut]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "reason"])
-        writer.writerows([_safe_cell(item.file), _safe_cell(item.reason)] for item in left_out)
-
-
-def _safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+        writer.writerows([harmless_cell(item.file), harmless_cell(item.reason)] for item in left_out)
