@@ -34,6 +34,7 @@ STATUS_OF = {
     StopReason.DIVERGED: "FAILED",
     StopReason.OOM: "FAILED",
     StopReason.FAILED: "FAILED",
+    StopReason.LOST: "FAILED",
 }
 PARENT_TAG = "mlflow.parentRunId"
 log = logging.getLogger("binwise.tracking")

@@ -74,6 +74,7 @@ class StopReason(StrEnum):
     DIVERGED = "diverged"  # a loss that isn't finite
     OOM = "oom"  # the GPU's memory is too small for it, even sample by sample
     FAILED = "failed"  # an error, kept in the record
+    LOST = "lost"  # its worker died each time it was tried: killed, or its machine gone
     INTERRUPTED = "interrupted"  # the study was stopped while the trial ran
 
 

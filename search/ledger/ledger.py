@@ -1,0 +1,77 @@
+"""The ledger of a study: events that are on the disk before anyone hears of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from search.ledger.events import Event, Kind
+from search.ledger.lines import LinesFile, create_lines, read_lines
+from search.ledger.state import StudyState, fold
+from trainables.records import UserError
+
+log = logging.getLogger("binwise.ledger")
+
+
+class Listener(Protocol):
+    """Who wants to know what is on record: views, and records for other programs that are computed from this one."""
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """An event was written; `state` has it in it."""
+
+
+class Ledger:
+    """The one writer. Whoever holds it holds the study's lock."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        """Open an existing ledger. UserError where it can't be read as a whole."""
+        self._file = LinesFile(path)
+        self._clock = clock
+        self.notes = self._file.recovered.notes
+        self.events = _parsed(path, self._file.recovered.events)
+        self.state = fold(self.events)
+        self.listeners: list[Listener] = []
+
+    def append(self, kind: Kind, trial_id: str | None = None, **body: Any) -> Event:
+        """Write an event, apply it, and tell the listeners. OSError where the disk doesn't take it."""
+        event = Event(self.state.next_seq, max(self._clock(), self.state.last_at), kind, trial_id, body)
+        self._file.append([event.to_json()])
+        self.state.apply(event)
+        for listener in self.listeners:
+            try:
+                listener.heard(event, self.state)
+            except Exception:  # what is computed from the ledger can be computed again; the study goes on
+                log.warning("%s didn't take an event.", type(listener).__name__, exc_info=True)
+        return event
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def create_ledger(path: Path, body: Mapping[str, Any], at: float) -> None:
+    """A new ledger with the study's creation as its first event."""
+    create_lines(path, [Event(0, at, Kind.STUDY_CREATED, None, body).to_json()])
+
+
+def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
+    """A ledger's events and state, for readers; another process may be writing it. UserError where it is damaged."""
+    if not path.is_file():
+        raise UserError(f"A study must have its ledger, but {path} isn't there: run the study first.")
+    events = _parsed(path, read_lines(path).events)
+    return events, fold(events)
+
+
+def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
+    try:
+        events = [Event.from_json(one) for one in raw]
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{path}: a line isn't an event of this version ({error}): use the version that wrote it."
+        ) from error
+    if [event.seq for event in events] != list(range(len(events))):
+        raise UserError(f"{path}: events must be numbered without gaps, but they aren't: put a backup in its place.")
+    return events

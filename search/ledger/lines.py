@@ -1,0 +1,161 @@
+"""A file of checked lines that only grows, kept twice: a torn end is cut off, damaged lines come from the other copy.
+
+Each line is JSON, `{"crc":"1c291ca3","event":{...}}`, with the CRC-32 of the event's bytes. A line is on the disk when
+`append` returns. SQLite's WAL mode isn't safe on network file systems, where studies of a cluster often lie; appending is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.data.files import replace_file
+from trainables.records import UserError
+
+_HEAD = b'{"crc":"00000000","event":'
+_CRC = slice(8, 16)
+
+
+def encode_line(event: dict[str, Any]) -> bytes:
+    """The event's line. Its texts are ASCII, so that no reader splits it at Unicode's own line ends."""
+    body = json.dumps(event, separators=(",", ":")).encode("ascii")
+    return b'{"crc":"%08x","event":%b}\n' % (zlib.crc32(body), body)
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """The event of a line without its line end; None where a byte of it is missing or wrong."""
+    body = line[len(_HEAD) : -1]
+    if line[:8] != _HEAD[:8] or line[16 : len(_HEAD)] != _HEAD[16:] or line[-1:] != b"}":
+        return None
+    if line[_CRC] != b"%08x" % zlib.crc32(body):
+        return None
+    event = json.loads(body)
+    return event if isinstance(event, dict) else None
+
+
+def mirror_of(path: Path) -> Path:
+    """Where the second copy lies."""
+    return path.with_name(f"{path.stem}.mirror{path.suffix}")
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a file of lines holds, and what had to be done to have it."""
+
+    lines: tuple[bytes, ...]  # each whole, with its line end
+    events: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]  # what was wrong, in words
+
+
+def read_lines(path: Path) -> Recovered:
+    """Every line, a damaged one from the mirror. Nothing is written.
+
+    Raises UserError where a line is damaged in both copies, or neither has a line: a record is never begun anew in
+    silence.
+    """
+    main, mirror = _split(path), _split(mirror_of(path))
+    lines: list[bytes] = []
+    events: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for place in range(max(len(main), len(mirror))):
+        copies = [copy[place] for copy in (main, mirror) if place < len(copy)]
+        whole = [
+            (line, event) for line in copies if (event := decode_line(line[:-1])) is not None and line[-1:] == b"\n"
+        ]
+        if not whole:
+            if place >= max(len(main), len(mirror)) - 1:  # the last line: its writer was killed
+                notes.append(f"{path.name}: the last line was cut off by a crash and is left out.")
+                break
+            raise UserError(
+                f"{path}: line {place + 1} is damaged, and so is its copy in {mirror_of(path).name}: put a backup of "
+                "one of the two files in its place, or remove the study's folder to begin anew."
+            )
+        if place < len(main) and decode_line(main[place][:-1]) is None:
+            notes.append(f"{path.name}: line {place + 1} was damaged and was taken from {mirror_of(path).name}.")
+        lines.append(whole[0][0])
+        events.append(whole[0][1])
+    if not events:
+        raise UserError(
+            f"{path} must hold the study's record, but it is empty, and so is {mirror_of(path).name}: put a backup of "
+            "one of the two in its place, or remove the study's folder to begin anew."
+        )
+    if len(main) < len(lines):
+        notes.append(f"{path.name}: {len(lines) - len(main)} lines were missing and were taken from the mirror.")
+    return Recovered(tuple(lines), tuple(events), tuple(notes))
+
+
+def _split(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return content.splitlines(keepends=True) if b"\r" not in content else _split_at_newlines(content)
+
+
+def _split_at_newlines(content: bytes) -> list[bytes]:
+    """A flipped byte may look like another line end."""
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+class LinesFile:
+    """The one writer of such a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing file, repaired: both copies hold exactly the same whole lines afterwards."""
+        self.recovered = read_lines(path)
+        content = b"".join(self.recovered.lines)
+        for copy in (path, mirror_of(path)):
+            if not copy.is_file() or copy.read_bytes() != content:
+                replace_file(copy, content)
+        self._path = path
+        self._main = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._mirror = os.open(mirror_of(path), os.O_WRONLY | os.O_APPEND)
+        self._size = len(content)
+
+    def append(self, events: Sequence[dict[str, Any]]) -> None:
+        """Write these events' lines; on the disk on return. OSError, and the file is as it was, where it has no room."""
+        content = b"".join(encode_line(event) for event in events)
+        try:
+            _write_all(self._main, content)
+            os.fsync(self._main)
+        except OSError:
+            os.ftruncate(self._main, self._size)
+            raise
+        self._size += len(content)
+        self._append_to_mirror(content)
+
+    def _append_to_mirror(self, content: bytes) -> None:
+        # What the mirror lacks is put right when the file is opened next.
+        if self._mirror < 0:
+            return
+        try:
+            _write_all(self._mirror, content)
+        except OSError:
+            os.close(self._mirror)
+            self._mirror = -1
+
+    def close(self) -> None:
+        """Let go of both files."""
+        for handle in (self._main, self._mirror):
+            if handle >= 0:
+                os.close(handle)
+        self._main = self._mirror = -1
+
+
+def create_lines(path: Path, events: Sequence[dict[str, Any]]) -> None:
+    """A new file and its mirror with these events."""
+    content = b"".join(encode_line(event) for event in events)
+    replace_file(path, content)
+    replace_file(mirror_of(path), content)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
