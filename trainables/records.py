@@ -59,6 +59,11 @@ REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 
 
+def trial_name(modality: str, number: int) -> str:
+    """A trial's name in every record, and its folder's."""
+    return f"{modality}_{number:03d}"
+
+
 class UserError(ValueError):
     """A mistake in what the user gave. Its text names the file, key or value, the rule, and what to do.
 

@@ -31,7 +31,7 @@ class Ledger:
         self._file = LinesFile(path)
         self._clock = clock
         self.notes = self._file.recovered.notes
-        self.events = _parsed(path, self._file.recovered.events)
+        self.events = _parsed(path, self._file.recovered.events)  # what was on record when it was opened
         self.state = fold(self.events)
         self.listeners: list[Listener] = []
 

@@ -1,7 +1,7 @@
 """A file of checked lines that only grows, kept twice: a torn end is cut off, damaged lines come from the other copy.
 
 Each line is JSON, `{"crc":"1c291ca3","event":{...}}`, with the CRC-32 of the event's bytes. A line is on the disk when
-`append` returns. SQLite's WAL mode isn't safe on network file systems, where studies of a cluster often lie; appending is.
+`append` returns. SQLite's WAL mode isn't safe on network file systems, where studies often lie; appending is.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class LinesFile:
         self._size = len(content)
 
     def append(self, events: Sequence[dict[str, Any]]) -> None:
-        """Write these events' lines; on the disk on return. OSError, and the file is as it was, where it has no room."""
+        """Write these events' lines; on the disk on return. OSError where it has no room; the file is as it was."""
         content = b"".join(encode_line(event) for event in events)
         try:
             _write_all(self._main, content)

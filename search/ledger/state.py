@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,6 +125,10 @@ class StudyState:
         self.warm: dict[str, Any] = {}
         self.trials: dict[str, Trial] = {}
         self.sessions: list[Session] = []
+        self._open: dict[str, None] = {}  # ids of trials that aren't over; a dict keeps their order
+        self._created: Counter[str] = Counter()
+        self._best: dict[str, float] = {}
+        self._ends: list[StopReason] = []  # of this session's trials
         self.next_seq = 0
         self.last_at = 0.0
         self.created = 0.0
@@ -146,6 +152,35 @@ class StudyState:
         """One modality's trials in the order of their numbers."""
         return [trial for trial in self.trials.values() if trial.modality == modality]
 
+    def created_count(self, modality: str) -> int:
+        """How many trials of a modality there are; the next one's number."""
+        return self._created[modality]
+
+    def open_trials(self, modality: str | None = None) -> list[Trial]:
+        """Trials that aren't over, in the order of their creation."""
+        trials = (self.trials[trial_id] for trial_id in self._open)
+        return [trial for trial in trials if modality is None or trial.modality == modality]
+
+    def best_accuracy(self, modality: str) -> float:
+        """The highest val accuracy of a modality so far; minus infinity before its first epoch."""
+        return self._best.get(modality, -math.inf)
+
+    def failed_in_a_row(self, reasons: Container[StopReason]) -> int:
+        """How many trials ended for one of these reasons, one after the other, up to now and in this session."""
+        count = 0
+        for reason in reversed(self._ends):
+            if reason not in reasons:
+                break
+            count += 1
+        return count
+
+    def seconds_until_now(self, now: float | None = None) -> float:
+        """`seconds`, with the time since the last event of the session that runs."""
+        session = self.sessions[-1] if self.sessions else None
+        if session is None or session.outcome is not None:
+            return self.seconds
+        return self.seconds + max(0.0, (time.time() if now is None else now) - session.last_seen)
+
     def counts(self, modality: str | None = None) -> Counter[str]:
         """Trials by state: a stop reason, `running` or `waiting`."""
         trials = self.trials.values() if modality is None else self.of(modality)
@@ -159,7 +194,7 @@ class StudyState:
         self.last_at = event.at
         if self.sessions and event.kind != Kind.SESSION_BEGAN:
             self.sessions[-1].last_seen = event.at
-        trial = self.trials[event.trial_id] if event.trial_id in self.trials else None
+        trial = self.trials.get(event.trial_id or "")
         _APPLY[event.kind](self, trial, event, event.body)
 
 
@@ -195,6 +230,7 @@ def _study_changed(state: StudyState, _: Trial | None, event: Event, body: Mappi
 
 def _session_began(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
     state.sessions.append(Session(event.at, body["host"], body["pid"], event.at))
+    state._ends.clear()
 
 
 def _session_ended(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
@@ -207,6 +243,8 @@ def _trial_created(state: StudyState, _: Trial | None, event: Event, body: Mappi
     state.trials[event.trial_id] = Trial(
         event.trial_id, body["number"], body["modality"], plain["params"], plain["config"], body["inside"], event.at
     )
+    state._open[event.trial_id] = None
+    state._created[body["modality"]] += 1
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,6 +265,7 @@ def _epoch(state: StudyState, trial: Trial | None, event: Event, body: Mapping[s
     trial.epochs.append(result)
     trial.times.append(event.at)
     trial.stop_decided = body["stop"]
+    state._best[trial.modality] = max(state.best_accuracy(trial.modality), result.val_accuracy)
     _seen(trial, event, body)
 
 
@@ -253,6 +292,9 @@ def _trial_ended(state: StudyState, trial: Trial | None, event: Event, body: Map
     trial.stop_reason, trial.ended = StopReason(body["stop_reason"]), event.at
     trial.detail, trial.error = body.get("detail"), body.get("error")
     trial.checkpoint, trial.digests = body.get("checkpoint"), dict(body.get("digests") or {})
+    if trial.over:
+        state._open.pop(trial.trial_id, None)
+        state._ends.append(trial.stop_reason)
 
 
 _APPLY = {

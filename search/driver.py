@@ -1,0 +1,376 @@
+"""What a study does next: which trial, stop it or go on, try it again. It writes the ledger and knows no Ray.
+
+Rebuilt from the ledger at every start: the scheduler's rungs and the sampler's history are what the record says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from search.failures import Failure
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger
+from search.ledger.state import Trial
+from search.methods.sampler import Sampler
+from search.methods.stopping import Stopping
+from search.study import Point
+from trainables.records import EpochResult, StopReason, trial_name
+
+INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards "too many in a row"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one attempt gets."""
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
+class ModalitySearch:
+    """One modality's search: how many trials, proposed and stopped how."""
+
+    modality: str
+    trials: int
+    points: Sequence[Point]  # the trials to begin with
+    own: Mapping[str, Any]  # every hyperparameter's value where the space has no say
+    searched: Sequence[str]
+    sampler: Sampler
+    stopping: Stopping
+    resources: Resources
+    objective: Callable[[EpochResult], Sequence[float]]  # the values that the sampler learns from
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A trial to run now."""
+
+    trial_id: str
+    number: int
+    modality: str
+    config: Mapping[str, Any]  # every hyperparameter
+    recorded: int  # epochs that are on record
+    resources: Resources
+
+
+class Next(Enum):
+    """What there is where no attempt is to be begun."""
+
+    WAIT = auto()  # until one that runs has ended
+    DONE = auto()  # nothing runs, and nothing is left
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a study."""
+
+    retries: int = 2  # a failed attempt's trial is tried again so often
+    in_a_row: int = 5  # so many trials that fail one after the other stop the study
+    seconds: float | None = None  # the time budget, all sessions together
+
+
+@dataclass
+class Stop:
+    """The study is to stop."""
+
+    outcome: Outcome
+    detail: str
+    since: float = field(default_factory=time.monotonic)
+
+
+class StudyDriver:
+    """One study's decisions. Whoever runs attempts asks for them and reports what became of each."""
+
+    def __init__(
+        self,
+        searches: Sequence[ModalitySearch],
+        ledger: Ledger,
+        limits: Limits,
+        *,
+        fits: Callable[[Mapping[str, int], str], bool],
+        larger: Callable[[str, Resources], Resources | None] = lambda modality, resources: None,
+        checkpoint_of: Callable[[Trial], tuple[str | None, dict[str, str]]] = lambda trial: (None, {}),
+    ) -> None:
+        """`fits`: whether one more trial of a modality fits beside the running ones, counted by modality.
+
+        `larger`: what a trial gets that ran out of memory, None where it had all. `checkpoint_of`: where a trial's best
+        checkpoint lies and its files' digests.
+        """
+        self.ledger, self.limits = ledger, limits
+        self.searches = {search.modality: search for search in searches}
+        self._fits, self._larger, self._checkpoint_of = fits, larger, checkpoint_of
+        self._waiting: list[str] = []  # trials that are begun again before new ones are
+        self._resources: dict[str, Resources] = {}  # of trials that need more than the others
+        self.stop: Stop | None = None
+        self._replay()
+
+    # What was
+
+    def _replay(self) -> None:
+        """Rebuild what the sampler and the scheduler know, in the record's order."""
+        replay(self.searches, self.ledger)
+        for trial in self.ledger.state.trials.values():
+            if trial.stop_decided and not trial.over:  # the driver was killed between the decision and the end
+                self._end(trial, StopReason.PRUNED)
+            elif not trial.over:
+                if trial.running:
+                    self.ledger.append(
+                        Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True
+                    )
+                self._remember_share(trial)
+                self._waiting.append(trial.trial_id)
+
+    def _remember_share(self, trial: Trial) -> None:
+        """A trial that ran out of memory keeps its larger share."""
+        for attempt in trial.attempts:
+            if attempt.reason == StopReason.OOM:
+                larger = self._larger(trial.modality, Resources(attempt.cpus, attempt.gpus))
+                self._resources[trial.trial_id] = larger or Resources(attempt.cpus, attempt.gpus)
+
+    # What is next
+
+    def next_attempt(self) -> Attempt | Next:
+        """The attempt to begin now, which is on record as begun; or why there is none."""
+        self.look_at_the_clock()
+        running = self.running()
+        if self.stop is None:
+            trial = self._waiting_trial(running) or self._new_trial(running)
+            if trial is not None:
+                return self._begin(trial)
+        return Next.WAIT if running else Next.DONE
+
+    def running(self) -> dict[str, int]:
+        """How many trials run, by modality."""
+        counts = dict.fromkeys(self.searches, 0)
+        for trial in self._running_trials():
+            counts[trial.modality] += 1
+        return counts if any(counts.values()) else {}
+
+    def _running_trials(self) -> list[Trial]:
+        return [trial for trial in self.ledger.state.open_trials() if trial.running]
+
+    def _waiting_trial(self, running: Mapping[str, int]) -> Trial | None:
+        for trial_id in self._waiting:
+            trial = self.ledger.state.trials[trial_id]
+            if not self.reached(trial.modality) and self._fits(running, trial.modality):
+                self._waiting.remove(trial_id)
+                return trial
+        return None
+
+    def _new_trial(self, running: Mapping[str, int]) -> Trial | None:
+        """Of the modality that is furthest behind, so that both come to their ends at about the same time."""
+        state = self.ledger.state
+        behind = sorted(self.searches.values(), key=lambda search: state.created_count(search.modality) / search.trials)
+        for search in behind:
+            unfinished = state.created_count(search.modality) < search.trials
+            if unfinished and not self.reached(search.modality) and self._fits(running, search.modality):
+                return self._create(search)
+        return None
+
+    def _create(self, search: ModalitySearch) -> Trial:
+        """A new trial: a fixed point as long as there are any, then what the sampler proposes."""
+        number = self.ledger.state.created_count(search.modality)
+        if number < len(search.points):
+            point = search.points[number]
+            values, inside = dict(point.values), point.in_space
+            search.sampler.started(number, values if inside else None)
+        else:
+            values, inside = {**search.own, **search.sampler.propose(number)}, True
+        trial_id = trial_name(search.modality, number)
+        departed = [key for key, value in search.own.items() if values[key] != value]
+        self.ledger.append(
+            Kind.TRIAL_CREATED,
+            trial_id,
+            number=number,
+            modality=search.modality,
+            params={key: values[key] for key in dict.fromkeys([*search.searched, *departed])},
+            config=values,
+            inside=inside,
+        )
+        return self.ledger.state.trials[trial_id]
+
+    def _begin(self, trial: Trial) -> Attempt:
+        resources = self._resources.get(trial.trial_id, self.searches[trial.modality].resources)
+        self.ledger.append(Kind.ATTEMPT_BEGAN, trial.trial_id, cpus=resources.cpus, gpus=resources.gpus)
+        return Attempt(trial.trial_id, trial.number, trial.modality, trial.config, len(trial.epochs), resources)
+
+    def reached(self, modality: str) -> bool:
+        """Whether the val accuracy that the modality's search is to stop at was reached."""
+        target = self.searches[modality].target
+        return target is not None and self.ledger.state.best_accuracy(modality) >= target
+
+    @property
+    def finished(self) -> bool:
+        """Whether every modality has come to its end."""
+        state = self.ledger.state
+        return all(
+            self.reached(search.modality)
+            or (state.created_count(search.modality) >= search.trials and not state.open_trials(search.modality))
+            for search in self.searches.values()
+        )
+
+    def outcome(self) -> Outcome:
+        """Why the session ends, at its end."""
+        if self.stop is not None:
+            return self.stop.outcome
+        if not self.finished:
+            return Outcome.FAILED
+        return Outcome.TARGET if any(self.reached(modality) for modality in self.searches) else Outcome.FINISHED
+
+    # What happens
+
+    def epoch_ended(
+        self, trial_id: str, result: EpochResult, worker: str | None = None, ends: StopReason | None = None
+    ) -> bool:
+        """Put an epoch on record; whether its trial has ended with it. `ends`: why it does so by itself.
+
+        A trial that the scheduler stops is over, as pruned. A resumed trial may repeat epochs: once is enough.
+        """
+        trial = self.ledger.state.trials[trial_id]
+        if result.epoch > len(trial.epochs):
+            self._record_epoch(trial, result, worker, ends)
+        if ends is not None:
+            self.trial_stopped(trial_id, ends)
+        elif not trial.over and self.reached(trial.modality):
+            self._interrupt(trial, "the target was reached")
+        return not trial.running
+
+    def _record_epoch(self, trial: Trial, result: EpochResult, worker: str | None, ends: StopReason | None) -> None:
+        search = self.searches[trial.modality]
+        stop = search.stopping.result(trial.number, result.epoch, result.val_accuracy) and ends is None
+        self.ledger.append(Kind.EPOCH, trial.trial_id, result=result.as_metrics(), stop=stop, worker=worker)
+        search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
+        if stop:
+            self._end(trial, StopReason.PRUNED)
+
+    def noted(self, trial_id: str, text: str) -> None:
+        """Something happened on the way that a person should know."""
+        self.ledger.append(Kind.NOTE, trial_id, text=text)
+
+    def trial_stopped(self, trial_id: str, reason: StopReason, detail: str | None = None) -> None:
+        """A trial came to an end of its own, or was interrupted. Out of memory, it may get more of it."""
+        trial = self.ledger.state.trials[trial_id]
+        if trial.over:
+            return
+        if reason == StopReason.OOM:
+            self.attempt_failed(trial_id, Failure(StopReason.OOM, detail or "", curable=True))
+        elif reason == StopReason.INTERRUPTED:
+            self._interrupt(trial, detail)
+        else:
+            self._end(trial, reason, detail)
+
+    def attempt_failed(self, trial_id: str, failure: Failure) -> None:
+        """An attempt ended in an error: try the trial again where that may help, else it is over."""
+        trial = self.ledger.state.trials[trial_id]
+        if trial.over or not trial.running:
+            return
+        if failure.stops_study:
+            self._interrupt(trial, failure.error)
+            self.request_stop(Outcome.DISK_FULL, failure.error.strip().splitlines()[-1] if failure.error else "")
+            return
+        retry = self._may_retry(trial, failure)
+        self.ledger.append(
+            Kind.ATTEMPT_ENDED, trial_id, reason=failure.reason.value, error=failure.error or None, retry=retry
+        )
+        if retry:
+            self._remember_share(trial)
+            self._waiting.append(trial_id)
+        else:
+            self._end(trial, failure.reason, error=failure.error or None)
+
+    def _may_retry(self, trial: Trial, failure: Failure) -> bool:
+        if not failure.curable or trial.failed_attempts >= self.limits.retries:
+            return False
+        if failure.reason == StopReason.OOM:
+            attempt = trial.attempts[-1]
+            return self._larger(trial.modality, Resources(attempt.cpus, attempt.gpus)) is not None
+        return True
+
+    def _end(self, trial: Trial, reason: StopReason, detail: str | None = None, error: str | None = None) -> None:
+        """The trial is over: on record, and the sampler learns from it."""
+        if trial.running:
+            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=reason.value, retry=False)
+        checkpoint, digests = self._checkpoint_of(trial)
+        self.ledger.append(
+            Kind.TRIAL_ENDED,
+            trial.trial_id,
+            stop_reason=reason.value,
+            detail=detail or None,
+            error=error,
+            checkpoint=checkpoint,
+            digests=digests,
+        )
+        tell_end(self.searches[trial.modality], trial)
+        failed = self.ledger.state.failed_in_a_row(INFRASTRUCTURE)
+        if reason in INFRASTRUCTURE and failed >= self.limits.in_a_row:
+            last = (error or detail or "no error is known").strip().splitlines()[-1]
+            self.request_stop(Outcome.FAILING, f"{failed} trials failed one after the other, the last with: {last}")
+
+    def _interrupt(self, trial: Trial, detail: str | None = None) -> None:
+        """The trial can go on later, from its last state."""
+        if trial.running:
+            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True)
+        checkpoint, digests = self._checkpoint_of(trial)
+        self.ledger.append(
+            Kind.TRIAL_ENDED,
+            trial.trial_id,
+            stop_reason=StopReason.INTERRUPTED.value,
+            detail=detail or None,
+            checkpoint=checkpoint,
+            digests=digests,
+        )
+
+    # The end
+
+    def request_stop(self, outcome: Outcome, detail: str = "") -> None:
+        """No attempt is begun any more. The first reason counts."""
+        if self.stop is None:
+            self.stop = Stop(outcome, detail)
+
+    def look_at_the_clock(self) -> None:
+        """Stop where the time budget is used up."""
+        seconds = self.limits.seconds
+        if seconds is not None and self.stop is None and self.ledger.state.seconds_until_now() >= seconds:
+            self.request_stop(Outcome.TIME_BUDGET, "the time budget is used up")
+
+    def close(self) -> Outcome:
+        """Put on record what was interrupted, and why the session ends."""
+        outcome = self.outcome()
+        why = self.stop.detail if self.stop else outcome.value
+        for trial in self.ledger.state.open_trials():
+            if trial.running or trial.stop_reason is None:
+                self._interrupt(trial, why)
+        self.ledger.append(Kind.SESSION_ENDED, outcome=outcome.value, detail=self.stop.detail if self.stop else None)
+        return outcome
+
+
+def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
+    """Tell samplers and schedulers what is on record, event by event."""
+    trials = ledger.state.trials
+    for event in ledger.events:
+        if event.trial_id is None or trials[event.trial_id].modality not in searches:
+            continue
+        trial = trials[event.trial_id]
+        search = searches[trial.modality]
+        if event.kind == Kind.TRIAL_CREATED:
+            space = {key: trial.config[key] for key in search.searched}
+            search.sampler.started(trial.number, {**search.own, **space} if trial.inside else None)
+        elif event.kind == Kind.EPOCH:
+            result = EpochResult(**event.body["result"])
+            search.stopping.result(trial.number, result.epoch, result.val_accuracy)
+            search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
+        elif event.kind == Kind.TRIAL_ENDED and StopReason(event.body["stop_reason"]) != StopReason.INTERRUPTED:
+            tell_end(search, trial)
+
+
+def tell_end(search: ModalitySearch, trial: Trial) -> None:
+    """The sampler learns how a trial ended."""
+    assert trial.stop_reason is not None  # noqa: S101
+    best = trial.best
+    search.sampler.ended(trial.number, trial.stop_reason, search.objective(best) if best else None)

@@ -1,0 +1,159 @@
+"""Ray Tune runs the attempts that the study's driver asks for. One experiment, all modalities.
+
+Tune's own state is never read back: each session builds a new experiment from the ledger. So nothing that Tune writes
+can be torn, stale or unpickled.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from search.driver import Attempt, Next, StudyDriver
+from search.failures import failure_of
+from search.stop_request import StopRequest
+from trainables import tune_adapter
+from trainables.records import (
+    DETAIL,
+    NOTE,
+    STOP_REASON,
+    VAL_ACCURACY,
+    EpochResult,
+    StopReason,
+    trial_name,
+)
+
+RESOURCES = "resources"  # key of a trial's raw dict: what its worker gets
+
+
+def run_attempts(driver: StudyDriver, constants: Mapping[str, Mapping[str, Any]], stop: StopRequest) -> None:
+    """Run attempts until the driver has no more, or the request to stop was followed. `constants`: by modality."""
+    with tempfile.TemporaryDirectory(prefix="binwise-tune-") as folder:
+        tuner = tune.Tuner(
+            tune.with_resources(tune_adapter.TuneTrial, _resources),
+            param_space={},
+            tune_config=tune.TuneConfig(
+                search_alg=AttemptSearcher(driver, constants),
+                scheduler=AttemptScheduler(driver),
+                num_samples=-1,  # the searcher says when it is over
+                reuse_actors=True,
+                trial_dirname_creator=_dirname,
+                trial_name_creator=_dirname,
+            ),
+            run_config=tune.RunConfig(
+                name="attempts",
+                storage_path=folder,
+                callbacks=[AttemptEvents(driver, stop)],
+                stop=stop.tune_stopper(),
+                # A trial saves its states itself, and the driver decides what is tried again.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=0),
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+
+def _resources(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([dict(config[RESOURCES])])
+
+
+def _dirname(trial: Any) -> str:
+    return f"{trial_id_of(trial)}_{trial.trial_id}"
+
+
+def trial_id_of(trial: Any) -> str:
+    """Our name of a Tune trial."""
+    return trial_name(trial.config[tune_adapter.MODALITY], trial.config[tune_adapter.NUMBER])
+
+
+class _Unsaved:
+    """Tune pickles what it is given; ours stays in the driver that made it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class AttemptSearcher(_Unsaved, Searcher):
+    """Tune's searcher: hands on the attempts that the driver asks for."""
+
+    def __init__(self, driver: StudyDriver, constants: Mapping[str, Mapping[str, Any]]) -> None:
+        """`constants`: what every trial of a modality is given beside its hyperparameters."""
+        super().__init__(metric=VAL_ACCURACY, mode="max")
+        self._driver, self._constants = driver, constants
+
+    def suggest(self, trial_id: str) -> Any:
+        """The raw dict of the next attempt; None: not now; FINISHED: no more."""
+        found = self._driver.next_attempt()
+        if isinstance(found, Attempt):
+            return self._raw(found)
+        return Searcher.FINISHED if found is Next.DONE else None
+
+    def _raw(self, attempt: Attempt) -> dict[str, Any]:
+        resources = {"CPU": attempt.resources.cpus, "GPU": attempt.resources.gpus}
+        return {
+            **self._constants[attempt.modality],
+            tune_adapter.HYPERPARAMETERS: dict(attempt.config),
+            tune_adapter.NUMBER: attempt.number,
+            tune_adapter.RECORDED: attempt.recorded,
+            tune_adapter.CPUS: attempt.resources.cpus,
+            RESOURCES: {key: amount for key, amount in resources.items() if amount},
+        }
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """The scheduler has told the driver."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The scheduler or the callback has told the driver."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """The ledger is what is restored from."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: each session is built from the ledger."""
+
+
+class AttemptScheduler(_Unsaved, FIFOScheduler):
+    """Tune's scheduler: tells the driver each result, and Tune whether the attempt is over."""
+
+    def __init__(self, driver: StudyDriver) -> None:
+        super().__init__()
+        self._driver = driver
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """CONTINUE or STOP."""
+        return str(TrialScheduler.STOP if self.told(trial_id_of(trial), result) else TrialScheduler.CONTINUE)
+
+    def told(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Put one result of a trial on record; whether it ends the attempt."""
+        for note in str(result.get(NOTE, "")).splitlines():
+            self._driver.noted(trial_id, note)
+        ends = StopReason(result[STOP_REASON]) if result.get(STOP_REASON) else None
+        if math.isnan(result[VAL_ACCURACY]):  # it ended without an epoch
+            self._driver.trial_stopped(trial_id, ends or StopReason.DIVERGED, result.get(DETAIL))
+            return True
+        epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__})
+        return self._driver.epoch_ended(trial_id, epoch, result.get(tune_adapter.WORKER), ends)
+
+
+class AttemptEvents(_Unsaved, tune.Callback):
+    """Tune's callback: errors, and the clock."""
+
+    def __init__(self, driver: StudyDriver, stop: StopRequest) -> None:
+        self._driver, self._stop = driver, stop
+
+    def on_step_begin(self, iteration: int, trials: Sequence[Any], **info: Any) -> None:
+        """Time passes, and someone may have asked for the end."""
+        self._stop.look(self._driver)
+
+    def on_trial_error(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:
+        """An attempt ended in an error, or its worker died."""
+        self._driver.attempt_failed(trial_id_of(trial), failure_of(trial.get_error()))
