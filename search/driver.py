@@ -95,12 +95,12 @@ class StudyDriver:
         *,
         fits: Callable[[Mapping[str, int], str], bool],
         larger: Callable[[str, Resources], Resources | None] = lambda modality, resources: None,
-        checkpoint_of: Callable[[Trial], tuple[str | None, dict[str, str]]] = lambda trial: (None, {}),
+        checkpoint_of: Callable[[Trial, bool], tuple[str | None, dict[str, str]]] = lambda trial, over: (None, {}),
     ) -> None:
         """`fits`: whether one more trial of a modality fits beside the running ones, counted by modality.
 
         `larger`: what a trial gets that ran out of memory, None where it had all. `checkpoint_of`: where a trial's best
-        checkpoint lies and its files' digests.
+        checkpoint lies and its files' digests, and whether it is over: then nothing is kept to resume it from.
         """
         self.ledger, self.limits = ledger, limits
         self.searches = {search.modality: search for search in searches}
@@ -296,7 +296,7 @@ class StudyDriver:
         """The trial is over: on record, and the sampler learns from it."""
         if trial.running:
             self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=reason.value, retry=False)
-        checkpoint, digests = self._checkpoint_of(trial)
+        checkpoint, digests = self._checkpoint_of(trial, True)
         self.ledger.append(
             Kind.TRIAL_ENDED,
             trial.trial_id,
@@ -316,7 +316,7 @@ class StudyDriver:
         """The trial can go on later, from its last state."""
         if trial.running:
             self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True)
-        checkpoint, digests = self._checkpoint_of(trial)
+        checkpoint, digests = self._checkpoint_of(trial, False)
         self.ledger.append(
             Kind.TRIAL_ENDED,
             trial.trial_id,
@@ -325,6 +325,12 @@ class StudyDriver:
             checkpoint=checkpoint,
             digests=digests,
         )
+
+    def attempts_vanished(self) -> None:
+        """Whoever ran the attempts has broken down: what ran goes on in new attempts."""
+        for trial in self._running_trials():
+            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True)
+            self._waiting.append(trial.trial_id)
 
     # The end
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.ledger.ledger import create_ledger
 from search.study import StudyConfig
-from trainables.records import DATA_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE, UserError
+from trainables.data.files import new_folder
+from trainables.records import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE, UserError
 
 TRACKING_FILE = "mlflow.json"  # which MLflow run is this study's
 
@@ -41,6 +43,16 @@ class Layout:
     def data_file(self) -> Path:
         """The table of train and val."""
         return self.folder / DATA_FILE
+
+    @property
+    def ledger_file(self) -> Path:
+        """The record from which everything else is computed."""
+        return self.folder / LEDGER_FILE
+
+    @property
+    def stop_file(self) -> Path:
+        """Its presence asks whoever runs the study to stop."""
+        return self.folder / "stop"
 
     @property
     def trials_file(self) -> Path:
@@ -78,28 +90,12 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def check_name_is_free(layout: Layout) -> None:
-    """UserError where a study of that name is already there."""
-    if layout.folder.exists():
-        raise UserError(
-            f"A study's name must be new, but {layout.name!r} is already there ({layout.folder}): "
-            f"take another (`--set name=...`), or remove that folder if it isn't needed any more."
-        )
-
-
-def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any]) -> None:
-    """Make the folder of a new study, whole or not at all."""
-    check_name_is_free(layout)
-    temporary = layout.folder.with_name(f".{layout.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
+def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any], ledger: Mapping[str, Any]) -> None:
+    """Make the folder of a new study, whole or not at all; `ledger`: what its first event says."""
+    with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
-        temporary.rename(layout.folder)
-    except BaseException:
-        shutil.rmtree(temporary)
-        check_name_is_free(layout)  # another process may have been faster
-        raise
+        create_ledger(temporary / LEDGER_FILE, ledger, time.time())
 
 
 def find_study(given: str, runs: Path) -> Path:

@@ -1,52 +1,40 @@
-"""A study config -> Ray Tune searches, one a modality, on one Ray."""
+"""A study config -> one search over all its modalities, begun or gone on with, and what it left."""
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
-from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# Before Ray is imported: no telemetry, our own output instead of Tune's loggers, no advice about either.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-
-import ray
-from ray import tune
 from rich.console import Console
 
-from search.collect import TrialsFile
-from search.disk_plan import check_disk
-from search.events import Listener, TuneEvents
-from search.layout import Layout, check_name_is_free, create_study_folder
-from search.preflight import (
-    Node,
-    Share,
-    TrialPictures,
-    check_all_weights,
-    cut_text_lines,
-    decode_pictures,
-    plan_resources,
-    read_data,
-)
-from search.progress import ProgressView
-from search.scheduler import make_scheduler
-from search.searcher import OptunaRecord, StudySearcher, make_sampler
-from search.space import describe
-from search.study import StudyConfig
-from search.study_file import dump_study
-from search.tracking import MlflowTracking, TrackedStudy, end_tracking, start_tracking
+from search.cluster import cluster_nodes, ray_cluster, restart_ray
+from search.driver import Limits, ModalitySearch, Resources, StudyDriver
+from search.executor import run_attempts
+from search.layout import Layout
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger
+from search.ledger.state import Trial
+from search.lock import study_lock
+from search.methods.sampler import Sampler
+from search.methods.stopping import make_stopping
+from search.opening import How, continued, found_state, is_over, open_study, remove_study
+from search.preflight import Preflight, Share, check_resources, larger_share, preflight
+from search.projections import OptunaRecord, TrialsFile, rebuild
+from search.provenance import versions
+from search.stop_request import StopRequest
+from search.study import StudyConfig, budget_seconds
+from search.tracking import MlflowTracking, without_password
+from search.view import make_view
 from trainables import tune_adapter
-from trainables.data.samples import Split, split_digest, splits_to_json
-from trainables.records import TRAIN, VAL, UserError
+from trainables.checkpoint import drop_states, restore_replaced
+from trainables.records import BEST_FOLDER, MANIFEST_FILE, VAL_ACCURACY, EpochResult, UserError
+
+CRASHES = 3  # of Ray or Tune without an event between them, before the study gives up
+DONE = (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET)  # ends after which the analysis may begin
 
 
 @dataclass(frozen=True)
@@ -54,189 +42,212 @@ class SearchOutcome:
     """What a search left."""
 
     folder: Path
-    tracked: TrackedStudy
+    outcome: Outcome
+    detail: str | None
+    signal: int | None  # that stopped it
     ended: int  # trials
     planned: int
 
 
-class Interrupted(Exception):
-    """The search was stopped from outside; what ended before is on record."""
-
-
-def run_search(study: StudyConfig, console: Console) -> SearchOutcome:
-    """Run every modality's search to its end.
-
-    Raises:
-        UserError: anything that can be known before the first trial.
-        Interrupted: stopped by a signal.
-    """
-    layout = Layout.of(study)
-    check_name_is_free(layout)
-    splits = read_data(study)
-    console.print(_data_line(study, splits), highlight=False, markup=False)
-    with ray_cluster(study.cluster.address):
-        nodes = cluster_nodes()
-        shares = {name: plan_resources(name, study.section(name), nodes) for name in study.modalities}
-        networks = check_all_weights(study, splits)
-        console.print(check_disk(study, networks, shares, layout.folder), highlight=False, markup=False, soft_wrap=True)
-        for line in cut_text_lines(study, splits, layout):
-            console.print(line, highlight=False, markup=False)
-        pictures = decode_pictures(study, splits, layout, console)
-        create_study_folder(layout, dump_study(study), splits_to_json(splits[TRAIN], splits[VAL]))
-        try:
-            tracked = start_tracking(study, layout, space_text(study), _data_digest(splits))
-        except UserError:
-            shutil.rmtree(layout.folder)
-            raise
-        return _search_all(study, layout, shares, pictures, tracked, console)
-
-
-def _search_all(
-    study: StudyConfig,
-    layout: Layout,
-    shares: Mapping[str, Share],
-    pictures: TrialPictures,
-    tracked: TrackedStudy,
-    console: Console,
+def run_search(
+    study: StudyConfig, console: Console, how: How | None = None, *, replace_old: bool = False, as_json: bool = False
 ) -> SearchOutcome:
-    planned = sum(study.section(modality).trial_count() for modality in study.modalities)
-    ended, status = 0, "FAILED"
-    try:
-        for modality in study.modalities:
-            constants = trial_constants(study, modality, layout, shares[modality], pictures)
-            done = _search_one(study, modality, layout, shares[modality], constants, tracked, console)
-            ended += done
-            if done < study.section(modality).trial_count():
-                break  # Tune returns normally after Ctrl-C: what is left isn't begun
-        status = "FINISHED" if ended == planned else "KILLED"
-    finally:
-        end_tracking(tracked, status)
-    if ended < planned:
-        raise Interrupted(f"{ended} of {planned} trials ended; the record is in {layout.folder}.")
-    return SearchOutcome(layout.folder, tracked, ended, planned)
+    """Run a study's search to its end, from its beginning or from wherever it was left.
+
+    Raises UserError: anything that can be known before the first trial; the study is there and wasn't to be gone on
+    with; its record is damaged; another process runs it; the disk is full.
+    """
+    how, layout = how or How(), Layout.of(study)
+    with study_lock(layout):
+        if replace_old:
+            remove_study(layout)
+        state = found_state(layout)
+        study = continued(study, state, how)
+        if state is not None and is_over(study, state):
+            console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
+            ended = sum(trial.over for trial in state.trials.values())
+            return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
+        with ray_cluster(study.cluster.address):
+            nodes = cluster_nodes()
+            check_resources(study, nodes)
+            checked = preflight(study, layout, nodes, console)
+            shown = without_password(study)
+            ledger = open_study(study, layout, checked.splits, how, shown_study=shown)
+            try:
+                return Session(study, layout, checked, ledger, console, as_json).run()
+            finally:
+                ledger.close()
 
 
-def _search_one(
-    study: StudyConfig,
-    modality: str,
-    layout: Layout,
-    share: Share,
-    constants: Mapping[str, Any],
-    tracked: TrackedStudy,
-    console: Console,
-) -> int:
-    """One modality's search; the number of trials that ended."""
+class Session:
+    """One life of a study's driver."""
+
+    def __init__(
+        self, study: StudyConfig, layout: Layout, checked: Preflight, ledger: Ledger, console: Console, as_json: bool
+    ) -> None:
+        self._study, self._layout, self._checked = study, layout, checked
+        self._ledger, self._console, self._as_json = ledger, console, as_json
+
+    def run(self) -> SearchOutcome:
+        """Until the study is over or stopped."""
+        ledger, layout, study = self._ledger, self._layout, self._study
+        for note in ledger.notes:
+            self._console.print(note, highlight=False, markup=False)
+        stop = StopRequest(layout.stop_file)
+        rebuild(layout.folder, study)
+        tracking = MlflowTracking(study, layout, ledger)
+        view = make_view(self._console, study, ledger, as_json=self._as_json, lag=tracking.lag)
+        ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking, view]
+        detail, outcome = None, Outcome.FAILED
+        try:
+            with stop.signals():
+                shares = {modality: asdict(share) for modality, share in self._checked.shares.items()}
+                ledger.append(
+                    Kind.SESSION_BEGAN, host=socket.gethostname(), pid=os.getpid(), versions=versions(), shares=shares
+                )
+                driver = self._driver()
+                view.rungs = lambda modality: driver.searches[modality].stopping.rungs()
+                self._work(driver, stop)
+                outcome, detail = driver.close(), driver.stop.detail if driver.stop else None
+        except OSError as error:
+            raise self._disk_full(error) from error
+        finally:
+            view.close()
+            tracking.close(timeout=5.0 if stop.signal is not None else 30.0)
+            layout.stop_file.unlink(missing_ok=True)
+        rebuild(layout.folder, study)
+        ended = sum(trial.over for trial in ledger.state.trials.values())
+        planned = sum(study.section(modality).trial_count() for modality in study.modalities)
+        return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
+
+    def _driver(self) -> StudyDriver:
+        study, shares = self._study, self._checked.shares
+        limits = Limits(
+            retries=study.failures.retries,
+            in_a_row=study.failures.in_a_row,
+            seconds=None if study.time_budget is None else budget_seconds(study.time_budget),
+        )
+        return StudyDriver(
+            [modality_search(study, modality, shares[modality], self._ledger) for modality in study.modalities],
+            self._ledger,
+            limits,
+            fits=self._checked.fits,
+            larger=self._larger,
+            checkpoint_of=lambda trial, over: checkpoint_of(self._layout.folder, trial, over=over),
+        )
+
+    def _larger(self, modality: str, resources: Resources) -> Resources | None:
+        share = replace(self._checked.shares[modality], cpus=int(resources.cpus), gpus=resources.gpus)
+        larger = larger_share(share, self._checked.nodes)
+        return None if larger is None else Resources(larger.cpus, larger.gpus)
+
+    def _work(self, driver: StudyDriver, stop: StopRequest) -> None:
+        """Run attempts; where Ray or Tune itself breaks, begin again from the ledger."""
+        constants = {
+            modality: trial_constants(self._study, modality, self._layout, self._checked)
+            for modality in self._study.modalities
+        }
+        crashes = 0
+        while not driver.finished and driver.stop is None:
+            before = self._ledger.state.next_seq
+            try:
+                run_attempts(driver, constants, stop)
+            except Exception as error:  # Ray and Tune raise errors of many kinds
+                if self._ledger.failure is not None:
+                    raise self._ledger.failure from error
+                crashes = 1 if self._ledger.state.next_seq > before else crashes + 1
+                if crashes >= CRASHES:
+                    raise
+                if driver.stop is not None:
+                    break
+                self._console.print(
+                    f"Ray Tune broke off ({type(error).__name__}); going on from the record.",
+                    highlight=False,
+                    markup=False,
+                )
+                restart_ray(self._study.cluster.address)
+            driver.attempts_vanished()
+
+    def _disk_full(self, error: OSError) -> Exception:
+        """What a person is told where the ledger can't be written."""
+        if error is not self._ledger.failure:
+            return error
+        return UserError(
+            f"The study's record must be written, but {self._layout.ledger_file} can't be: {error.strerror}. What is on "
+            f"record is whole. Free some room, then go on with: binwise resume {self._study.name}"
+        )
+
+
+def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Ledger) -> ModalitySearch:
+    """One modality's search, with what it begins with."""
     section = study.section(modality)
     search, own = section.search, section.fixed()
-    trials = section.trial_count()
-    view = ProgressView(console, modality, trials, share.concurrency)
-    listeners: list[Listener] = [
-        TrialsFile(layout.trials_file),
-        OptunaRecord(layout.optuna_journal, study.name, modality, search.space, own),
-        MlflowTracking(study.name, tracked),
-        view,
-    ]
-    events = TuneEvents(study.name, modality, layout.folder, list(search.space), listeners, own)
     seed = study.seed * 2 + study.modalities.index(modality)
-    sampler = make_sampler(
-        search.method, seed=seed, startup_trials=search.startup_trials, concurrency=share.concurrency
+    sampler = Sampler(
+        search.space,
+        method=search.method,
+        seed=seed,
+        startup_trials=search.startup_trials,
+        parallel=share.concurrency > 1,
+        objectives=len(search.objectives),
     )
-    tuner = tune.Tuner(
-        tune.with_resources(tune_adapter.TuneTrial, {"cpu": share.cpus, "gpu": share.gpus}),
-        param_space=dict(constants),
-        tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(search.space, study.first_points(modality), own, sampler),
-            scheduler=make_scheduler(search.asha, own["max_epochs"]),
-            num_samples=trials,
-            max_concurrent_trials=share.concurrency,
-            reuse_actors=True,
-            trial_dirname_creator=_dirname,
-            trial_name_creator=_dirname,
+    for taught in ledger.state.warm.get("trials", {}).get(modality, ()):
+        sampler.add(**taught_trial(taught, search.objectives))
+    return ModalitySearch(
+        modality=modality,
+        trials=section.trial_count(),
+        points=study.first_points(modality),
+        own=own,
+        searched=list(search.space),
+        sampler=sampler,
+        stopping=make_stopping(
+            search.scheduler.name,
+            grace=search.scheduler.grace,
+            factor=search.scheduler.factor,
+            max_epochs=own["max_epochs"],
+            seed=seed,
         ),
-        run_config=tune.RunConfig(
-            name=modality,
-            storage_path=str(layout.folder),
-            callbacks=[events],
-            # A trial saves its states itself.
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=1),
-            verbose=0,
-        ),
+        resources=Resources(share.cpus, share.gpus),
+        objective=objective_of(search.objectives),
+        target=search.target,
     )
-    try:
-        tuner.fit()
-    finally:
-        events.close()
-        view.close()
-    return events.ended
 
 
-def trial_constants(
-    study: StudyConfig, modality: str, layout: Layout, share: Share, pictures: TrialPictures
-) -> dict[str, Any]:
+def objective_of(objectives: Sequence[str]) -> Any:
+    """What the sampler learns from a trial's best epoch: its val accuracy, and latency or size where they count."""
+    fields = {VAL_ACCURACY: "val_accuracy", "latency": "latency", "size": "weights_bytes"}
+
+    def values(best: EpochResult) -> list[float]:
+        return [float(getattr(best, fields[name])) for name in objectives]
+
+    return values
+
+
+def checkpoint_of(folder: Path, trial: Trial, *, over: bool) -> tuple[str | None, dict[str, str]]:
+    """Where a trial's best checkpoint lies, relative to the study, and its files' digests.
+
+    Where the trial is over, the states that it could have resumed from are removed.
+    """
+    best = Path(trial.modality) / trial.trial_id / BEST_FOLDER
+    restore_replaced(folder / best)  # a worker killed between two renames left it under another name
+    if over:
+        drop_states(folder / best.parent)
+    if not (folder / best).is_dir():
+        return None, {}
+    return best.as_posix(), read_manifest(folder / best / MANIFEST_FILE)
+
+
+def trial_constants(study: StudyConfig, modality: str, layout: Layout, checked: Preflight) -> dict[str, Any]:
     """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
     return {
         tune_adapter.MODALITY: modality,
         tune_adapter.DATA: str(layout.data_file),
         tune_adapter.CACHE: str(layout.cache),
         tune_adapter.PIXEL_LIMIT: study.data.pixel_limit,
-        tune_adapter.CONTENT: pictures.content,
-        tune_adapter.DECODE: pictures.decode,
+        tune_adapter.CONTENT: checked.pictures.content,
+        tune_adapter.DECODE: checked.pictures.decode,
         tune_adapter.FOLDER: str(layout.folder / modality),
         tune_adapter.SEED: study.seed,
-        tune_adapter.CPUS: share.cpus,
+        tune_adapter.STOP_FILE: str(layout.stop_file),
+        tune_adapter.PIN: checked.pins_cores,
     }
-
-
-def _dirname(trial: Any) -> str:
-    config = trial.config
-    return tune_adapter.trial_name(config[tune_adapter.MODALITY], config[tune_adapter.NUMBER])
-
-
-def space_text(study: StudyConfig) -> str:
-    """The search space as a person reads it."""
-    lines = []
-    for modality in study.modalities:
-        section = study.section(modality)
-        lines.append(f"{modality}: {section.trial_count()} trials, {section.search.method}")
-        lines += [f"  {key}: {text}" for key, text in describe(section.search.space)]
-    return "\n".join(lines) + "\n"
-
-
-def _data_digest(splits: Mapping[str, Split]) -> str:
-    return ", ".join(f"{name} {split_digest(split)[:16]}" for name, split in splits.items())
-
-
-def _data_line(study: StudyConfig, splits: Mapping[str, Any]) -> str:
-    train, val = splits[TRAIN], splits[VAL]
-    return f"{study.name}: {len(train)} train, {len(val)} val, classes {', '.join(train.classes)}"
-
-
-@contextmanager
-def ray_cluster(address: str | None) -> Any:
-    """A Ray to run trials on: the running cluster at `address`, or one on this machine that ends with the block."""
-    try:
-        ray.init(
-            address=address,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=True,
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"cluster.address must be a running Ray cluster, but {address!r} can't be reached ({error}): start one "
-            f"with `ray start --head`, or leave it out to use this machine."
-        ) from error
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def cluster_nodes() -> list[Node]:
-    """The cluster's machines that are alive."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive]

@@ -37,10 +37,9 @@ class StopRequest:
         if driver.stop is None and self._asked():
             by = signal.Signals(self.signal).name if self.signal is not None else "`binwise stop`"
             driver.request_stop(Outcome.INTERRUPTED, f"stopped by {by}")
-        if driver.stop is not None:
-            if self._since is None:
-                self._since = self._clock()
-                self._file.touch()
+        if driver.stop is not None and self._since is None:
+            self._since = self._clock()
+            self._file.touch()
 
     def _asked(self) -> bool:
         if self.signal is not None:
@@ -61,7 +60,7 @@ class StopRequest:
 
         request = self
 
-        class Overdue(Stopper):  # type: ignore[misc]
+        class Overdue(Stopper):
             def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
                 return False
 
@@ -76,7 +75,7 @@ class StopRequest:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """Within the block SIGINT and SIGTERM ask for a stop; a second one ends the process at once."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def asked(number: int, _: FrameType | None) -> None:
             self.signal = number

@@ -45,6 +45,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     raise UserError("\n".join(lines).encode(errors="backslashreplace").decode())
 
 
+def study_of(config: Mapping[str, Any]) -> StudyConfig:
+    """The study of a config that was one before, such as a ledger's."""
+    return StudyConfig.model_validate_json(json.dumps(config), strict=True)
+
+
 def dump_study(study: StudyConfig) -> str:
     """The full study as YAML, every default written out; `load_study` reads it back as an equal one."""
     yaml = _yaml()

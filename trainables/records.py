@@ -49,6 +49,7 @@ PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
 DATA_FILE = "data.json"
+LEDGER_FILE = "ledger.jsonl"
 TRIALS_FILE = "trials.jsonl"
 OPTUNA_JOURNAL = "optuna.journal"
 ANALYSIS_FOLDER = "analysis"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from search.ledger.events import Event, Kind
+from search.ledger.events import FORMAT, Event, Kind
 from search.ledger.lines import LinesFile, create_lines, read_lines
 from search.ledger.state import StudyState, fold
 from trainables.records import UserError
@@ -34,11 +34,16 @@ class Ledger:
         self.events = _parsed(path, self._file.recovered.events)  # what was on record when it was opened
         self.state = fold(self.events)
         self.listeners: list[Listener] = []
+        self.failure: OSError | None = None  # why the disk doesn't take any more
 
     def append(self, kind: Kind, trial_id: str | None = None, **body: Any) -> Event:
         """Write an event, apply it, and tell the listeners. OSError where the disk doesn't take it."""
         event = Event(self.state.next_seq, max(self._clock(), self.state.last_at), kind, trial_id, body)
-        self._file.append([event.to_json()])
+        try:
+            self._file.append([event.to_json()])
+        except OSError as error:
+            self.failure = error
+            raise
         self.state.apply(event)
         for listener in self.listeners:
             try:
@@ -54,7 +59,7 @@ class Ledger:
 
 def create_ledger(path: Path, body: Mapping[str, Any], at: float) -> None:
     """A new ledger with the study's creation as its first event."""
-    create_lines(path, [Event(0, at, Kind.STUDY_CREATED, None, body).to_json()])
+    create_lines(path, [Event(0, at, Kind.STUDY_CREATED, None, {"format": FORMAT, **body}).to_json()])
 
 
 def read_ledger(path: Path) -> tuple[list[Event], StudyState]:

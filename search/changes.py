@@ -1,0 +1,72 @@
+"""What may change between two sessions of a study, and what may not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.records import UserError
+
+# Keys that change nothing of what a trial learns or of how trials compare.
+FREE = re.compile(
+    r"description|time_budget|linear_baseline|runs|data\.(train|val|test|decode)|(failures|cluster|tracking)\..+"
+    r"|(image|text)\.(precision|compile|checkpoint_every|token_budget)"
+    r"|(image|text)\.search\.(target|concurrency|resources\..+)"
+)
+GROWING = re.compile(r"(image|text)\.search\.trials")
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A config's values by dotted key; lists are values."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The keys whose values differ, with the old and the new one; None where there is none."""
+    old, new = flat(before), flat(after)
+    return {key: (old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)}
+
+
+def merged(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The config that a resumed study goes on with: the new one, the number of trials never below what it was.
+
+    Raises UserError with a diff where a key has changed that must not.
+    """
+    found = changes(before, after)
+    fixed = {key: pair for key, pair in found.items() if not FREE.fullmatch(key) and not GROWING.fullmatch(key)}
+    if fixed:
+        lines = "\n".join(f"  {key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in fixed.items())
+        raise UserError(
+            f"A study goes on as it began, but {name!r} was begun with other values:\n{lines}\n"
+            f"Put them back, or begin another study (`--set name=...`); it can learn from this one: `--warm-start {name}`."
+        )
+    result = json.loads(json.dumps(after))
+    for key in (key for key in found if GROWING.fullmatch(key)):
+        old, new = found[key]
+        modality = key.split(".")[0]
+        result[modality]["search"]["trials"] = max(old, new)
+    return dict(result)
+
+
+def check_data(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """UserError where train or val isn't what the study began with."""
+    found = {key: pair for key, pair in changes(before, after).items() if None not in pair}
+    if found:
+        lines = "\n".join(f"  {key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in found.items())
+        raise UserError(
+            f"A study's trials are compared on the same data, but train or val has changed since {name!r} began:\n"
+            f"{lines}\nPut the files back, or begin another study (`--set name=...`)."
+        )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,66 @@
+"""Ray: quiet, without telemetry; a cluster that runs already, or one on this machine that ends with the study."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Before Ray is imported: no telemetry, our own output instead of Tune's loggers, no advice about either, no snapshots
+# (the ledger is what a study is rebuilt from), and our own handling of Ctrl-C.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000000")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+
+import ray
+
+from search.preflight import Node
+from trainables.records import UserError
+
+
+@contextmanager
+def ray_cluster(address: str | None) -> Iterator[None]:
+    """A Ray to run trials on: the running cluster at `address`, or one on this machine that ends with the block."""
+    start_ray(address)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def start_ray(address: str | None) -> None:
+    """Connect to the cluster, or start one here. UserError where it can't be reached."""
+    try:
+        ray.init(
+            address=address,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"cluster.address must be a running Ray cluster, but {address!r} can't be reached ({error}): start one "
+            f"with `ray start --head`, or leave it out to use this machine."
+        ) from error
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def restart_ray(address: str | None) -> None:
+    """After Ray itself has died."""
+    ray.shutdown()
+    start_ray(address)
+
+
+def cluster_nodes() -> list[Node]:
+    """The cluster's machines that are alive."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive]

@@ -1,0 +1,135 @@
+"""A study is begun, or gone on with: what is there, what may have changed, and the ledger open for writing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from search.changes import check_data, merged
+from search.layout import Layout, create_study_folder
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.state import StudyState
+from search.progress import human_seconds
+from search.provenance import code_commit, data_facts, versions
+from search.study import StudyConfig
+from search.study_file import dump_study, study_of
+from search.warm_start import warm_trials
+from trainables.data.files import replace_file
+from trainables.data.samples import Split, splits_to_json
+from trainables.records import DATA_FILE, STUDY_FILE, TRAIN, VAL, UserError
+
+ENDED = (Outcome.FINISHED, Outcome.TARGET)
+
+
+@dataclass(frozen=True)
+class How:
+    """How a study that may be there already is to be run."""
+
+    resume: bool = False
+    more: int = 0  # trials beyond those that were planned, each modality
+    warm_start: str | None = None  # another study, whose trials teach the sampler
+
+
+def found_state(layout: Layout) -> StudyState | None:
+    """What is on record about the study; None where there is none of its name. UserError where it is damaged."""
+    return read_ledger(layout.ledger_file)[1] if layout.folder.exists() else None
+
+
+def continued(study: StudyConfig, state: StudyState | None, how: How) -> StudyConfig:
+    """The config to go on with. UserError where the study is there and that wasn't expected, or has changed."""
+    if state is None:
+        if how.more:
+            raise UserError(f"Only a study that was run can be extended, but {study.name!r} wasn't: leave --more out.")
+        return study
+    if not how.resume and not how.more:
+        raise UserError(already_there(state))
+    if how.warm_start:
+        raise UserError("A study learns from another one when it begins: --warm-start doesn't go with --resume.")
+    config = merged(study.name, state.study, study.model_dump(mode="json"))
+    if how.more:
+        for modality in study.modalities:
+            section = study.section(modality)
+            if section.search.space:
+                config[modality]["search"]["trials"] += how.more
+    return study_of(config)
+
+
+def is_over(study: StudyConfig, state: StudyState | None) -> bool:
+    """Whether the study has come to its end and there is nothing to add."""
+    if state is None or state.outcome not in ENDED:
+        return False
+    return all(
+        state.created_count(modality) >= study.section(modality).trial_count() or state.outcome == Outcome.TARGET
+        for modality in study.modalities
+    ) and study.model_dump(mode="json") == study_of(state.study).model_dump(mode="json")
+
+
+def already_there(state: StudyState) -> str:
+    """What there is, and what can be done."""
+    ended = sum(trial.over for trial in state.trials.values())
+    best = max((t for t in state.trials.values() if t.best), key=lambda t: t.best.val_accuracy, default=None)  # type: ignore[union-attr]
+    value = f", the best val accuracy is {best.best.val_accuracy:.3f} ({best.trial_id})" if best and best.best else ""
+    ago = human_seconds(max(0.0, time.time() - state.last_at))
+    over = state.outcome in ENDED
+    how = "its search is over" if over else "its search isn't over"
+    remedy = "extend it with --more N" if over else "go on with --resume"
+    return (
+        f"The study {state.name!r} is there already, last written {ago} ago: {ended} of {len(state.trials)} trials "
+        f"ended{value}, {how}. To {remedy}; to begin anew use --replace, which removes it, or another name (--set name=...)."
+    )
+
+
+def open_study(
+    study: StudyConfig, layout: Layout, splits: Mapping[str, Split], how: How, *, shown_study: StudyConfig
+) -> Ledger:
+    """The ledger of a new study, or of the one that is there, with what has changed on record.
+
+    `shown_study`: the config as it may be written down, without secrets. UserError where the data have changed.
+    """
+    config = shown_study.model_dump(mode="json")
+    if not layout.folder.exists():
+        _create(shown_study, layout, splits, how)
+        return Ledger(layout.ledger_file)
+    ledger = Ledger(layout.ledger_file)
+    check_data(study.name, ledger.state.data, data_facts(splits))
+    if config != ledger.state.study:
+        ledger.append(Kind.STUDY_CHANGED, study=config)
+    _restore_files(shown_study, layout, splits)
+    return ledger
+
+
+def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], how: How) -> None:
+    body = {
+        "study": shown_study.model_dump(mode="json"),
+        "data": data_facts(splits),
+        "versions": versions(),
+        "commit": code_commit(),
+        "uid": uuid.uuid4().hex,
+        "warm": warm_trials(how.warm_start, shown_study, layout.runs) if how.warm_start else None,
+    }
+    create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), body)
+
+
+def _restore_files(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:
+    """The files that are made from the record and the data, where they are missing, damaged or older."""
+    wanted = {
+        STUDY_FILE: dump_study(study).encode(),
+        DATA_FILE: json.dumps(splits_to_json(splits[TRAIN], splits[VAL])).encode(),
+    }
+    for name, content in wanted.items():
+        path = layout.folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            replace_file(path, content)
+
+
+def remove_study(layout: Layout) -> None:
+    """Remove what an earlier study of that name left; first out of the way, so that half a study never looks whole."""
+    if layout.folder.exists():
+        doomed = layout.folder.with_name(f".{layout.name}.removed.{uuid.uuid4().hex[:8]}")
+        layout.folder.rename(doomed)
+        shutil.rmtree(doomed)
