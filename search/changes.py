@@ -46,7 +46,7 @@ def merged(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> di
         lines = "\n".join(f"  {key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in fixed.items())
         raise UserError(
             f"A study goes on as it began, but {name!r} was begun with other values:\n{lines}\n"
-            f"Put them back, or begin another study (`--set name=...`); it can learn from this one: `--warm-start {name}`."
+            f"Put them back, or begin another study (`--set name=...`), perhaps with `--warm-start {name}`."
         )
     result = json.loads(json.dumps(after))
     for key in (key for key in found if GROWING.fullmatch(key)):

@@ -173,8 +173,8 @@ class Session:
         if error is not self._ledger.failure:
             return error
         return UserError(
-            f"The study's record must be written, but {self._layout.ledger_file} can't be: {error.strerror}. What is on "
-            f"record is whole. Free some room, then go on with: binwise resume {self._study.name}"
+            f"The study's record must be written, but {self._layout.ledger_file} can't be: {error.strerror}. What is "
+            f"on record is whole. Free some room, then go on with: binwise resume {self._study.name}"
         )
 
 

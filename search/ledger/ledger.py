@@ -72,11 +72,8 @@ def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
 
 def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
     try:
-        events = [Event.from_json(one) for one in raw]
+        return [Event.from_json(one) for one in raw]
     except (KeyError, ValueError) as error:
         raise UserError(
             f"{path}: a line isn't an event of this version ({error}): use the version that wrote it."
         ) from error
-    if [event.seq for event in events] != list(range(len(events))):
-        raise UserError(f"{path}: events must be numbered without gaps, but they aren't: put a backup in its place.")
-    return events

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,54 +53,56 @@ class Recovered:
 
 
 def read_lines(path: Path) -> Recovered:
-    """Every line, a damaged one from the mirror. Nothing is written.
+    """Every line, in the order of its event's `seq`; a damaged one from the mirror. Nothing is written.
 
     Raises UserError where a line is damaged in both copies, or neither has a line: a record is never begun anew in
     silence.
     """
-    main, mirror = _split(path), _split(mirror_of(path))
-    lines: list[bytes] = []
-    events: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for place in range(max(len(main), len(mirror))):
-        copies = [copy[place] for copy in (main, mirror) if place < len(copy)]
-        whole = [
-            (line, event) for line in copies if (event := decode_line(line[:-1])) is not None and line[-1:] == b"\n"
-        ]
-        if not whole:
-            if place >= max(len(main), len(mirror)) - 1:  # the last line: its writer was killed
-                notes.append(f"{path.name}: the last line was cut off by a crash and is left out.")
-                break
-            raise UserError(
-                f"{path}: line {place + 1} is damaged, and so is its copy in {mirror_of(path).name}: put a backup of "
-                "one of the two files in its place, or remove the study's folder to begin anew."
-            )
-        if place < len(main) and decode_line(main[place][:-1]) is None:
-            notes.append(f"{path.name}: line {place + 1} was damaged and was taken from {mirror_of(path).name}.")
-        lines.append(whole[0][0])
-        events.append(whole[0][1])
-    if not events:
+    mirror = mirror_of(path)
+    main, odd = _whole(path)
+    other, other_odd = _whole(mirror)
+    found = {**other, **main}
+    if not found:
         raise UserError(
-            f"{path} must hold the study's record, but it is empty, and so is {mirror_of(path).name}: put a backup of "
-            "one of the two in its place, or remove the study's folder to begin anew."
+            f"{path} must hold the study's record, but it is empty, and so is {mirror.name}: put a backup of one of "
+            "the two in its place, or remove the study's folder to begin anew."
         )
-    if len(main) < len(lines):
-        notes.append(f"{path.name}: {len(lines) - len(main)} lines were missing and were taken from the mirror.")
-    return Recovered(tuple(lines), tuple(events), tuple(notes))
+    missing = sorted({*range(max(found) + 1)} - {*found})
+    if missing:
+        raise UserError(
+            f"{path}: line {missing[0] + 1} is damaged, and so is its copy in {mirror.name}: put a backup of one of "
+            "the two files in its place, or remove the study's folder to begin anew."
+        )
+    places = range(len(found))
+    return Recovered(
+        tuple(found[place][0] for place in places),
+        tuple(found[place][1] for place in places),
+        tuple(_notes(path, len({*found} - {*main}), odd=bool(odd or other_odd))),
+    )
 
 
-def _split(path: Path) -> list[bytes]:
+def _notes(path: Path, taken: int, *, odd: bool) -> Iterator[str]:
+    if taken:
+        yield f"{path.name}: {taken} lines were missing or damaged and were taken from {mirror_of(path).name}."
+    elif odd:
+        yield f"{path.name}: a line that a crash had cut off, or that was damaged in one of two copies, was put right."
+
+
+def _whole(path: Path) -> tuple[dict[int, tuple[bytes, dict[str, Any]]], int]:
+    """The whole lines of a file with their events, by `seq`; and how many others it has."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return []
-    return content.splitlines(keepends=True) if b"\r" not in content else _split_at_newlines(content)
-
-
-def _split_at_newlines(content: bytes) -> list[bytes]:
-    """A flipped byte may look like another line end."""
-    parts = content.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+        return {}, 0
+    found, odd = {}, 0
+    *lines, rest = content.split(b"\n")
+    for line in lines:
+        event = decode_line(line)
+        if event is None or not isinstance(event.get("seq"), int):
+            odd += 1
+        else:
+            found[event["seq"]] = (line + b"\n", event)
+    return found, odd + bool(rest)
 
 
 class LinesFile:
