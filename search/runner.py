@@ -146,7 +146,7 @@ def _search_one(
         param_space=dict(constants),
         tune_config=tune.TuneConfig(
             search_alg=StudySearcher(search.space, study.first_points(modality), own, sampler),
-            scheduler=make_scheduler(search.asha, own["max_epochs"]),
+            scheduler=make_scheduler(search.scheduler, own["max_epochs"]),
             num_samples=trials,
             max_concurrent_trials=share.concurrency,
             reuse_actors=True,
