@@ -153,7 +153,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 def _prepare(raw: dict[str, Any]) -> None:
     """Empty sections (`text:` and nothing under it) become empty mappings, local files absolute; in place."""
-    for key in (*SECTION_OF, "data", "tracking", "cluster"):
+    for key in (*SECTION_OF, "data", "tracking", "cluster", "failures"):
         if key in raw and raw[key] is None:
             raw[key] = {}
     for modality, field in ((IMAGE, "weights"), (TEXT, "backbone")):

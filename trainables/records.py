@@ -30,6 +30,8 @@ TEST = "test"
 # Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
 EPOCH = "epoch"
 VAL_ACCURACY = "val_accuracy"
+LATENCY = "latency"  # an objective: seconds per sample on val
+SIZE = "size"  # an objective: bytes of the weights
 BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
 MICRO_BATCH_SIZE = "micro_batch_size"
