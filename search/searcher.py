@@ -38,6 +38,7 @@ STATE_OF = {
     StopReason.DIVERGED: TrialState.FAIL,
     StopReason.OOM: TrialState.FAIL,
     StopReason.FAILED: TrialState.FAIL,
+    StopReason.LOST: TrialState.FAIL,
     StopReason.INTERRUPTED: TrialState.FAIL,
 }
 OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
