@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 
 import torch
+
+
+def forget_compiled() -> None:
+    """Forget what torch compiled in this process: by the shapes of one trial it would choose those of the next.
+
+    What lies in its cache on the disk stays, and is found again.
+    """
+    if "torch._dynamo" in sys.modules:
+        torch._dynamo.reset()
 
 
 def release_memory() -> None:
