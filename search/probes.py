@@ -124,15 +124,21 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
 
 
 def probes_of(modality: str, labels: Sequence[str], results: Sequence[ProbeResult | _Failure]) -> list[Probe]:
-    """Results with their labels. UserError with a line for each failure."""
+    """Results with their labels. UserError with every failure, one of several for the same reason once."""
     pairs = list(zip(labels, results, strict=True))
-    faults = [_fault(modality, label, result) for label, result in pairs if isinstance(result, _Failure)]
+    faults: dict[_Failure, str] = {}
+    for label, result in pairs:
+        if isinstance(result, _Failure):
+            faults.setdefault(result, _fault(modality, label, result))
     if faults:
-        raise UserError("\n".join(faults))
+        raise UserError("\n".join(faults.values()))
     return [Probe(label, result) for label, result in pairs if not isinstance(result, _Failure)]
 
 
 def _fault(modality: str, label: str, failure: _Failure) -> str:
+    said = f"A trial must run, but {modality} with {label} doesn't"
+    if failure.kind == "UserError":  # says itself what to do
+        return f"{said}: {failure.text}"
     if failure.kind == "OutOfMemory":
         remedy = "Take smaller pictures, shorter texts or a smaller backbone"
     elif failure.kind == "Diverged":
@@ -141,8 +147,7 @@ def _fault(modality: str, label: str, failure: _Failure) -> str:
         remedy = "Change these values"
     if label != OWN:
         remedy += f", or take them out of {modality}.search"
-    reason = failure.text if failure.kind == "UserError" else f"{failure.kind}: {failure.text}"
-    return f"A trial must run, but {modality} with {label} doesn't: {reason.rstrip('.')}. {remedy}."
+    return f"{said}: {failure.kind}: {failure.text.rstrip('.')}. {remedy}."
 
 
 def measure_all(modality: str, configs: Sequence[Mapping[str, Any]], data: DataAccess) -> list[ProbeResult | _Failure]:
@@ -156,6 +161,8 @@ def measure_all(modality: str, configs: Sequence[Mapping[str, Any]], data: DataA
     for config in configs:
         try:
             found.append(probe(modality, config, data))
+        except UserError as error:
+            found.append(_Failure(UserError.__name__, str(error)))
         except Exception as error:  # networks and devices raise errors of many libraries
             found.append(_Failure(type(error).__name__, next(iter(str(error).strip().splitlines()), "")))
     return found

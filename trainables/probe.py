@@ -57,14 +57,14 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
     with TemporaryDirectory(prefix="binwise-probe-") as scratch:
         few = _few(config, data, Path(scratch))
         release_memory()
-        before = _reset(device)
+        before, resident = _reset(device), _resident(config, data, device)
         learner = build_trial(modality, {**hyperparameters, **_changes(config, steps)}, few, seed=0).learner
         assert isinstance(learner, TorchLearner)  # noqa: S101  # every modality's is one
         plan = [_heaviest(few.splits[TRAIN], config.batch_size), *_cycled(learner.plan_epoch(), steps)]
         result = ProbeResult(
             step_seconds=_train(learner, plan, device),
             evaluate_seconds_per_sample=_seconds(learner.val_logits, device) / len(few.splits[VAL]),
-            peak_bytes=_peak(device, before) + _resident(config, data, device),
+            peak_bytes=_peak(device, before) + resident,
             total_bytes=_total(device),
             train_steps_per_epoch=count_batches(len(data.splits[TRAIN]), config.batch_size),
             gpu_utilization=None,
