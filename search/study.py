@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
@@ -126,6 +126,7 @@ class ClusterSection(Frozen):
     """Ray: the address of a running cluster; null starts one here."""
 
     address: Text | None = None
+    mps: Literal["auto", "off"] = "auto"  # CUDA MPS where trials share a GPU of this machine
 
 
 class FailuresSection(Frozen):

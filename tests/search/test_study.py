@@ -347,3 +347,11 @@ def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert study.first_points("image")[0] == Point(ImageTrialConfig().model_dump(), True)
     assert study.first_points("text")[0] == Point(TextTrialConfig().model_dump(), True)
     assert study.data.test == REPOSITORY / "data/garbage/CVPR_2024_dataset_Test"
+
+
+def test_mps_can_be_switched_off(load: Load) -> None:
+    """A bare `off` is the word in YAML 1.2; another word is a fault."""
+    assert load().cluster.mps == "auto"
+    assert load("cluster: {mps: off}\n").cluster.mps == "off"
+    (line,) = faults(load, "cluster: {mps: never}\n")[1:]
+    assert "cluster.mps" in line

@@ -126,7 +126,7 @@ def test_a_text_trial_needs_no_pictures(data: DataAccess) -> None:
 def test_training_and_predicting_need_neither_ray_nor_mlflow_nor_optuna() -> None:
     """A process that refuses to import these three imports everything here but the adapter."""
     names = "average, backbones, build, cadence, checkpoint, config, groups, image, inference, learner, linear, loop"
-    more = "randomness, records, schedules, steps, text, tokens, watch"
+    more = "memory, probe, randomness, records, schedules, steps, text, tokens, watch"
     imports = f"from trainables import {names}, {more}\nfrom trainables.data import augment, cache, demo"
     refused = "\ntry:\n    import ray\nexcept ImportError as error:\n    print(error)"
     command = [sys.executable, "-c", REFUSING + imports + refused]
