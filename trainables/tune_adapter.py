@@ -26,7 +26,17 @@ from trainables.locks import FileLock
 from trainables.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.memory import forget_compiled, release_memory
 from trainables.pinning import cores_folder, pin
-from trainables.records import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, WORKER, EpochResult, StopReason, UserError
+from trainables.records import (
+    BEST_FOLDER,
+    DETAIL,
+    NOTE,
+    STOP_REASON,
+    WORKER,
+    EpochResult,
+    StopReason,
+    UserError,
+    trial_name,
+)
 from trainables.usage import Usage, own_gpu
 
 # Keys of a trial's raw dict beside its hyperparameters.
@@ -45,11 +55,6 @@ RECORDED = "recorded"  # how many of the trial's epochs the study's record has; 
 STOP_FILE = "stop_file"  # while this file exists, trials stop at their next step; null or left out: none
 PIN = "pin"  # whether a worker keeps to cores of its own; left out: it doesn't
 NAN = float("nan")
-
-
-def trial_name(modality: str, number: int) -> str:
-    """The trial's name in every record, and its folder's."""
-    return f"{modality}_{number:03d}"
 
 
 class TuneTrial(tune.Trainable):
