@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
+from search.conditions import active, condition_faults
 from search.faults import Fault, FaultsError, faults_of, shown, suggestion
 from search.methods.stopping import SchedulerName
 from search.space import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
@@ -165,16 +166,19 @@ def _searchable(section: SearchedSection) -> list[str]:
 
 
 def _space_faults(section: SearchedSection) -> Iterator[Fault]:
-    """Every searched key is a hyperparameter, and its dimension holds the section's own value."""
-    own = section.fixed()
-    for key, dimension in section.search.space.items():
+    """Every searched key is a hyperparameter, its dimension holds the own value, and its conditions can be met."""
+    own, space = section.fixed(), section.search.space
+    for key, parent, text in condition_faults(space):
+        yield Fault(("search", "space", key, "when", parent), text, reads=(("search", "space", parent),))
+    in_first = active(space, own)
+    for key, dimension in space.items():
         path = ("search", "space", key)
         if key in NOT_SEARCHED:
             remedy = f"Set {section.modality}.{key} instead."
             yield Fault(path, f"can't be searched: {NOT_SEARCHED[key]}. {remedy}")
         elif key not in own:
             yield Fault(path, f"unknown hyperparameter; {suggestion(key, _searchable(section))}")
-        elif not contains(dimension, own[key]):
+        elif key in in_first and not contains(dimension, own[key]):
             text = (
                 f"the first trial runs with the section's own values, and `{key}` is {shown(own[key])}, "
                 f"outside {describe_dimension(dimension)}; "
@@ -187,9 +191,11 @@ def _space_faults(section: SearchedSection) -> Iterator[Fault]:
 def _corner_faults(section: SearchedSection) -> Iterator[Fault]:
     """The trials at the ends of the space have valid configs."""
     space = {key: d for key, d in section.search.space.items() if key in _searchable(section)}
+    if any(condition_faults(space)):
+        return  # which keys a corner has isn't known
     for corner in end_points(space):
         for fault in _trial_faults(section, corner):
-            if fault.path and fault.path[0] in space:
+            if fault.path and fault.path[0] in corner:
                 text = f"at {shown(corner[str(fault.path[0])])}: {fault.text}"
                 yield Fault(("search", "space", fault.path[0]), text)
             else:

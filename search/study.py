@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
 from search.faults import shown, suggestion
 from search.sections import ImageSection, TextSection, build_trial
-from search.space import Frozen, contains
+from search.space import Frozen, in_space
 from trainables.config import Count, Natural
 from trainables.data.pictures import Decode
 from trainables.records import IMAGE, MODALITIES
@@ -176,9 +176,7 @@ class StudyConfig(Frozen):
 def _point(section: ImageSection | TextSection, changed: dict[str, Any]) -> Point:
     own = section.fixed()
     values = build_trial(section.config_type, {**own, **changed}).model_dump()
-    space = section.search.space
-    inside = all(contains(space[key], value) if key in space else value == own[key] for key, value in values.items())
-    return Point(values, inside)
+    return Point(values, in_space(section.search.space, own, values))
 
 
 def study_digest(study: StudyConfig) -> str:
