@@ -116,8 +116,8 @@ class StudyDriver:
         """Rebuild what the sampler and the scheduler know, in the record's order."""
         replay(self.searches, self.ledger)
         for trial in self.ledger.state.trials.values():
-            if trial.stop_decided and not trial.over:  # the driver was killed between the decision and the end
-                self._end(trial, StopReason.PRUNED)
+            if trial.ends is not None and not trial.over:  # the driver was killed between the last epoch and the end
+                self._end(trial, trial.ends)
             elif not trial.over:
                 if trial.running:
                     self.ledger.append(
@@ -244,7 +244,7 @@ class StudyDriver:
     def _record_epoch(self, trial: Trial, result: EpochResult, worker: str | None, ends: StopReason | None) -> None:
         search = self.searches[trial.modality]
         stop = search.stopping.result(trial.number, result.epoch, result.val_accuracy) and ends is None
-        self.ledger.append(Kind.EPOCH, trial.trial_id, result=result.as_metrics(), stop=stop, worker=worker)
+        self.ledger.append(Kind.EPOCH, trial.trial_id, result=result.as_metrics(), stop=stop, ends=ends, worker=worker)
         search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
         if stop:
             self._end(trial, StopReason.PRUNED)

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     SESSION_ENDED = "session_ended"  # outcome, detail
     TRIAL_CREATED = "trial_created"  # number, modality, params, config, inside
     ATTEMPT_BEGAN = "attempt_began"  # attempt, cpus, gpus
-    EPOCH = "epoch"  # result, stop, worker
+    EPOCH = "epoch"  # result, stop (by the scheduler), ends (why it ends by itself), worker
     NOTE = "note"  # text
     ATTEMPT_ENDED = "attempt_ended"  # reason, error, retry
     TRIAL_ENDED = "trial_ended"  # stop_reason, detail, error, checkpoint, digests

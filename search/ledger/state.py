@@ -50,7 +50,7 @@ class Trial:
     times: list[float] = field(default_factory=list)  # when each epoch was recorded
     attempts: list[Attempt] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    stop_decided: bool = False  # the scheduler stopped it at its last epoch
+    ends: StopReason | None = None  # what its last epoch ended it with, where that is known
     stop_reason: StopReason | None = None
     ended: float | None = None
     detail: str | None = None
@@ -264,7 +264,7 @@ def _epoch(state: StudyState, trial: Trial | None, event: Event, body: Mapping[s
     assert result.epoch == len(trial.epochs) + 1, "each epoch once, in order"  # noqa: S101
     trial.epochs.append(result)
     trial.times.append(event.at)
-    trial.stop_decided = body["stop"]
+    trial.ends = StopReason.PRUNED if body["stop"] else StopReason(body["ends"]) if body.get("ends") else None
     state._best[trial.modality] = max(state.best_accuracy(trial.modality), result.val_accuracy)
     _seen(trial, event, body)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ from search.space import Choice, FloatRange
 from search.study import Point
 from trainables.records import EpochResult, StopReason
 
-SPACE = {"rate": FloatRange(low=1e-5, high=1.0, log=True), "size": Choice(choices=(16, 32, 64))}
-OWN = {"rate": 1e-2, "size": 32, "depth": 2}
+SPACE = {
+    "rate": FloatRange(low=1e-5, high=1.0, log=True),
+    "decay": FloatRange(low=0.0, high=0.5),
+    "size": Choice(choices=(16, 32, 64)),
+}
+OWN = {"rate": 1e-2, "decay": 0.1, "size": 32, "depth": 2}
 MAX_EPOCHS = 9
 Curve = Callable[[Attempt, int], float]
 
@@ -67,20 +71,25 @@ def session(ledger: Ledger, *searches: ModalitySearch, at_once: int = 1, **optio
     return StudyDriver(searches or [search_of()], ledger, limits, fits=fits, **options)
 
 
-def simulate(driver: StudyDriver, value: Curve = curve, *, events: int | None = None) -> None:
-    """Run attempts until the driver has no more, or so many epochs have ended."""
+def simulate(
+    driver: StudyDriver, value: Curve = curve, *, events: int | None = None, begun: Sequence[Attempt] = ()
+) -> None:
+    """Run attempts until the driver has no more, or so many epochs have ended. `begun`: attempts that run already."""
     clock, counter = 0.0, 0
-    running: list[tuple[float, int, Attempt, int]] = []
+    running = [(_seconds(one), one.trial_id, one, one.recorded + 1) for one in begun]
+    heapq.heapify(running)
     while events is None or counter < events:
         while isinstance(found := driver.next_attempt(), Attempt):
-            heapq.heappush(running, (clock + _seconds(found), found.number, found, found.recorded + 1))
+            heapq.heappush(
+                running, (clock + _seconds(found), found.trial_id, found, min(found.recorded + 1, MAX_EPOCHS))
+            )
         if found is Next.DONE:
             return
         clock, _, attempt, number = heapq.heappop(running)
         counter += 1
         ends = StopReason.COMPLETED if number >= MAX_EPOCHS else None
         if not driver.epoch_ended(attempt.trial_id, result_of(driver, attempt, number, value), "here 1", ends):
-            heapq.heappush(running, (clock + _seconds(attempt), attempt.number, attempt, number + 1))
+            heapq.heappush(running, (clock + _seconds(attempt), attempt.trial_id, attempt, number + 1))
 
 
 def result_of(driver: StudyDriver, attempt: Attempt, number: int, value: Curve = curve) -> EpochResult:

@@ -30,7 +30,7 @@ def test_a_study_runs_to_its_end(tmp_path: Path) -> None:
     assert driver.close() == Outcome.FINISHED
     trials = list(ledger.state.trials.values())
     assert [trial.number for trial in trials] == list(range(12))
-    assert trials[0].config == {"rate": 1e-2, "size": 32, "depth": 2}
+    assert trials[0].config == {"rate": 1e-2, "decay": 0.1, "size": 32, "depth": 2}
     assert (trials[1].config["depth"], trials[1].inside, trials[1].params["depth"]) == (3, False, 3)
     assert all((t.stop_reason == StopReason.COMPLETED) == (len(t.epochs) == MAX_EPOCHS) for t in trials)
     assert {t.stop_reason for t in trials} == {StopReason.COMPLETED, StopReason.PRUNED}
@@ -81,14 +81,10 @@ def test_two_modalities_share_the_machine(tmp_path: Path) -> None:
     begun = [driver.next_attempt() for _ in range(4)]
     assert [one.modality for one in begun if isinstance(one, Attempt)] == ["image", "text", "text"]
     assert begun[3] is Next.WAIT
-    simulate(session(Ledger(tmp_path / "ledger.jsonl"), *searches_again(), at_once=3))
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    simulate(session(ledger, search_of("image", trials=4), search_of("text", trials=8), at_once=3))
     _, state = read_ledger(tmp_path / "ledger.jsonl")
     assert (len(state.of("image")), len(state.of("text"))) == (4, 8)
-
-
-def searches_again() -> list[object]:
-    """The two searches of a new session."""
-    return [search_of("image", trials=4), search_of("text", trials=8)]  # type: ignore[return-value]
 
 
 def first(driver: object) -> Attempt:
@@ -133,13 +129,11 @@ def test_out_of_memory_gets_more_of_it(tmp_path: Path) -> None:
     def larger(modality: str, resources: Resources) -> Resources | None:
         return Resources(resources.cpus, resources.gpus * 2) if resources.gpus < 1 else None
 
-    def begin() -> Attempt:
-        return first(session(ledger, search_of(resources=Resources(1, 0.25)), larger=larger))
-
     driver = session(ledger, search_of(resources=Resources(1, 0.25)), larger=larger)
     attempt = first(driver)
     driver.trial_stopped(attempt.trial_id, StopReason.OOM, "even one sample at a time")
-    assert begin().resources.gpus == 0.5
+    assert first(driver).resources.gpus == 0.5
+    ledger = Ledger(tmp_path / "ledger.jsonl")
     driver = session(ledger, search_of(resources=Resources(1, 0.25)), larger=larger)
     assert first(driver).resources.gpus == 0.5
     driver.trial_stopped(attempt.trial_id, StopReason.OOM)
@@ -176,8 +170,8 @@ def test_a_full_disk_stops_the_study_and_costs_no_trial(tmp_path: Path) -> None:
     driver.attempt_failed(attempt.trial_id, failure)
     assert driver.next_attempt() is Next.DONE
     assert driver.close() == Outcome.DISK_FULL
-    again = first(session(ledger))
-    assert again.trial_id == attempt.trial_id
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    assert first(session(ledger)).trial_id == attempt.trial_id
     assert ledger.state.trials[attempt.trial_id].failed_attempts == 0
 
 
@@ -190,8 +184,7 @@ def test_a_target_ends_its_modality_only(tmp_path: Path) -> None:
     assert driver.epoch_ended(images[0].trial_id, epoch(1, 0.95))
     assert driver.epoch_ended(images[1].trial_id, epoch(1, 0.2))
     assert ledger.state.trials[images[1].trial_id].stop_reason in {StopReason.INTERRUPTED, StopReason.PRUNED}
-    assert not driver.epoch_ended(next(one for one in begun if one.modality == "text").trial_id, epoch(1, 0.2))
-    simulate(driver)
+    simulate(driver, begun=[one for one in begun if one.modality == "text"])
     assert len(ledger.state.of("image")) == 2
     assert len(ledger.state.of("text")) == 12
     assert driver.close() == Outcome.TARGET
@@ -239,6 +232,7 @@ def test_more_trials_learn_from_those_before(tmp_path: Path) -> None:
     """An extended study goes on as one that had been planned that long from the beginning."""
     ledger = new_ledger(tmp_path)
     simulate(session(ledger, search_of(trials=8)))
+    ledger = Ledger(tmp_path / "ledger.jsonl")
     simulate(session(ledger, search_of(trials=12)))
     whole = new_ledger(tmp_path, "whole.jsonl")
     simulate(session(whole))
