@@ -217,8 +217,8 @@ def test_pictures_stay_on_a_gpu_that_has_room(monkeypatch: pytest.MonkeyPatch) -
     """An eighth of the free memory at most; a CPU never keeps them twice."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (8000, 80_000))
     gpu = torch.device("cuda")
-    assert [module._fits_on(gpu, count) for count in (1000, 1001)] == [True, False]
-    assert not module._fits_on(CPU, 1)
+    assert [module.fits_on(gpu, count) for count in (1000, 1001)] == [True, False]
+    assert not module.fits_on(CPU, 1)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
