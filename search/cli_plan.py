@@ -47,7 +47,7 @@ def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> 
     from search.layout import Layout
     from search.mps import mps_daemon
     from search.preflight import preflight
-    from search.runner import cluster_nodes, ray_cluster
+    from search.cluster import cluster_nodes, ray_cluster
 
     faults: list[str] = []
     found: Preflight | None = None
