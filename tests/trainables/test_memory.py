@@ -6,8 +6,9 @@ import gc
 import weakref
 
 import numpy as np
+import torch
 
-from trainables.memory import release_memory
+from trainables.memory import forget_compiled, release_memory
 
 
 def rss_mebibytes() -> float:
@@ -45,3 +46,21 @@ def test_freed_memory_is_handed_back_to_the_system() -> None:
     release_memory()
     assert full - rss_mebibytes() > 100
     assert last.sum() == 10_000
+
+
+def test_a_compiled_trials_shapes_are_forgotten() -> None:
+    """Without it, torch compiles for any shape once it saw a second one, and the next trial gets other kernels."""
+    torch._dynamo.reset()
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    compiled = torch.compile(torch.nn.functional.relu, backend=backend)
+    for size in (4, 5):
+        compiled(torch.ones(size))
+        forget_compiled()
+    sizes = [next(iter(graph.graph.nodes)).meta["example_value"].shape[0] for graph in graphs]
+    assert [int(size) for size in sizes] == [4, 5]
+    assert all(isinstance(size, int) for size in sizes)
