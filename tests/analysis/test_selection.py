@@ -79,5 +79,6 @@ def test_stop_reasons_count_all_ends() -> None:
         "diverged": 0,
         "oom": 0,
         "failed": 0,
+        "lost": 0,
         "interrupted": 0,
     }

@@ -36,6 +36,7 @@ STATUS = {
     StopReason.DIVERGED: "FAILED",
     StopReason.OOM: "FAILED",
     StopReason.FAILED: "FAILED",
+    StopReason.LOST: "FAILED",
 }
 SPACE_TEXT = "image: 20 trials, tpe\n"
 

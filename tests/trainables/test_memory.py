@@ -6,8 +6,9 @@ import gc
 import weakref
 
 import numpy as np
+import torch
 
-from trainables.memory import peak_resident_bytes, release_memory, reset_peak, resident_bytes
+from trainables.memory import forget_compiled, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 
 def rss_mebibytes() -> float:
@@ -57,3 +58,21 @@ def test_the_peak_counts_from_its_reset() -> None:
     assert peak_resident_bytes() - before > 0.9 * size
     reset_peak()
     assert peak_resident_bytes() - before < 0.5 * size
+
+
+def test_a_compiled_trials_shapes_are_forgotten() -> None:
+    """Without it, torch compiles for any shape once it saw a second one, and the next trial gets other kernels."""
+    torch._dynamo.reset()
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    compiled = torch.compile(torch.nn.functional.relu, backend=backend)
+    for size in (4, 5):
+        compiled(torch.ones(size))
+        forget_compiled()
+    sizes = [next(iter(graph.graph.nodes)).meta["example_value"].shape[0] for graph in graphs]
+    assert [int(size) for size in sizes] == [4, 5]
+    assert all(isinstance(size, int) for size in sizes)
