@@ -33,7 +33,7 @@ def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
     """The trial with the highest best val accuracy; of equals the lower val loss at that epoch, then the lower number.
 
     A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted;
-    one that diverged or failed doesn't. UserError where none qualifies, with how the trials of that modality ended.
+    one that diverged, failed or was lost doesn't. UserError where none qualifies, with how the modality's trials ended.
     """
     qualified = [record for record in records if record.modality == modality and qualifies(record)]
     if not qualified:

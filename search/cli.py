@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli_cache import cache_app
+from search.cli_plan import plan_command
 from search.cli_status import status_app
 from trainables.records import UserError
 
@@ -216,6 +217,9 @@ def _check_test(config: StudyConfig) -> None:
     if config.data.test is not None:
         needs = {"need_images": IMAGE in config.modalities, "need_texts": TEXT in config.modalities}
         check_test_source(config.data.test, config.data.train, **needs)
+
+
+app.command("plan")(plan_command(_check_test))
 
 
 def _make_room(config: StudyConfig, replace: bool) -> None:

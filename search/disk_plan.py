@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.preflight import Share
 from search.progress import human_bytes
+from search.resources import Share
 from search.sections import SearchedSection
 from search.study import StudyConfig
 from trainables.data.disk import free_bytes

@@ -15,7 +15,7 @@ from trainables.checkpoint import drop_states, restore_replaced
 from trainables.records import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, EpochResult, StopReason, TrialRecord
 from trainables.tune_adapter import HYPERPARAMETERS, NUMBER, trial_name
 
-RESUMABLE = (StopReason.FAILED, StopReason.INTERRUPTED)  # trials that may go on from their last state
+RESUMABLE = (StopReason.FAILED, StopReason.LOST, StopReason.INTERRUPTED)  # trials that may go on from their last state
 ERROR_LENGTH = 4000  # characters of a traceback that are kept, its end
 
 

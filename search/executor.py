@@ -25,6 +25,7 @@ from trainables.records import (
     NOTE,
     STOP_REASON,
     VAL_ACCURACY,
+    WORKER,
     EpochResult,
     StopReason,
     trial_name,
@@ -130,22 +131,24 @@ class AttemptScheduler(_Unsaved, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
-        return str(TrialScheduler.STOP if self.told(trial_id_of(trial), result) else TrialScheduler.CONTINUE)
+        over = put_on_record(self._driver, trial_id_of(trial), result)
+        return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 
-    def told(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Put one result of a trial on record; whether it ends the attempt."""
-        for note in str(result.get(NOTE, "")).splitlines():
-            self._driver.noted(trial_id, note)
-        ends = StopReason(result[STOP_REASON]) if result.get(STOP_REASON) else None
-        if math.isnan(result[VAL_ACCURACY]):  # it ended without an epoch
-            self._driver.trial_stopped(trial_id, ends or StopReason.DIVERGED, result.get(DETAIL))
-            return True
-        epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__})
-        return self._driver.epoch_ended(trial_id, epoch, result.get(tune_adapter.WORKER), ends)
+
+def put_on_record(driver: StudyDriver, trial_id: str, result: Mapping[str, Any]) -> bool:
+    """Tell the driver one result of a trial; whether the attempt is over."""
+    for note in str(result.get(NOTE, "")).splitlines():
+        driver.noted(trial_id, note)
+    ends = StopReason(result[STOP_REASON]) if result.get(STOP_REASON) else None
+    if math.isnan(result[VAL_ACCURACY]):  # it ended without an epoch
+        driver.trial_stopped(trial_id, ends or StopReason.DIVERGED, result.get(DETAIL))
+        return True
+    epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__})
+    return driver.epoch_ended(trial_id, epoch, result.get(WORKER), ends)
 
 
 class AttemptEvents(_Unsaved, tune.Callback):
-    """Tune's callback: errors, and the clock."""
+    """Tune's callback: what trials end with, errors, and the clock."""
 
     def __init__(self, driver: StudyDriver, stop: StopRequest) -> None:
         self._driver, self._stop = driver, stop
@@ -153,6 +156,13 @@ class AttemptEvents(_Unsaved, tune.Callback):
     def on_step_begin(self, iteration: int, trials: Sequence[Any], **info: Any) -> None:
         """Time passes, and someone may have asked for the end."""
         self._stop.look(self._driver)
+
+    def on_trial_result(
+        self, iteration: int, trials: Sequence[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """The result with which a trial ends by itself: Tune doesn't ask the scheduler about it."""
+        if STOP_REASON in result:
+            put_on_record(self._driver, trial_id_of(trial), result)
 
     def on_trial_error(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:
         """An attempt ended in an error, or its worker died."""

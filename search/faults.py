@@ -116,8 +116,9 @@ def _text(details: ErrorDetails, model: type[BaseModel], noun: str, cause: str) 
         case "missing":
             return "is required."
         case "extra_forbidden":
-            known = _model_at(model, details["loc"][:-1]).model_fields
-            return f"unknown {noun}; {suggestion(str(details['loc'][-1]), known)}"
+            holder, key = _model_at(model, details["loc"][:-1]), str(details["loc"][-1])
+            replacement = getattr(holder, "replaced", {}).get(key)
+            return f"was replaced: {replacement}" if replacement else _unknown(key, holder, noun)
         case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type":
             given = details["input"]
             got = given.get("type", given) if isinstance(given, Mapping) else given
@@ -125,6 +126,10 @@ def _text(details: ErrorDetails, model: type[BaseModel], noun: str, cause: str) 
         case _:
             rule = details["msg"].replace("Input should", "must", 1).replace("an object", "a mapping")
             return f"{rule}, but got {shown(details['input'])}."
+
+
+def _unknown(key: str, holder: type[BaseModel], noun: str) -> str:
+    return f"unknown {noun}; {suggestion(key, holder.model_fields)}"
 
 
 def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:

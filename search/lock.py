@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from search.layout import Layout
-from trainables.data.files import replace_file
+from trainables.locks import try_lock
 from trainables.records import UserError
 
 
@@ -35,54 +33,42 @@ class Holder:
 @contextmanager
 def study_lock(layout: Layout) -> Iterator[None]:
     """Hold the study within the block. UserError that names the holder where another process has it."""
-    lock = _lock(layout)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = _named(layout)
+    path = _lock_file(layout)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = Holder(socket.gethostname(), os.getpid(), time.time())
+    lock = try_lock(path, json.dumps(asdict(own)))
+    if lock is None:
         raise UserError(
-            f"One process at a time may run a study, but {layout.name!r} is run by {holder or 'another one'}: wait for "
-            f"it, watch it with `binwise status {layout.name}`, or stop it with `binwise stop {layout.name}`."
-        ) from None
-    try:
-        replace_file(
-            _holder_file(layout), json.dumps(asdict(Holder(socket.gethostname(), os.getpid(), time.time()))).encode()
+            f"One process at a time may run a study, but {layout.name!r} is run by {_named(path)}: wait for it, watch "
+            f"it with `binwise status {layout.name}`, or stop it with `binwise stop {layout.name}`."
         )
+    try:
         yield
     finally:
-        _holder_file(layout).unlink(missing_ok=True)
         lock.release()
 
 
 def holder_of(layout: Layout) -> Holder | None:
     """Who runs the study now; None where nobody does."""
-    if not _lock_file(layout).exists():
+    path = _lock_file(layout)
+    if not path.exists():
         return None
-    lock = _lock(layout)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return _named(layout) or Holder("another process", 0, time.time())
+    text = _named(path)  # before the lock is tried, which empties the file
+    lock = try_lock(path)
+    if lock is None:
+        return text
     lock.release()
     return None
 
 
-def _named(layout: Layout) -> Holder | None:
+def _named(path: Path) -> Holder:
+    """Who wrote the file last."""
     try:
-        return Holder(**json.loads(_holder_file(layout).read_text("utf-8")))
+        return Holder(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
-        return None
-
-
-def _lock(layout: Layout) -> FileLock:
-    _lock_file(layout).parent.mkdir(parents=True, exist_ok=True)
-    # Beside the study's folder, which may not exist yet or may be removed by --replace.
-    return FileLock(_lock_file(layout), is_singleton=False)
+        return Holder("an unknown machine", 0, path.stat().st_mtime)
 
 
 def _lock_file(layout: Layout) -> Path:
+    """Beside the study's folder, which may not be there yet or may be removed by --replace."""
     return layout.folder.with_name(f".{layout.name}.lock")
-
-
-def _holder_file(layout: Layout) -> Path:
-    return layout.folder.with_name(f".{layout.name}.holder.json")

@@ -80,7 +80,7 @@ def already_there(state: StudyState) -> str:
     remedy = "extend it with --more N" if over else "go on with --resume"
     return (
         f"The study {state.name!r} is there already, last written {ago} ago: {ended} of {len(state.trials)} trials "
-        f"ended{value}, {how}. To {remedy}; to begin anew, remove it with --replace or take another name (--set name=...)."
+        f"ended{value}, {how}. To {remedy}; to begin anew use --replace, or another name (--set name=...)."
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from search.sections import AshaSection
-from trainables.records import EPOCH, VAL_ACCURACY
+from search.sections import SchedulerSection
+from trainables.records import EPOCH, VAL_ACCURACY, UserError
 
 
 class Asha(ASHAScheduler):
@@ -28,15 +28,17 @@ class Asha(ASHAScheduler):
         super().on_trial_complete(tune_controller, trial, result)
 
 
-def make_scheduler(asha: AshaSection, max_epochs: int) -> TrialScheduler:
-    """The scheduler of one modality's search; without ASHA every trial runs to its end."""
-    if not asha.enabled:
+def make_scheduler(scheduler: SchedulerSection, max_epochs: int) -> TrialScheduler:
+    """The scheduler of one modality's search; with none every trial runs to its end."""
+    if scheduler.name == "none":
         return FIFOScheduler()
+    if scheduler.name != "asha":
+        raise UserError(f"search.scheduler.name must be asha or none here, but got {scheduler.name}: set one of them.")
     return Asha(
         time_attr=EPOCH,
         metric=VAL_ACCURACY,
         mode="max",
         max_t=max_epochs,
-        grace_period=asha.grace,
-        reduction_factor=asha.factor,
+        grace_period=scheduler.grace,
+        reduction_factor=scheduler.factor,
     )

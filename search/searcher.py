@@ -50,6 +50,12 @@ def make_sampler(method: str, *, seed: int, startup_trials: int, concurrency: in
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if method == "cmaes":
+            return optuna.samplers.CmaEsSampler(
+                seed=seed, n_startup_trials=startup_trials, warn_independent_sampling=False
+            )
+        if method == "gp":
+            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup_trials)
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup_trials, constant_liar=concurrency > 1)
 
 

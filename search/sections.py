@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PlainValidator, StrictBool, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
+from search.conditions import active, condition_faults
 from search.faults import Fault, FaultsError, faults_of, shown, suggestion
+from search.methods.stopping import SchedulerName
 from search.space import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
 from trainables.config import Count, ImageTrialConfig, Natural, TextTrialConfig, TrialConfig
-from trainables.records import IMAGE, TEXT
+from trainables.records import IMAGE, LATENCY, SIZE, TEXT, VAL_ACCURACY
 
 # Why a field of the trial config is the study's to set and no trial's to vary.
 NOT_SEARCHED = {
@@ -39,16 +41,31 @@ def _share_or_auto(value: object) -> object:
     raise ValueError(f"must be a number from 0 on (0.5: two trials share a GPU), or auto, but got {shown(value)}.")
 
 
+def _objectives(given: tuple[str, ...]) -> tuple[str, ...]:
+    known = (VAL_ACCURACY, LATENCY, SIZE)
+    faults = [f"unknown objective {shown(name)}; {suggestion(name, known)}" for name in given if name not in known]
+    if not faults and (given[:1] != (VAL_ACCURACY,) or len(given) > 2 or given[1:] == (VAL_ACCURACY,)):
+        faults = [
+            f"must be {VAL_ACCURACY}, alone or before one other ({LATENCY} or {SIZE}), but got {shown(list(given))}."
+        ]
+    if faults:
+        raise ValueError(" ".join(faults))
+    return given
+
+
 CountOrAuto = Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)]
 ShareOrAuto = Annotated[float | Literal["auto"], PlainValidator(_share_or_auto)]
 
 
-class AshaSection(Frozen):
-    """When a trial is stopped early: first compared after `grace` epochs, the best 1/`factor` go on."""
+class SchedulerSection(Frozen):
+    """When a trial is stopped early; the rules are in `search/methods/stopping.py`.
 
+    First compared after `grace` epochs; with asha and hyperband the best 1/`factor` go on.
+    """
+
+    name: SchedulerName = "asha"
     grace: Count = 3
     factor: Annotated[int, Field(ge=2, strict=True)] = 3
-    enabled: StrictBool = True
 
 
 class ResourcesSection(Frozen):
@@ -65,12 +82,18 @@ class SearchSection(Frozen):
     may set any hyperparameter; one that leaves the space is on record but teaches the sampler nothing.
     """
 
+    replaced: ClassVar[dict[str, str]] = {
+        "asha": "write `scheduler: {name: asha, grace: ..., factor: ...}`, with `name: none` for `enabled: false`."
+    }
+
     trials: Count = 20
-    method: Literal["tpe", "random"] = "tpe"
-    startup_trials: Natural = 10  # random trials before TPE models what it saw
+    method: Literal["tpe", "random", "cmaes", "gp"] = "tpe"  # cmaes: ranges only, choices are made at random
+    startup_trials: Natural = 10  # random trials before the method models what it saw
+    target: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None  # a val accuracy that ends the search
+    objectives: Annotated[tuple[str, ...], AfterValidator(_objectives)] = (VAL_ACCURACY,)  # the second is minimised
     space: dict[str, Dimension] = Field(default_factory=dict)
     points: tuple[dict[str, Any], ...] = ()
-    asha: AshaSection = AshaSection()
+    scheduler: SchedulerSection = SchedulerSection()
     concurrency: CountOrAuto = "auto"
     resources: ResourcesSection = ResourcesSection()
 
@@ -93,7 +116,13 @@ class SearchedSection(Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        faults = [*_space_faults(self), *_corner_faults(self), *_point_faults(self), *_budget_faults(self)]
+        faults = [
+            *_space_faults(self),
+            *_corner_faults(self),
+            *_point_faults(self),
+            *_budget_faults(self),
+            *_method_faults(self),
+        ]
         if faults:
             raise FaultsError(list(dict.fromkeys(faults)))
         return self
@@ -137,16 +166,19 @@ def _searchable(section: SearchedSection) -> list[str]:
 
 
 def _space_faults(section: SearchedSection) -> Iterator[Fault]:
-    """Every searched key is a hyperparameter, and its dimension holds the section's own value."""
-    own = section.fixed()
-    for key, dimension in section.search.space.items():
+    """Every searched key is a hyperparameter, its dimension holds the own value, and its conditions can be met."""
+    own, space = section.fixed(), section.search.space
+    for key, parent, text in condition_faults(space):
+        yield Fault(("search", "space", key, "when", parent), text, reads=(("search", "space", parent),))
+    in_first = active(space, own)
+    for key, dimension in space.items():
         path = ("search", "space", key)
         if key in NOT_SEARCHED:
             remedy = f"Set {section.modality}.{key} instead."
             yield Fault(path, f"can't be searched: {NOT_SEARCHED[key]}. {remedy}")
         elif key not in own:
             yield Fault(path, f"unknown hyperparameter; {suggestion(key, _searchable(section))}")
-        elif not contains(dimension, own[key]):
+        elif key in in_first and not contains(dimension, own[key]):
             text = (
                 f"the first trial runs with the section's own values, and `{key}` is {shown(own[key])}, "
                 f"outside {describe_dimension(dimension)}; "
@@ -159,9 +191,11 @@ def _space_faults(section: SearchedSection) -> Iterator[Fault]:
 def _corner_faults(section: SearchedSection) -> Iterator[Fault]:
     """The trials at the ends of the space have valid configs."""
     space = {key: d for key, d in section.search.space.items() if key in _searchable(section)}
+    if any(condition_faults(space)):
+        return  # which keys a corner has isn't known
     for corner in end_points(space):
         for fault in _trial_faults(section, corner):
-            if fault.path and fault.path[0] in space:
+            if fault.path and fault.path[0] in corner:
                 text = f"at {shown(corner[str(fault.path[0])])}: {fault.text}"
                 yield Fault(("search", "space", fault.path[0]), text)
             else:
@@ -192,11 +226,45 @@ def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
             f"but got (trials={search.trials}, len(points)={len(search.points)}). Set it to {needed} or more.",
             reads=(("search", "points"),),
         )
-    max_epochs = section.fixed()["max_epochs"]
-    if search.asha.enabled and search.asha.grace > max_epochs:
+    scheduler, max_epochs = search.scheduler, section.fixed()["max_epochs"]
+    if scheduler.name != "none" and scheduler.grace > max_epochs:
         yield Fault(
-            ("search", "asha", "grace"),
-            f"`grace <= max_epochs` must hold, but got (grace={search.asha.grace}, max_epochs={max_epochs}). "
-            f"Lower it, or set {section.modality}.search.asha.enabled to false.",
-            reads=(("max_epochs",), ("search", "asha", "enabled")),
+            ("search", "scheduler", "grace"),
+            f"`grace <= max_epochs` must hold, but got (grace={scheduler.grace}, max_epochs={max_epochs}). "
+            f"Lower it, or set {section.modality}.search.scheduler.name to none.",
+            reads=(("max_epochs",), ("search", "scheduler", "name")),
+        )
+
+
+def _method_faults(section: SearchedSection) -> Iterator[Fault]:
+    """The method can work on the space, and both it and the scheduler on the objectives."""
+    search = section.search
+    ranges = [one for one in search.space.values() if not isinstance(one, Choice) and one.low < one.high]
+    if search.method == "cmaes" and len(ranges) < 2:
+        yield Fault(
+            ("search", "method"),
+            f"cmaes needs at least 2 numeric dimensions (float or int), but got {len(ranges)} in the space. "
+            f"Search more ranges, or set it to tpe.",
+            reads=(("search", "space"),),
+        )
+    if len(search.objectives) > 1:
+        yield from _objectives_faults(section)
+
+
+def _objectives_faults(section: SearchedSection) -> Iterator[Fault]:
+    """What can't work with two objectives."""
+    search, reads = section.search, (("search", "objectives"),)
+    alone = f"or leave {VAL_ACCURACY} as the only objective."
+    if search.scheduler.name != "none":
+        yield Fault(
+            ("search", "scheduler", "name"),
+            f"must be none with two objectives, as it would stop trials for their val accuracy alone, "
+            f"but got {shown(search.scheduler.name)}. Set {section.modality}.search.scheduler.name to none, {alone}",
+            reads=reads,
+        )
+    if search.method not in ("tpe", "random"):
+        yield Fault(
+            ("search", "method"),
+            f"must be tpe or random with two objectives, but got {shown(search.method)}. Set it to tpe, {alone}",
+            reads=reads,
         )

@@ -2,6 +2,9 @@
 
 A trial value is what a trial's config takes (a tuple for head widths); a stored value is what Optuna keeps, whose
 categories can only be null, true or false, numbers and text. Lists are stored as their JSON text.
+
+A dimension with `when` is searched only in some trials (`search/conditions.py`): the others have neither a stored value
+nor a place in a corner for it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, model_validator
+
+from search.conditions import activating, active, same
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -41,6 +46,8 @@ def _choice(value: object) -> object:
 
 # Any: pydantic would warn when it dumps what its own copy of the type doesn't describe, a list that was a tuple.
 ChoiceValue = Annotated[Any, PlainValidator(_choice)]
+# By the key of another dimension, a choice: the values of it with which this one is searched.
+Conditions = dict[str, Annotated[tuple[ChoiceValue, ...], Field(min_length=1)]]
 
 
 class Frozen(BaseModel):
@@ -57,6 +64,7 @@ class FloatRange(Frozen):
     high: Finite
     log: StrictBool = False
     step: Finite | None = None
+    when: Conditions = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -72,6 +80,7 @@ class IntRange(Frozen):
     high: Whole
     log: StrictBool = False
     step: Whole = 1
+    when: Conditions = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -86,6 +95,7 @@ class Choice(Frozen):
 
     type: Literal["choice"] = "choice"
     choices: tuple[ChoiceValue, ...]
+    when: Conditions = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -127,13 +137,6 @@ def _stored(value: Any) -> Scalar:
     return json.dumps(value) if isinstance(value, tuple) else value
 
 
-def _same(one: object, other: object) -> bool:
-    """Equality in which true isn't 1; a list equals the tuple of its items."""
-    if isinstance(one, list):
-        one = tuple(one)
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
-
-
 def _top(dimension: FloatRange | IntRange) -> float:
     """The highest value that is reached from `low` in whole steps."""
     if isinstance(dimension, IntRange):
@@ -148,13 +151,24 @@ def _top(dimension: FloatRange | IntRange) -> float:
 def contains(dimension: FloatRange | IntRange | Choice, value: object) -> bool:
     """Whether the trial value is one that the search could propose."""
     if isinstance(dimension, Choice):
-        return any(_same(value, choice) for choice in dimension.choices)
+        return any(same(value, choice) for choice in dimension.choices)
     if not is_number(value) or not dimension.low <= value <= dimension.high:
         return False
     if isinstance(dimension, IntRange):
         return (value - dimension.low) % dimension.step == 0
     steps = 0.0 if dimension.step is None else (value - dimension.low) / dimension.step
     return abs(steps - round(steps)) < 1e-8
+
+
+def clamped(dimension: FloatRange | IntRange | Choice, value: Any) -> Any:
+    """The value, or the end of its range that rounding took it beyond."""
+    return value if isinstance(dimension, Choice) else min(max(value, dimension.low), _top(dimension))
+
+
+def in_space(space: Space, own: Mapping[str, object], values: Mapping[str, object]) -> bool:
+    """Whether the search could propose a trial: its active keys lie in their dimensions, the others are as the own."""
+    searched = set(active(space, values))
+    return all(contains(space[k], v) if k in searched else v == own[k] for k, v in values.items())
 
 
 def to_distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -173,21 +187,22 @@ def _distribution(dimension: FloatRange | IntRange | Choice) -> BaseDistribution
 
 
 def to_optuna(space: Space, values: Mapping[str, object]) -> dict[str, Any]:
-    """The stored values of a trial's searched keys; keys outside of the space are left out.
+    """The stored values of a trial's active keys; keys that aren't active or outside of the space are left out.
 
-    ValueError where a searched key is missing or its value lies outside of its dimension.
+    ValueError where an active key is missing or its value lies outside of its dimension.
     """
-    missing = [key for key in space if key not in values]
+    searched = active(space, values)
+    missing = [key for key in searched if key not in values]
     if missing:
         raise ValueError(f"Every searched key must have a value, but {', '.join(missing)} has none.")
-    return {key: _to_stored(key, dimension, values[key]) for key, dimension in space.items()}
+    return {key: _to_stored(key, space[key], values[key]) for key in searched}
 
 
 def _to_stored(key: str, dimension: FloatRange | IntRange | Choice, value: Any) -> Scalar:
     if not contains(dimension, value):
         raise ValueError(f"`{key}` must lie in {describe_dimension(dimension)}, but got {value!r}.")
     if isinstance(dimension, Choice):
-        return next(_stored(choice) for choice in dimension.choices if _same(value, choice))
+        return next(_stored(choice) for choice in dimension.choices if same(value, choice))
     return int(value) if isinstance(dimension, IntRange) else float(value)
 
 
@@ -205,7 +220,7 @@ def _from_stored(space: Space, key: str, value: Any) -> object:
     if isinstance(dimension, FloatRange):
         return float(value)
     for choice in dimension.choices:
-        if _same(value, _stored(choice)):
+        if same(value, _stored(choice)):
             return choice
     raise ValueError(f"`{key}` must be one of {describe_dimension(dimension)}, but got {value!r}.")
 
@@ -213,13 +228,17 @@ def _from_stored(space: Space, key: str, value: Any) -> object:
 def end_points(space: Space) -> list[dict[str, Any]]:
     """The corners that a preflight tries: all at the low end, all at the high end, and each choice with the rest low.
 
-    A choice's low end is its first value. No dict comes twice; an empty space has one empty corner.
+    A choice's low end is its first value. Keys that aren't active are left out; each that has conditions is active in
+    one corner at the low end and in one at the high end. No dict comes twice; an empty space has one empty corner.
     """
     low = {key: d.choices[0] if isinstance(d, Choice) else d.low for key, d in space.items()}
     high = {key: d.choices[-1] if isinstance(d, Choice) else _top(d) for key, d in space.items()}
     listed = [(key, choice) for key, d in space.items() if isinstance(d, Choice) for choice in d.choices]
+    ends = [low, high, *({**low, **activating(space, key), key: choice} for key, choice in listed)]
+    ends += [{**end, **activating(space, key)} for key, d in space.items() if d.when for end in (low, high)]
     corners: list[dict[str, Any]] = []
-    for corner in [low, high, *({**low, key: choice} for key, choice in listed)]:
+    for end in ends:
+        corner = {key: end[key] for key in active(space, end)}
         if corner not in corners:
             corners.append(corner)
     return corners
@@ -231,12 +250,18 @@ def describe(space: Space) -> list[tuple[str, str]]:
 
 
 def describe_dimension(dimension: FloatRange | IntRange | Choice) -> str:
-    """One dimension in words: `1e-05 to 0.01, log`, `16 to 64, step 16`, `16 | 32`."""
+    """One dimension in words: `1e-05 to 0.01, log`, `16 to 64, step 16`, `16 | 32, where fit is "pad"`."""
     if isinstance(dimension, Choice):
-        return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in dimension.choices)
-    words = f"{dimension.low:g} to {dimension.high:g}"
-    if dimension.log:
-        words += ", log"
-    if dimension.step is not None and (isinstance(dimension, FloatRange) or dimension.step != 1):
-        words += f", step {dimension.step:g}"
-    return words
+        words = _listed(dimension.choices)
+    else:
+        words = f"{dimension.low:g} to {dimension.high:g}"
+        if dimension.log:
+            words += ", log"
+        if dimension.step is not None and (isinstance(dimension, FloatRange) or dimension.step != 1):
+            words += f", step {dimension.step:g}"
+    conditions = " and ".join(f"{parent} is {_listed(wanted)}" for parent, wanted in dimension.when.items())
+    return f"{words}, where {conditions}" if conditions else words
+
+
+def _listed(choices: tuple[Any, ...]) -> str:
+    return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)

@@ -212,7 +212,7 @@ def _next_commands(name: str, word: str, outcome: Outcome | None) -> tuple[str, 
     if word == RUNNING:
         return (f"binwise status {name} --watch", f"binwise stop {name}")
     if outcome in ANALYZED_NEXT:
-        return (f"binwise analyze {name}", f"binwise search {name} --more N")
+        return (f"binwise analyze {name}", "binwise search STUDY.yaml --more N")
     return (f"binwise resume {name}",)
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
 from search.faults import shown, suggestion
 from search.sections import ImageSection, TextSection, build_trial
-from search.space import Frozen, contains
-from trainables.config import Count
+from search.space import Frozen, in_space
+from trainables.config import Count, Natural
 from trainables.data.pictures import Decode
 from trainables.records import IMAGE, MODALITIES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _TRACKING = re.compile(r"sqlite:///.+|https?://.+|postgresql(\+\w+)?://.+|mysql(\+\w+)?://.+|databricks(://.+)?")
 
 
@@ -75,6 +78,29 @@ def _tracking(uri: str | None) -> str | None:
     return uri
 
 
+def budget_seconds(text: str) -> float:
+    """The seconds of a time budget such as `90s`, `30min`, `2h` or `1.5d`. ValueError where it is none."""
+    match = _BUDGET.fullmatch(text)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not 0 < seconds < math.inf:
+        raise ValueError(_no_budget(text))
+    return seconds
+
+
+def _no_budget(given: object) -> str:
+    return f"must be a time above 0 with its unit (s, min, h or d), such as 30min or 1.5d, but got {shown(given)}."
+
+
+def _time_budget(given: object) -> str | None:
+    """As it was written, so that the stored study says what its author said."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise ValueError(_no_budget(given))
+    budget_seconds(given)
+    return given
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -100,6 +126,14 @@ class ClusterSection(Frozen):
     """Ray: the address of a running cluster; null starts one here."""
 
     address: Text | None = None
+    mps: Literal["auto", "off"] = "auto"  # CUDA MPS where trials share a GPU of this machine
+
+
+class FailuresSection(Frozen):
+    """What failed trials mean for the study."""
+
+    retries: Natural = 2  # how often a trial whose attempt failed is tried again
+    in_a_row: Count = 5  # after so many trials in a row that failed the study stops
 
 
 @dataclass(frozen=True)
@@ -123,6 +157,8 @@ class StudyConfig(Frozen):
     tracking: TrackingSection = TrackingSection()
     runs: AbsolutePath = Field(default_factory=lambda: _absolute(Path("mlruns")))  # the root of all output
     cluster: ClusterSection = ClusterSection()
+    time_budget: Annotated[str | None, PlainValidator(_time_budget)] = None  # how long the search may take
+    failures: FailuresSection = FailuresSection()
     linear_baseline: StrictBool = True
 
     def section(self, modality: str) -> ImageSection | TextSection:
@@ -140,9 +176,7 @@ class StudyConfig(Frozen):
 def _point(section: ImageSection | TextSection, changed: dict[str, Any]) -> Point:
     own = section.fixed()
     values = build_trial(section.config_type, {**own, **changed}).model_dump()
-    space = section.search.space
-    inside = all(contains(space[key], value) if key in space else value == own[key] for key, value in values.items())
-    return Point(values, inside)
+    return Point(values, in_space(section.search.space, own, values))
 
 
 def study_digest(study: StudyConfig) -> str:

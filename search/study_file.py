@@ -153,7 +153,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 def _prepare(raw: dict[str, Any]) -> None:
     """Empty sections (`text:` and nothing under it) become empty mappings, local files absolute; in place."""
-    for key in (*SECTION_OF, "data", "tracking", "cluster"):
+    for key in (*SECTION_OF, "data", "tracking", "cluster", "failures"):
         if key in raw and raw[key] is None:
             raw[key] = {}
     for modality, field in ((IMAGE, "weights"), (TEXT, "backbone")):
@@ -166,16 +166,25 @@ def _prepare(raw: dict[str, Any]) -> None:
 
 
 def _places(section: dict[str, Any], field: str) -> Iterator[tuple[Any, Any]]:
-    """Each container and key where the section holds a value of the field: its own, a choice's, a point's."""
+    """Each container and key where the section holds a value of the field: its own, a point's, one in the space."""
     search = section.get("search")
     search = search if isinstance(search, dict) else {}
     space, points = search.get("space"), search.get("points")
-    dimension = space.get(field) if isinstance(space, dict) else None
-    choices = dimension.get("choices") if isinstance(dimension, dict) else None
-    yield from ((choices, place) for place in range(len(choices) if isinstance(choices, list) else 0))
+    for key, dimension in space.items() if isinstance(space, dict) else ():
+        for values in _listed_values(key, dimension, field):
+            yield from ((values, place) for place in range(len(values)))
     for holder in (section, *(points if isinstance(points, list) else ())):
         if isinstance(holder, dict) and field in holder:
             yield holder, field
+
+
+def _listed_values(key: str, dimension: object, field: str) -> Iterator[list[Any]]:
+    """The lists of a dimension that hold values of the field: its choices, those of a condition."""
+    dimension = dimension if isinstance(dimension, dict) else {}
+    conditions = dimension.get("when")
+    found = [dimension.get("choices") if key == field else None]
+    found += [conditions.get(field)] if isinstance(conditions, dict) else []
+    yield from (values for values in found if isinstance(values, list))
 
 
 def _local(value: object) -> object:

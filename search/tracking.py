@@ -25,7 +25,15 @@ from search.addresses import redacted, without_secrets
 from search.events import TrialStart
 from search.layout import Layout
 from search.study import StudyConfig, study_digest
-from trainables.records import EPOCH, MICRO_BATCH_SIZE, STOP_REASON, EpochResult, StopReason, TrialRecord, UserError
+from trainables.records import (
+    METRIC_KEYS,
+    MICRO_BATCH_SIZE,
+    STOP_REASON,
+    EpochResult,
+    StopReason,
+    TrialRecord,
+    UserError,
+)
 
 STATUS_OF = {
     StopReason.COMPLETED: "FINISHED",
@@ -142,10 +150,9 @@ class MlflowTracking:
 
     def _log(self, run_id: str, result: EpochResult) -> None:
         now = int(time.time() * 1000)
-        values = {key: value for key, value in result.as_metrics().items() if key not in (EPOCH, MICRO_BATCH_SIZE)}
-        if result.micro_batch_size:
-            values[MICRO_BATCH_SIZE] = result.micro_batch_size
-        metrics = [Metric(key, float(value), now, result.epoch) for key, value in values.items()]
+        values = result.as_metrics()
+        keys = [key for key in METRIC_KEYS if key != MICRO_BATCH_SIZE or values[key]]
+        metrics = [Metric(key, float(values[key]), now, result.epoch) for key in keys]
         self._client.log_batch(run_id, metrics=metrics)
 
     def trial_ended(self, record: TrialRecord) -> None:

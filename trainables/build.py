@@ -21,6 +21,7 @@ from trainables.groups import Group, adamw, decayed_groups, layers_of
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.loop import Learner
 from trainables.precision import Precision
+from trainables.randomness import seed_all
 from trainables.records import TRAIN, VAL, UserError
 from trainables.schedules import Schedule
 from trainables.steps import Stepper, count_batches, cross_entropy, pick_device
@@ -71,10 +72,11 @@ def parse_config(modality: str, hyperparameters: Mapping[str, Any]) -> TrialConf
 
 def build_trial(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, seed: int) -> BuiltTrial:
     """A learner at the beginning of its training; the same seed gives the same one."""
-    torch.manual_seed(seed)
+    seed_all(seed)
     config = parse_config(modality, hyperparameters)
-    if config.compile:  # torch keeps what it compiled on disk: among our caches, so that later trials find it
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(data.cache.parent / "compiled"))
+    # torch keeps what it compiled on disk: among our caches, so that later trials find it. Set for each trial, compiled
+    # or not: a process's environment doesn't tell what it trained before.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(data.cache.parent / "compiled"))
     if isinstance(config, ImageTrialConfig):
         learner: Learner = _image_learner(config, data, seed)
         companions = None

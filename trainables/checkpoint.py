@@ -155,7 +155,7 @@ def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
 def read_meta(folder: Path) -> dict[str, Any]:
     """`meta.json` of a checkpoint whose digests were checked; UserError where it is missing, torn or altered."""
     restore_replaced(folder)
-    for name, digest in _read_manifest(folder).items():
+    for name, digest in read_manifest(folder).items():
         path = folder / name
         if not path.is_file() or _file_sha256(path) != digest:
             raise UserError(
@@ -167,8 +167,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
-def _read_manifest(folder: Path) -> dict[str, str]:
-    """File name -> digest, the weights and the meta among them; UserError where it is missing or torn."""
+def read_manifest(folder: Path) -> dict[str, str]:
+    """File name -> SHA-256, weights and meta among them; UserError where it is missing or torn."""
     manifest = folder / MANIFEST_FILE
     if not manifest.is_file():
         raise UserError(f"A checkpoint must hold {MANIFEST_FILE}, but {folder} doesn't: it is missing or half-written.")

@@ -29,6 +29,11 @@ class TorchLearner(ABC):
         self._order_state = self.generator.get_state()  # as it was before the epoch's order was drawn
         self._seconds = 0.0  # of the epoch, up to where it was broken off
 
+    @property
+    def stepper(self) -> Stepper:
+        """What makes each step."""
+        return self._stepper
+
     @abstractmethod
     def plan_epoch(self) -> list[Tensor]:
         """The rows of each of one epoch's batches, in a new random order."""

@@ -108,9 +108,11 @@ def epochs(
         summary = learner.train_epoch(after_step)
         began = time.perf_counter()
         evaluation = learner.evaluate()
+        latency = (time.perf_counter() - began) / len(evaluation.labels)
         learner.after_epoch(evaluation.loss)
         progress = _advance(progress, evaluation.accuracy)
-        yield _result(progress, summary, evaluation, summary.seconds + time.perf_counter() - began)
+        seconds = summary.seconds + time.perf_counter() - began
+        yield _result(progress, summary, evaluation, seconds, latency)
 
 
 def finished(progress: Progress | EpochResult, *, max_epochs: int, patience: int) -> bool:
@@ -125,7 +127,9 @@ def _advance(progress: Progress, val_accuracy: float) -> Progress:
     return Progress(epoch, progress.best_val_accuracy, progress.best_epoch)
 
 
-def _result(progress: Progress, summary: TrainSummary, evaluation: Evaluation, seconds: float) -> EpochResult:
+def _result(
+    progress: Progress, summary: TrainSummary, evaluation: Evaluation, seconds: float, latency: float
+) -> EpochResult:
     return EpochResult(
         epoch=progress.epoch,
         train_loss=summary.loss,
@@ -139,4 +143,5 @@ def _result(progress: Progress, summary: TrainSummary, evaluation: Evaluation, s
         best_val_accuracy=progress.best_val_accuracy,
         best_epoch=progress.best_epoch,
         micro_batch_size=summary.micro_batch_size,
+        latency=latency,
     )

@@ -10,6 +10,13 @@ import numpy as np
 import torch
 
 
+def seed_all(seed: int) -> None:
+    """Begin every generator anew: what a process drew before changes nothing after."""
+    torch.manual_seed(seed)  # the GPUs' too
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
 def random_state() -> dict[str, Any]:
     """torch's on the CPU and on the GPU (dropout), Python's and numpy's (layers dropped by some architectures)."""
     kind, keys, place, has_gauss, gauss = np.random.get_state(legacy=True)

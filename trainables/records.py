@@ -30,11 +30,14 @@ TEST = "test"
 # Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
 EPOCH = "epoch"
 VAL_ACCURACY = "val_accuracy"
+LATENCY = "latency"  # an objective: seconds per sample on val
+SIZE = "size"  # an objective: bytes of the weights
 BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
 MICRO_BATCH_SIZE = "micro_batch_size"
 STOP_REASON = "stop_reason"
 DETAIL = "detail"  # why, in words
+WORKER = "worker"  # host and process id of the worker that reports
 NOTE = "note"  # what happened on the way that a person should know: a damaged state, a batch that didn't fit
 
 # Files of a checkpoint folder.
@@ -86,7 +89,10 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch of one trial gave. Accuracies are shares (0 to 1), losses means per sample, times seconds."""
+    """What one epoch of one trial gave. Accuracies are shares (0 to 1), losses means per sample, times seconds.
+
+    What the trial used of its machine is 0 where it isn't known.
+    """
 
     epoch: int  # counted from 1
     train_loss: float
@@ -100,10 +106,20 @@ class EpochResult:
     best_val_accuracy: float
     best_epoch: int
     micro_batch_size: int = 0  # samples at a time, once the GPU's memory didn't hold the batch; 0: it did
+    host_memory_bytes: int = 0  # the trial's peak of resident memory so far, processes that it started excluded
+    gpu_memory_bytes: int = 0  # the trial's peak of allocated GPU memory so far
+    gpu_utilization: float = 0.0  # this process's share of its GPU's time over the epoch, 0 to 1
+    cpu_utilization: float = 0.0  # CPU seconds by seconds and CPUs given over the epoch, 1: all of them busy
+    latency: float = 0.0  # seconds per sample of the epoch's evaluation
+    weights_bytes: int = 0  # of the tensors that predict
 
     def as_metrics(self) -> dict[str, float]:
         """All fields by name."""
         return dataclasses.asdict(self)
+
+
+# What is tracked per epoch, by the epoch's number: at most 20 metrics a trial, three of them left for its end.
+METRIC_KEYS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(EpochResult) if field.name != EPOCH)
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,39 @@ What a trial is given (keys below) holds train and val only; where the test spli
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
+from trainables.attempt import StopFile, Stopped, lock_trial, untold, worker_name
 from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.cadence import Cadence
-from trainables.checkpoint import read_state, replace_checkpoint, restore_replaced, save_state
+from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, splits_from_json
+from trainables.locks import FileLock
 from trainables.loop import Diverged, OutOfMemory, Progress, epochs, finished
-from trainables.memory import release_memory
-from trainables.records import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, EpochResult, StopReason, UserError
+from trainables.memory import forget_compiled, release_memory
+from trainables.pinning import cores_folder, pin
+from trainables.records import (
+    BEST_FOLDER,
+    DETAIL,
+    NOTE,
+    STOP_REASON,
+    WORKER,
+    EpochResult,
+    StopReason,
+    UserError,
+    trial_name,
+)
+from trainables.usage import Usage, own_gpu
 
 # Keys of a trial's raw dict beside its hyperparameters.
 HYPERPARAMETERS = "hyperparameters"
@@ -35,27 +51,43 @@ DECODE = "decode"
 FOLDER = "folder"  # where this modality's trials lie
 SEED = "seed"
 CPUS = "cpus"
+RECORDED = "recorded"  # how many of the trial's epochs the study's record has; 0 where it is left out
+STOP_FILE = "stop_file"  # while this file exists, trials stop at their next step; null or left out: none
+PIN = "pin"  # whether a worker keeps to cores of its own; left out: it doesn't
 NAN = float("nan")
-
-
-def trial_name(modality: str, number: int) -> str:
-    """The trial's name in every record, and its folder's."""
-    return f"{modality}_{number:03d}"
 
 
 class TuneTrial(tune.Trainable):
     """One trial at a time in an actor that is reused: `reset_config` builds everything anew.
 
     Its states lie in the trial's own folder, written when they are due, also within an epoch; Tune keeps none. So a
-    trial whose worker died goes on from there, wherever it is started again.
+    trial whose worker died goes on from there, wherever it is started again, and reports what wasn't recorded.
     """
 
+    _lock: FileLock | None = None
+
     def setup(self, config: dict[str, Any]) -> None:
-        """Build the learner of a trial's raw dict, and go on from the state that it saved, if it did."""
-        torch.set_num_threads(max(int(config[CPUS]), 1))
+        """Build the learner of a trial's raw dict, and go on from the state that it saved, if it did.
+
+        RuntimeError where another worker keeps the trial's folder.
+        """
         self._config = config
-        self._progress = Progress()
-        self._last: EpochResult | None = None
+        self._lock = lock_trial(self._folder())
+        try:
+            self._begin()
+        except BaseException:
+            self.cleanup()
+            raise
+
+    def _begin(self) -> None:
+        config, cpus = self._config, max(int(self._config[CPUS]), 1)
+        if config.get(PIN):
+            pin(cpus, cores_folder())
+        torch.set_num_threads(cpus)
+        self._usage = Usage(cpus, own_gpu())
+        self._usage.start()
+        self._stop = StopFile(config.get(STOP_FILE))
+        self._history: list[EpochResult] = []  # every epoch that ended
         self._notes: list[str] = []
         self._built: BuiltTrial = build_trial(
             config[MODALITY],
@@ -66,68 +98,106 @@ class TuneTrial(tune.Trainable):
                 config[PIXEL_LIMIT],
                 config[CONTENT],
                 config[DECODE],
-                max(int(config[CPUS]), 1),
+                cpus,
             ),
             seed=self._seed(),
         )
         self._cadence = Cadence(self._built.meta["config"]["checkpoint_every"])
+        self._weights_bytes = sum(tensor.nbytes for tensor in self._built.learner.weights().values())
         self._resume()
-        self._results: Iterator[EpochResult] = epochs(
-            self._built.learner, start=self._progress, after_step=self._save_if_due, **self._limits()
-        )
+        progress = self._progress()
+        over = finished(progress, **self._limits())
+        self._results = chain(untold(self._history, self._recorded(), over=over), self._train(progress))
 
     def _limits(self) -> dict[str, int]:
         return {key: self._built.meta["config"][key] for key in ("max_epochs", "patience")}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Forget the trial before and begin the next one; nothing of the old learner is kept."""
-        del self._built, self._results
+        self.cleanup()
+        for name in ("_built", "_results"):
+            self.__dict__.pop(name, None)
+        forget_compiled()
         release_memory()
         self.setup(new_config)
         return True
 
-    def step(self) -> dict[str, Any]:
-        """One epoch. A loss that isn't finite ends the trial: its later epochs can't help, nor can a retry.
+    def cleanup(self) -> None:
+        """Leave the trial's folder to others."""
+        if self._lock is not None:
+            self._lock.release()
 
-        Nor can a retry where the memory is too small.
+    def step(self) -> dict[str, Any]:
+        """One epoch: one that isn't on record yet, or the next one. A loss that isn't finite ends the trial.
+
+        Neither its later epochs can help nor a retry; nor can that where the memory is too small.
         """
+        report = self._report()
+        if report.get("done"):
+            self.cleanup()  # a reused worker may wait for long; the trial may be tried elsewhere
+        return report
+
+    def _report(self) -> dict[str, Any]:
         try:
-            result = next(self._results, self._last)  # resumed after its last epoch, a trial reports that one again
+            self._stop_if_asked()
+            result = next(self._results)
+        except Stopped:
+            return self._ended_without_result(StopReason.INTERRUPTED)
         except Diverged as reason:
             return self._ended_without_result(StopReason.DIVERGED, str(reason))
         except OutOfMemory as reason:
             return self._ended_without_result(StopReason.OOM, str(reason))
-        assert result is not None, "a trial without an epoch isn't finished"  # noqa: S101
-        self._note_smaller_parts(result)
-        self._last = result
-        self._progress = Progress(result.epoch, result.best_val_accuracy, result.best_epoch)
-        if result.best_epoch == result.epoch:
-            self._save_best()
-        self._save_if_due(result.epoch)
-        report: dict[str, Any] = {**result.as_metrics(), NOTE: self._told()}
+        report = {**result.as_metrics(), **self._told()}
         if finished(result, **self._limits()):
             report |= {"done": True, STOP_REASON: StopReason.COMPLETED.value}
         return report
 
-    def _ended_without_result(self, stop_reason: StopReason, detail: str) -> dict[str, Any]:
-        fields = dict.fromkeys(EpochResult.__dataclass_fields__, NAN)
-        fields["epoch"] = self._progress.epoch + 1
-        return {**fields, "done": True, STOP_REASON: stop_reason.value, DETAIL: detail, NOTE: self._told()}
+    def _train(self, start: Progress) -> Iterator[EpochResult]:
+        """Epoch by epoch; of each is kept what is to be kept before it is reported."""
+        results = epochs(self._built.learner, start=start, after_step=self._after_step, **self._limits())
+        self._usage.begin_epoch()
+        for trained in results:
+            result = dataclasses.replace(trained, weights_bytes=self._weights_bytes, **self._usage.read())
+            self._note_smaller_parts(result)
+            self._history.append(result)
+            if result.best_epoch == result.epoch:
+                self._save_best(result)
+            self._save_if_due(result.epoch)
+            yield result
+            self._usage.begin_epoch()
+
+    def _after_step(self) -> None:
+        self._usage.sample()
+        self._stop_if_asked()
+        self._save_if_due()
+
+    def _stop_if_asked(self) -> None:
+        if self._stop.seen():
+            self._save_state()
+            raise Stopped
+
+    def _ended_without_result(self, stop_reason: StopReason, detail: str | None = None) -> dict[str, Any]:
+        fields: dict[str, Any] = dict.fromkeys(EpochResult.__dataclass_fields__, NAN)
+        fields["epoch"] = self._progress().epoch + 1
+        why = {} if detail is None else {DETAIL: detail}
+        return {**fields, "done": True, STOP_REASON: stop_reason.value, **why, **self._told()}
 
     def _note_smaller_parts(self, result: EpochResult) -> None:
-        if result.micro_batch_size and (self._last is None or self._last.micro_batch_size != result.micro_batch_size):
+        before = self._history[-1].micro_batch_size if self._history else 0
+        if result.micro_batch_size not in (0, before):
             self._notes.append(
                 f"The GPU's memory didn't hold a batch in epoch {result.epoch}: from there on at most "
                 f"{result.micro_batch_size} samples at a time, their gradients added up to the batch's."
             )
 
-    def _told(self) -> str:
-        """What is to be said since the last report."""
+    def _told(self) -> dict[str, str]:
+        """Who reports, and what is to be said since the last report."""
         notes, self._notes = "\n".join(self._notes), []
-        return notes
+        return {WORKER: worker_name(), NOTE: notes}
 
-    def _save_best(self) -> None:
-        self._folder().mkdir(parents=True, exist_ok=True)
+    def _save_best(self, result: EpochResult) -> None:
+        if result.epoch <= self._recorded() and self._best_epoch_on_disk() >= result.epoch:
+            return  # trained again: the record knows this epoch, and perhaps a better one whose weights lie there
         replace_checkpoint(
             self._folder() / BEST_FOLDER,
             self._built.learner.weights(),
@@ -141,10 +211,17 @@ class TuneTrial(tune.Trainable):
             self._save_state()
             self._cadence.saved(time.monotonic() - began)
 
+    def _best_epoch_on_disk(self) -> int:
+        """0 where there is no whole one."""
+        try:
+            return int(read_meta(self._folder() / BEST_FOLDER)["epoch"])
+        except UserError:
+            return 0
+
     def _save_state(self) -> None:
-        self._folder().mkdir(parents=True, exist_ok=True)
         learner = self._built.learner
-        save_state(self._folder(), learner.weights(), self._meta(), learner.state_dict())
+        meta = {**self._meta(), "epochs": [result.as_metrics() for result in self._history]}
+        save_state(self._folder(), learner.weights(), meta, learner.state_dict())
 
     def _resume(self) -> None:
         """Go on from the newest whole state, if there is one, and say so."""
@@ -157,9 +234,7 @@ class TuneTrial(tune.Trainable):
             raise UserError(f"A trial must resume its own state, but that in {self._folder()} is of another trial.")
         self._built.learner.load_weights(checkpoint.weights)
         self._built.learner.load_state_dict(checkpoint.state)
-        if meta["best_epoch"]:
-            self._progress = Progress(meta["epoch"], meta["best_val_accuracy"], meta["best_epoch"])
-        self._last = EpochResult(**meta["last"]) if meta["last"] else None
+        self._history = [EpochResult(**epoch) for epoch in meta["epochs"]]
         within = checkpoint.state["done"] is not None
         place = f"within epoch {meta['epoch'] + 1}" if within else f"after epoch {meta['epoch']}"
         self._notes += [f"Resumed {place}.", *([warning] if warning else [])]
@@ -167,18 +242,24 @@ class TuneTrial(tune.Trainable):
     def _folder(self) -> Path:
         return Path(self._config[FOLDER]) / trial_name(self._config[MODALITY], self._config[NUMBER])
 
+    def _recorded(self) -> int:
+        return int(self._config.get(RECORDED) or 0)
+
+    def _progress(self) -> Progress:
+        last = self._history[-1] if self._history else None
+        return Progress(last.epoch, last.best_val_accuracy, last.best_epoch) if last else Progress()
+
     def _seed(self) -> int:
         return int(self._config[SEED]) + int(self._config[NUMBER])
 
     def _meta(self) -> dict[str, Any]:
-        progress = self._progress
+        progress = self._progress()
         return {
             **self._built.meta,
             SEED: self._seed(),
             "epoch": progress.epoch,  # the last one that ended
             "best_val_accuracy": progress.best_val_accuracy if progress.best_epoch else None,
             "best_epoch": progress.best_epoch,
-            "last": None if self._last is None else self._last.as_metrics(),
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -32,7 +32,7 @@ image:
   search:
     trials: 3
     space: {head_learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
-    asha: {grace: 1, factor: 2}
+    scheduler: {name: asha, grace: 1, factor: 2}
 text:
   backbone: distilbert-base-uncased
   weights: none
@@ -44,7 +44,7 @@ text:
     trials: 3
     space: {learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
     points: [{learning_rate: 5e-3, cleaning: words}]
-    asha: {grace: 1, factor: 2}
+    scheduler: {name: asha, grace: 1, factor: 2}
 """
 pytestmark = pytest.mark.timeout(480)
 

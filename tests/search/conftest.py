@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from picture_fakes import draw_pictures
 from study_fakes import MINIMAL, Load
 
 from search.study import StudyConfig
@@ -25,3 +26,11 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         return load_study(Path("study.yaml"), overrides)
 
     return loaded
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two classes in train and val."""
+    draw_pictures(tmp_path / "train", {"Blue": 2, "Green": 2})
+    draw_pictures(tmp_path / "val", {"Blue": 1, "Green": 1}, seed=1)
+    return tmp_path

@@ -136,3 +136,11 @@ def test_without_a_space_only_the_fixed_trials_are_planned() -> None:
     config["image"]["search"] = {"space": {}, "trials": 20, "points": [{"batch_size": 16}]}
     assert planned_trials(config) == {"image": 2, "text": 4}
     assert planned_trials({**config, "modalities": ["text"]}) == {"text": 4}
+
+
+def test_a_time_budget_bounds_the_time_left(tmp_path: Path) -> None:
+    """As the study's config has it, before any trial has ended."""
+    told = Told(tmp_path, {**study_config(), "time_budget": "30min"})
+    told.session()
+    assert status_of(told.state, told.now + 60, HOLDER).seconds_left == 1740
+    assert status_of(told.state, told.now + 60, None).seconds_left is None

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from study_fakes import MINIMAL, Load, faults, image, space
 
 from search.space import Choice, FloatRange
-from search.study import Point, StudyConfig, study_digest
+from search.study import FailuresSection, Point, StudyConfig, budget_seconds, study_digest
 from search.study_file import load_study
 from trainables.config import ImageTrialConfig, TextTrialConfig
 
@@ -79,7 +79,10 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
             "image.lr: unknown key; did you mean minimum_learning_rate or backbone_learning_rate or head_learning_rate",
         ),
         ("text: {wd: 3}", "text.wd: unknown key; did you mean weight_decay? Known: "),
-        ("image: {search: {ahsa: 3}}", "image.search.ahsa: unknown key; did you mean asha? Known: trials, method,"),
+        (
+            "image: {search: {shceduler: 3}}",
+            "image.search.shceduler: unknown key; did you mean scheduler? Known: trials,",
+        ),
         ("modalities: [image, txt]", 'modalities: unknown modality "txt"; did you mean text? Known: image, text.'),
         ("modalities: []", "modalities: at least one must be given, but got []. Known: image, text."),
         ("modalities: [text, text]", 'modalities: each can be given once, but got ["text", "text"].'),
@@ -95,7 +98,7 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         ("image: {head_learning_rate: .nan}", "image.head_learning_rate: must be a finite number, but got NaN."),
         ("image: {head_dropouts: [0.1]}", "image: `head_widths` and `head_dropouts` must be of equal length"),
         (image("trials: 0"), "image.search.trials: must be greater than or equal to 1, but got 0."),
-        (image("method: tpee"), "image.search.method: must be 'tpe' or 'random', but got \"tpee\"."),
+        (image("method: tpee"), "image.search.method: must be 'tpe', 'random', 'cmaes' or 'gp', but got \"tpee\"."),
         (image("concurrency: 0"), "image.search.concurrency: must be a whole number from 1 on, or auto, but got 0."),
         (
             image("concurrency: true"),
@@ -104,11 +107,14 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         (image("resources: {cpus: 0.5}"), "image.search.resources.cpus: must be a whole number from 1 on, or auto"),
         (image("resources: {gpus: -1}"), "image.search.resources.gpus: must be a number from 0 on"),
         (image("resources: {gpus: .inf}"), "image.search.resources.gpus: must be a number from 0 on"),
-        (image("asha: {factor: 1}"), "image.search.asha.factor: must be greater than or equal to 2, but got 1."),
         (
-            image("asha: {grace: 51}"),
-            "image.search.asha.grace: `grace <= max_epochs` must hold, but got (grace=51, max_epochs=50). "
-            "Lower it, or set image.search.asha.enabled to false.",
+            image("scheduler: {factor: 1}"),
+            "image.search.scheduler.factor: must be greater than or equal to 2, but got 1.",
+        ),
+        (
+            image("scheduler: {grace: 51}"),
+            "image.search.scheduler.grace: `grace <= max_epochs` must hold, but got (grace=51, max_epochs=50). "
+            "Lower it, or set image.search.scheduler.name to none.",
         ),
         (
             image("trials: 1, points: [{fit: crop}]"),
@@ -222,7 +228,7 @@ image:
       plateau_factor: {type: float, low: 0.6, high: 0.9}
 text:
   search:
-    asha: {grace: 16}
+    scheduler: {grace: 16}
     space:
       lr: {type: float, low: 1, high: 2}
 """,
@@ -239,7 +245,7 @@ text:
         "image.search.space.fit.choices",
         "image.search.space.fit.chioces",
         "image.search.space.plateau_factor",
-        "text.search.asha.grace",
+        "text.search.scheduler.grace",
         "text.search.space.lr",
     ]
     assert sorted(line.split(": ")[0] for line in lines) == sorted(expected)
@@ -248,7 +254,9 @@ text:
 
 def test_no_fault_follows_from_another(load: Load) -> None:
     """Where a value is faulty, rules that would look at it are silent instead of judging the default."""
-    more = "image: {max_epochs: x, head_learning_rate: y, search: {trials: z, points: [{}, {}], asha: {grace: 60}, "
+    more = (
+        "image: {max_epochs: x, head_learning_rate: y, search: {trials: z, points: [{}, {}], scheduler: {grace: 60}, "
+    )
     more += "space: {head_learning_rate: {type: float, low: 1, high: 2}}}}"
     keys = [line.split(":")[0] for line in faults(load, more)[1:]]
     assert sorted(keys) == ["image.head_learning_rate", "image.max_epochs", "image.search.trials"]
@@ -307,6 +315,31 @@ def test_the_digest_tells_studies_apart(load: Load) -> None:
     assert study_digest(load()) != study_digest(load("seed: 1\n"))
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30min", 1800), ("2h", 7200), ("1.5d", 129_600)])
+def test_a_time_budget_keeps_its_text(load: Load, text: str, seconds: float) -> None:
+    """The study says what its author wrote; its seconds are a question of arithmetic."""
+    assert load(f"time_budget: {text}").time_budget == text
+    assert budget_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["90", "30m", "0s", "-1h", "h", '"2 h"', "1.h", "true", "[1h]", "9" * 400 + "s"])
+def test_what_is_no_time_budget_is_refused(load: Load, text: str) -> None:
+    """Without a unit, with another one, or without an end."""
+    (_, line) = faults(load, f"time_budget: {text}")
+    assert line.startswith(
+        "time_budget: must be a time above 0 with its unit (s, min, h or d), such as 30min or 1.5d, "
+    )
+
+
+def test_failures_have_limits(load: Load) -> None:
+    """Two more attempts and five failed trials in a row where nothing is written; no retry is a choice."""
+    assert load("failures:\n").failures == FailuresSection(retries=2, in_a_row=5)
+    assert load("failures: {retries: 0}").failures.retries == 0
+    assert load().time_budget is None
+    (_, *lines) = faults(load, "failures: {retries: -1, in_a_row: 0}")
+    assert [line.split(":")[0] for line in lines] == ["failures.retries", "failures.in_a_row"]
+
+
 def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """The study of the published data set is sound before its data is there, and starts with the published recipe."""
     monkeypatch.chdir(REPOSITORY)
@@ -314,3 +347,11 @@ def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert study.first_points("image")[0] == Point(ImageTrialConfig().model_dump(), True)
     assert study.first_points("text")[0] == Point(TextTrialConfig().model_dump(), True)
     assert study.data.test == REPOSITORY / "data/garbage/CVPR_2024_dataset_Test"
+
+
+def test_mps_can_be_switched_off(load: Load) -> None:
+    """A bare `off` is the word in YAML 1.2; another word is a fault."""
+    assert load().cluster.mps == "auto"
+    assert load("cluster: {mps: off}\n").cluster.mps == "off"
+    (line,) = faults(load, "cluster: {mps: never}\n")[1:]
+    assert "cluster.mps" in line

@@ -269,3 +269,21 @@ def test_the_picture_is_drawn_while_the_study_goes_on(told: Told) -> None:
     assert raised == []
     assert "60 completed" in "\n".join(picture(view))
     view.close()
+
+
+def test_what_the_running_trials_use(told: Told) -> None:
+    """Of their last epochs, together against what they were given; a new attempt isn't told by the one before."""
+    view, _ = live(told)
+    told.session()
+    used = {"gpu_utilization": 0.4, "gpu_memory_bytes": 9e9, "cpu_utilization": 0.5, "host_memory_bytes": 3e9}
+    for trial_id in ("image_000", "image_001"):
+        told.begin(trial_id, cpus=4, gpus=0.5)
+        told.epochs(trial_id, [0.5], **used)
+    lines = picture(view)
+    assert "In use      GPU 80% of 1 GPU, 18 GB   CPU 50% of 8 cores   memory 6.0 GB" in lines
+    assert [line.split()[-8:-2] for line in lines if "image_001" in line] == [["40%", "9.0", "GB", "50%", "3.0", "GB"]]
+    told.wait(1)
+    told.fail("image_001", "lost", "Its process was killed.", retry=True)
+    told.begin("image_001", cpus=4, gpus=0.5)
+    assert "In use      GPU 80% of 0.5 GPUs, 9.0 GB   CPU 50% of 4 cores   memory 3.0 GB" in picture(view)
+    view.close()

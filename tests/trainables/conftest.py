@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +15,11 @@ from huggingface_hub import constants
 sys.path.insert(0, str(Path(__file__).parent))
 
 from hub_server import Hub, running
-from trainables_fakes import make_data
+from trainables_fakes import PIXEL_LIMIT, TRIAL, make_data
 
 from trainables.build import DataAccess
+from trainables.data.samples import splits_to_json
+from trainables.records import TRAIN, VAL
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,3 +52,33 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield server
+
+
+@pytest.fixture(scope="module")
+def data_file(data: DataAccess, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study's data.json."""
+    path = tmp_path_factory.mktemp("study") / "data.json"
+    path.write_text(json.dumps(splits_to_json(data.splits[TRAIN], data.splits[VAL])))
+    return path
+
+
+@pytest.fixture
+def raw(data: DataAccess, data_file: Path, tmp_path: Path) -> Any:
+    """Makes a trial's raw dict."""
+
+    def make(modality: str, number: int = 0, **changes: Any) -> dict[str, Any]:
+        return {
+            "hyperparameters": {**TRIAL[modality], **changes},
+            "number": number,
+            "modality": modality,
+            "data": str(data_file),
+            "cache": str(data.cache),
+            "pixel_limit": PIXEL_LIMIT,
+            "content": None,
+            "decode": "cache",
+            "folder": str(tmp_path / modality),
+            "seed": 7,
+            "cpus": 1,
+        }
+
+    return make

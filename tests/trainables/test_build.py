@@ -89,16 +89,14 @@ def test_every_hyperparameter_of_the_learner_is_the_configs(
 
 
 def test_what_is_compiled_is_kept_among_the_caches(data: DataAccess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only with `compile`, and only where the user didn't name another folder."""
+    """Unless the user named another folder; for every trial alike, so that a reused process is like a new one."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/theirs")
     build(TEXT, data, compile=True)
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/theirs"
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
-    build(TEXT, data)
-    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
-    build(TEXT, data, compile=True)
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(data.cache.parent / "compiled")
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    for changes in ({}, {"compile": True}):
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+        build(TEXT, data, **changes)
+        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(data.cache.parent / "compiled")
 
 
 def test_one_faulty_hyperparameter_is_named(data: DataAccess) -> None:
@@ -128,7 +126,7 @@ def test_a_text_trial_needs_no_pictures(data: DataAccess) -> None:
 def test_training_and_predicting_need_neither_ray_nor_mlflow_nor_optuna() -> None:
     """A process that refuses to import these three imports everything here but the adapter."""
     names = "average, backbones, build, cadence, checkpoint, config, groups, image, inference, learner, linear, loop"
-    more = "randomness, records, schedules, steps, text, tokens, watch"
+    more = "memory, probe, randomness, records, schedules, steps, text, tokens, watch"
     imports = f"from trainables import {names}, {more}\nfrom trainables.data import augment, cache, demo"
     refused = "\ntry:\n    import ray\nexcept ImportError as error:\n    print(error)"
     command = [sys.executable, "-c", REFUSING + imports + refused]

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from trainables.memory import release_memory
+from trainables.memory import peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 
 def rss_mebibytes() -> float:
@@ -45,3 +45,15 @@ def test_freed_memory_is_handed_back_to_the_system() -> None:
     release_memory()
     assert full - rss_mebibytes() > 100
     assert last.sum() == 10_000
+
+
+def test_the_peak_counts_from_its_reset() -> None:
+    """Memory that came and went shows in the peak, and no longer once the peak is reset."""
+    reset_peak()
+    before = resident_bytes()
+    taken = np.ones(30_000_000)
+    size = taken.nbytes
+    del taken
+    assert peak_resident_bytes() - before > 0.9 * size
+    reset_peak()
+    assert peak_resident_bytes() - before < 0.5 * size

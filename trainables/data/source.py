@@ -190,7 +190,7 @@ def open_source(
     pictures = decoded_pictures(
         paths, size=size, fit=fit, pixel_limit=pixel_limit, folder=folder, content=content, workers=workers
     )
-    return ResidentPictures(pictures, device) if _fits_on(device, pictures.nbytes) else MappedPictures(pictures)
+    return ResidentPictures(pictures, device) if fits_on(device, pictures.nbytes) else MappedPictures(pictures)
 
 
 def _cache_fits(
@@ -201,7 +201,8 @@ def _cache_fits(
     return has_room(folder, bytes_to_build(folder, key, len(paths), size))
 
 
-def _fits_on(device: torch.device, count: int) -> bool:
+def fits_on(device: torch.device, count: int) -> bool:
+    """Whether a split's pictures of so many bytes are put onto the device: a GPU with much free memory."""
     return device.type == "cuda" and count <= RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
 
 

@@ -1,0 +1,151 @@
+"""`binwise plan`: what a study will do and take, before anything of it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trainables.records import UserError
+
+if TYPE_CHECKING:
+    from search.preflight import Preflight
+    from search.study import StudyConfig
+
+
+def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., None]:
+    """The command; `check_test` raises UserError where the study's test split can't be used."""
+
+    def plan(
+        study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")],
+        overrides: Annotated[
+            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ) -> None:
+        """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
+        from search.study_file import load_study
+
+        config = load_study(study, overrides or [])
+        found = _planned(config, check_test)
+        if as_json:
+            typer.echo(json.dumps(as_dict(config, found), ensure_ascii=False, indent=1))
+            return
+        options = " ".join(f"--set {override}" for override in overrides or [])
+        for line in [*plan_lines(config, found), f"Next: {f'binwise run {study} {options}'.strip()}"]:
+            typer.echo(line)
+
+    return plan
+
+
+def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> Preflight:
+    """Every check, the test split's too; UserError with all faults."""
+    from search.layout import Layout
+    from search.mps import mps_daemon
+    from search.preflight import preflight
+    from search.runner import cluster_nodes, ray_cluster
+
+    faults: list[str] = []
+    found: Preflight | None = None
+    try:
+        check_test(config)
+    except UserError as error:
+        faults.append(str(error))
+    # The scratch folder has the tokens that are made on the way.
+    with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
+        try:
+            tokens = Layout(Path(scratch), config.name)
+            found = preflight(config, cluster_nodes(), Layout.of(config), tokens=tokens)
+        except UserError as error:
+            faults.append(str(error))
+    if faults or found is None:
+        raise UserError("\n".join(faults))
+    return found
+
+
+def plan_lines(config: StudyConfig, found: Preflight) -> list[str]:
+    """The plan as a person reads it."""
+    from search.preflight import time_line
+
+    lines = [found.lines[0], *_count_lines(found)]
+    for modality in config.modalities:
+        lines += _search_lines(config, modality, found)
+    return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found)]
+
+
+def _count_lines(found: Preflight) -> list[str]:
+    return [
+        f"  {name:5}  {', '.join(f'{label} {count:,}' for label, count in counts.items())}"
+        for name, counts in _counts(found).items()
+    ]
+
+
+def _counts(found: Preflight) -> dict[str, dict[str, int]]:
+    """By split and class."""
+    import numpy as np
+
+    counts = {name: np.bincount(split.labels, minlength=len(split.classes)) for name, split in found.splits.items()}
+    return {name: dict(zip(found.splits[name].classes, own.tolist(), strict=True)) for name, own in counts.items()}
+
+
+def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
+    from search.estimate import scheduler_of
+    from search.progress import human_bytes
+    from search.space import describe
+
+    section = config.section(modality)
+    name, grace, factor = scheduler_of(section)
+    stopping = "every one to its end" if name == "none" else f"{name} from epoch {grace} on, factor {factor}"
+    size = found.networks[modality]
+    return [
+        f"{modality}: {section.trial_count()} trials, {section.search.method}, {stopping}, at most "
+        f"{section.max_epochs} epochs each",
+        *(f"  {key}: {text}" for key, text in describe(section.search.space)),
+        f"  largest network: {size / 4e6:.1f} million parameters, {human_bytes(size)}",
+    ]
+
+
+def _tracking(config: StudyConfig) -> str:
+    from search.addresses import redacted
+    from search.layout import Layout
+
+    return redacted(config.tracking.uri or Layout.of(config).mlflow_database)
+
+
+def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
+    """The plan as plain values: bytes, seconds."""
+    from dataclasses import asdict
+
+    from search.disk_plan import plan_disk
+    from search.estimate import scheduler_of
+    from search.preflight import total_seconds
+    from search.space import describe
+
+    modalities = {}
+    for name in config.modalities:
+        section, share = config.section(name), found.shares[name]
+        scheduler, grace, factor = scheduler_of(section)
+        modalities[name] = {
+            "trials": section.trial_count(),
+            "method": section.search.method,
+            "scheduler": {"name": scheduler, "grace": grace, "factor": factor},
+            "space": dict(describe(section.search.space)),
+            "network_bytes": found.networks[name],
+            "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes[name]],
+            "share": asdict(share),
+            "checkpoint_bytes": plan_disk(section, found.networks[name], share).total,
+            "seconds": found.seconds[name],
+        }
+    return {
+        "study": config.name,
+        "data": _counts(found),
+        "modalities": modalities,
+        "picture_bytes": found.pictures.bytes,
+        "tracking": _tracking(config),
+        "seconds": total_seconds(found),
+        "lines": list(found.lines),
+    }

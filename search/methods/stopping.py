@@ -1,0 +1,249 @@
+"""What to stop early: one epoch's value of a trial in, whether the trial should stop out.
+
+Values are higher-is-better and come epoch by epoch, from 1 on, of several trials in any order. The state follows from
+the stream of results alone: whoever feeds the same stream gets the same state and the same answers.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from random import Random
+from typing import Literal, Protocol
+
+import numpy as np
+
+SchedulerName = Literal["asha", "hyperband", "median", "none"]
+MEDIAN_OTHERS = 3  # a median of fewer trials says little
+
+
+@dataclass(frozen=True)
+class Rung:
+    """An epoch at which trials are compared, for a view."""
+
+    epoch: int
+    bracket: int  # counted from 0, the one that compares first
+    entries: int  # trials that were compared here
+    cutoff: float | None  # the next trial goes on from this value on; None: nobody was here yet
+
+
+class Stopping(Protocol):
+    """Which trials go on."""
+
+    def result(self, number: int, epoch: int, value: float) -> bool:
+        """Take in one epoch's value of a trial. True: the trial should stop now.
+
+        The last result of a trial that ends by itself belongs here too, its answer is of no interest. An epoch that
+        was already taken changes nothing and has the answer that it had.
+        """
+        ...
+
+    def rungs(self) -> list[Rung]:
+        """By bracket, then epoch; empty where the rule has none."""
+        ...
+
+
+def make_stopping(name: SchedulerName, *, grace: int, factor: int, max_epochs: int, seed: int) -> Stopping:
+    """The rule by name. `grace` and `max_epochs` are in epochs; the best 1/`factor` of a rung go on.
+
+    Raises:
+        ValueError: there is no such rule.
+    """
+    match name:
+        case "asha":
+            return Asha(grace=grace, factor=factor, max_epochs=max_epochs)
+        case "hyperband":
+            return Hyperband(grace=grace, factor=factor, max_epochs=max_epochs, seed=seed)
+        case "median":
+            return Median(grace=grace)
+        case "none":
+            return Never()
+    raise ValueError(f"The scheduler must be asha, hyperband, median or none, but got {name!r}.")
+
+
+class Never:
+    """Every trial runs to its own end."""
+
+    def result(self, number: int, epoch: int, value: float) -> bool:
+        """False."""
+        return False
+
+    def rungs(self) -> list[Rung]:
+        """None."""
+        return []
+
+
+class _Remembering(ABC):
+    """Takes each epoch of a trial once; a value that isn't finite stops its trial and is compared with nothing."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[int, int], bool] = {}
+
+    def result(self, number: int, epoch: int, value: float) -> bool:
+        """Whether the trial should stop now."""
+        key = (number, epoch)
+        if key not in self._answers:
+            self._answers[key] = not math.isfinite(value) or self._take(number, epoch, value)
+        return self._answers[key]
+
+    @abstractmethod
+    def _take(self, number: int, epoch: int, value: float) -> bool:
+        """The answer to a finite value of an epoch that is new."""
+
+
+@dataclass
+class _Entries:
+    """What trials had when they came to a rung."""
+
+    epoch: int
+    numbers: set[int] = field(default_factory=set)
+    values: list[float] = field(default_factory=list)  # ascending
+
+    def cutoff(self, factor: int) -> float | None:
+        # By way of a percentage, as Ray: that rounds otherwise for a factor such as 6.
+        return quantile(self.values, (1 - 1 / factor) * 100 / 100) if self.values else None
+
+    def add(self, number: int, value: float) -> None:
+        self.numbers.add(number)
+        insort(self.values, value)
+
+
+class Asha(_Remembering):
+    """Asynchronous successive halving (Li et al. 2020, https://arxiv.org/abs/1810.05934).
+
+    Decides as Ray Tune's ASHAScheduler with one bracket does: a trial enters each rung (`grace`, `grace * factor`,
+    ...) once, and stops where it is below the best 1/`factor` of those before it. At `max_epochs` each trial stops.
+    """
+
+    def __init__(self, *, grace: int, factor: int, max_epochs: int, bracket: int = 0) -> None:
+        super().__init__()
+        self._factor, self._max_epochs, self._bracket = factor, max_epochs, bracket
+        # Ray's floating-point arithmetic, which has no rung at a `max_epochs` of 243 where grace is 1 and factor 3.
+        count = int(np.log(max_epochs / grace) / np.log(factor) + 1)
+        self._rungs = [_Entries(grace * factor**place) for place in reversed(range(count))]
+
+    def rungs(self) -> list[Rung]:
+        """The rungs, the earliest first."""
+        return [
+            Rung(rung.epoch, self._bracket, len(rung.values), rung.cutoff(self._factor))
+            for rung in reversed(self._rungs)
+        ]
+
+    def _take(self, number: int, epoch: int, value: float) -> bool:
+        rung = next((rung for rung in self._rungs if epoch >= rung.epoch and number not in rung.numbers), None)
+        if rung is None:
+            return epoch >= self._max_epochs
+        cutoff = rung.cutoff(self._factor)
+        rung.add(number, value)
+        return epoch >= self._max_epochs or (cutoff is not None and value < cutoff)
+
+
+class Hyperband:
+    """Asynchronous Hyperband: brackets of successive halving that begin to compare at different epochs.
+
+    Bracket b is an `Asha` with a grace of `grace * factor**b`. How many trials it gets is Hyperband's
+    (`bracket_sizes`); which ones follows from the seed and the trial's number alone.
+    """
+
+    def __init__(self, *, grace: int, factor: int, max_epochs: int, seed: int) -> None:
+        sizes = bracket_sizes(grace=grace, factor=factor, max_epochs=max_epochs)
+        self._seed = seed
+        self._slots = [bracket for bracket, size in enumerate(sizes) for _ in range(size)]
+        self._brackets = [
+            Asha(grace=grace * factor**bracket, factor=factor, max_epochs=max_epochs, bracket=bracket)
+            for bracket in range(len(sizes))
+        ]
+        self._bracket_of: dict[int, int] = {}
+
+    def result(self, number: int, epoch: int, value: float) -> bool:
+        """Whether the trial should stop now."""
+        return self._brackets[self.bracket(number)].result(number, epoch, value)
+
+    def rungs(self) -> list[Rung]:
+        """Every bracket's rungs."""
+        return [rung for bracket in self._brackets for rung in bracket.rungs()]
+
+    def bracket(self, number: int) -> int:
+        """The trial's bracket: each round of `sum(bracket_sizes(...))` trials gives every bracket its share."""
+        if number not in self._bracket_of:
+            block, place = divmod(number, len(self._slots))
+            # Of Python's generator only random() is promised to stay the same in later versions.
+            random = Random(f"{self._seed} {block}")
+            keys = [random.random() for _ in self._slots]
+            order = sorted(range(len(self._slots)), key=keys.__getitem__)
+            self._bracket_of[number] = self._slots[order[place]]
+        return self._bracket_of[number]
+
+
+def bracket_sizes(*, grace: int, factor: int, max_epochs: int) -> list[int]:
+    """How many trials each bracket gets in one round of Hyperband, the bracket with the smallest grace first.
+
+    Algorithm 1 of Li et al. 2018 (https://jmlr.org/papers/v18/16-558.html): with s_max + 1 brackets, the one that
+    halves s times begins with ceil((s_max + 1) * factor**s / (s + 1)) trials; all have about the same budget of epochs.
+    """
+    count = 0
+    while grace * factor**count <= max_epochs:
+        count += 1
+    return [-(-count * factor**halvings // (halvings + 1)) for halvings in reversed(range(count))]
+
+
+@dataclass
+class _Progress:
+    """A trial so far."""
+
+    best: float = -math.inf
+    total: Fraction = Fraction()  # exact, so that equal values have that value as their average
+    epochs: int = 0
+
+    def add(self, value: float) -> None:
+        self.best = max(self.best, value)
+        self.total += Fraction(value)
+        self.epochs += 1
+
+    @property
+    def average(self) -> float:
+        return float(self.total / self.epochs)
+
+
+class Median(_Remembering):
+    """Vizier's median stopping rule (Golovin et al. 2017, section 3.2.2, https://doi.org/10.1145/3097983.3098043).
+
+    From epoch `grace` on a trial stops where its best value so far is strictly below the median of the other trials'
+    running averages up to that epoch. Others are all that came to the epoch before it; Vizier takes the completed ones
+    alone, which are few where most trials are stopped.
+    """
+
+    def __init__(self, *, grace: int) -> None:
+        super().__init__()
+        self._grace = grace
+        self._trials: dict[int, _Progress] = {}
+        self._averages: dict[int, list[float]] = {}  # by epoch, ascending
+
+    def rungs(self) -> list[Rung]:
+        """None: trials are compared at every epoch."""
+        return []
+
+    def _take(self, number: int, epoch: int, value: float) -> bool:
+        trial = self._trials.setdefault(number, _Progress())
+        trial.add(value)
+        others = self._averages.setdefault(epoch, [])
+        compared = epoch >= self._grace and len(others) >= MEDIAN_OTHERS
+        stop = compared and trial.best < quantile(others, 0.5)
+        insort(others, trial.average)
+        return stop
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which this share (0 to 1) of the ascending values lies, interpolated; at least one value.
+
+    To the last bit what numpy.quantile gives (its method `linear`), without a copy of all values for every question.
+    """
+    place = (len(ordered) - 1) * share
+    lower = math.floor(place)
+    weight = place - lower
+    low, high = ordered[lower], ordered[min(lower + 1, len(ordered) - 1)]
+    return low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight)

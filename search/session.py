@@ -1,0 +1,247 @@
+"""One life of a study's driver: from the ledger as it is to the search's end, or to whatever stops it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from search.cluster import restart_ray  # first of all: it says how Ray is to behave
+from search.driver import Limits, ModalitySearch, Resources, StudyDriver
+from search.executor import run_attempts
+from search.layout import Layout
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger
+from search.ledger.state import Trial
+from search.methods.sampler import Sampler
+from search.methods.stopping import make_stopping
+from search.pictures import TrialPictures
+from search.projections import OptunaRecord, TrialsFile, rebuild
+from search.provenance import versions
+from search.resources import Node, Share, fits, larger_share
+from search.stop_request import StopRequest
+from search.study import StudyConfig, budget_seconds
+from search.tracking import MlflowTracking
+from search.view import make_view
+from trainables import tune_adapter
+from trainables.checkpoint import drop_states, read_manifest, restore_replaced
+from trainables.records import BEST_FOLDER, LATENCY, SIZE, VAL_ACCURACY, EpochResult, StopReason, UserError
+
+CRASHES = 3  # of Ray or Tune without an event between them, before the study gives up
+# Fields of a trial's best epoch that a sampler may learn from.
+OBJECTIVE_FIELDS = {VAL_ACCURACY: "val_accuracy", LATENCY: "latency", SIZE: "weights_bytes"}
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search left."""
+
+    folder: Path
+    outcome: Outcome
+    detail: str | None
+    signal: int | None  # that stopped it
+    ended: int  # trials
+    planned: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to run trials on, and what each of them gets."""
+
+    nodes: Sequence[Node]
+    shares: Mapping[str, Share]
+
+    def fits(self, running: Mapping[str, int], modality: str) -> bool:
+        """Whether one more trial can run."""
+        return fits(running, self.shares, self.nodes, modality)
+
+    def larger(self, modality: str, resources: Resources) -> Resources | None:
+        """What a trial gets that ran out of memory; None where it had a whole GPU."""
+        share = replace(self.shares[modality], cpus=int(resources.cpus), gpus=resources.gpus)
+        larger = larger_share(share, self.nodes)
+        return None if larger is None else Resources(larger.cpus, larger.gpus)
+
+
+class Session:
+    """One life of a study's driver."""
+
+    def __init__(
+        self,
+        study: StudyConfig,
+        layout: Layout,
+        machine: Machine,
+        pictures: TrialPictures,
+        ledger: Ledger,
+        console: Console,
+        as_json: bool,
+    ) -> None:
+        self._study, self._layout, self._machine, self._pictures = study, layout, machine, pictures
+        self._ledger, self._console, self._as_json = ledger, console, as_json
+
+    def run(self) -> SearchOutcome:
+        """Until the study is over or stopped."""
+        ledger, layout, study = self._ledger, self._layout, self._study
+        for note in ledger.notes:
+            self._console.print(note, highlight=False, markup=False)
+        stop = StopRequest(layout.stop_file)
+        rebuild(layout.folder, study)
+        tracking = MlflowTracking(study, layout, ledger)
+        view = make_view(self._console, study, ledger, as_json=self._as_json, lag=tracking.lag)
+        ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking, view]
+        detail, outcome = None, Outcome.FAILED
+        try:
+            with stop.signals():
+                shares = {modality: asdict(share) for modality, share in self._machine.shares.items()}
+                ledger.append(
+                    Kind.SESSION_BEGAN, host=socket.gethostname(), pid=os.getpid(), versions=versions(), shares=shares
+                )
+                driver = self._driver()
+                view.rungs = lambda modality: driver.searches[modality].stopping.rungs()
+                self._work(driver, stop)
+                outcome, detail = driver.close(), driver.stop.detail if driver.stop else None
+        except OSError as error:
+            raise self._disk_full(error) from error
+        finally:
+            view.close()
+            tracking.close(timeout=5.0 if stop.signal is not None else 30.0)
+            layout.stop_file.unlink(missing_ok=True)
+        rebuild(layout.folder, study)
+        ended = sum(trial.over for trial in ledger.state.trials.values())
+        planned = sum(study.section(modality).trial_count() for modality in study.modalities)
+        return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
+
+    def _driver(self) -> StudyDriver:
+        study, shares = self._study, self._machine.shares
+        limits = Limits(
+            retries=study.failures.retries,
+            in_a_row=study.failures.in_a_row,
+            seconds=None if study.time_budget is None else budget_seconds(study.time_budget),
+        )
+        return StudyDriver(
+            [modality_search(study, modality, shares[modality], self._ledger) for modality in study.modalities],
+            self._ledger,
+            limits,
+            fits=self._machine.fits,
+            larger=self._machine.larger,
+            checkpoint_of=lambda trial, over: checkpoint_of(self._layout.folder, trial, over=over),
+        )
+
+    def _work(self, driver: StudyDriver, stop: StopRequest) -> None:
+        """Run attempts; where Ray or Tune itself breaks, begin again from the ledger."""
+        constants = {
+            modality: trial_constants(self._study, modality, self._layout, self._pictures)
+            for modality in self._study.modalities
+        }
+        crashes = 0
+        while not driver.finished and driver.stop is None:
+            before = self._ledger.state.next_seq
+            try:
+                run_attempts(driver, constants, stop)
+            except Exception as error:  # Ray and Tune raise errors of many kinds
+                if self._ledger.failure is not None:
+                    raise self._ledger.failure from error
+                crashes = 1 if self._ledger.state.next_seq > before else crashes + 1
+                if crashes >= CRASHES:
+                    raise
+                if driver.stop is not None:
+                    break
+                self._console.print(
+                    f"Ray Tune broke off ({type(error).__name__}); going on from the record.",
+                    highlight=False,
+                    markup=False,
+                )
+                restart_ray(self._study.cluster.address)
+            driver.attempts_vanished()
+
+    def _disk_full(self, error: OSError) -> Exception:
+        """What a person is told where the ledger can't be written."""
+        if error is not self._ledger.failure:
+            return error
+        return UserError(
+            f"The study's record must be written, but {self._layout.ledger_file} can't be: {error.strerror}. What is "
+            f"on record is whole. Free some room, then go on with: binwise resume {self._study.name}"
+        )
+
+
+def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Ledger) -> ModalitySearch:
+    """One modality's search, with what it begins with."""
+    section = study.section(modality)
+    search, own = section.search, section.fixed()
+    seed = study.seed * 2 + study.modalities.index(modality)
+    objective = objective_of(search.objectives)
+    sampler = Sampler(
+        search.space,
+        method=search.method,
+        seed=seed,
+        startup_trials=search.startup_trials,
+        parallel=share.concurrency > 1,
+        objectives=len(search.objectives),
+    )
+    for taught in ledger.state.warm.get("trials", {}).get(modality, ()):
+        teach(sampler, taught, objective)
+    scheduler = search.scheduler
+    return ModalitySearch(
+        modality=modality,
+        trials=section.trial_count(),
+        points=study.first_points(modality),
+        own=own,
+        searched=list(search.space),
+        sampler=sampler,
+        stopping=make_stopping(
+            scheduler.name, grace=scheduler.grace, factor=scheduler.factor, max_epochs=own["max_epochs"], seed=seed
+        ),
+        resources=Resources(share.cpus, share.gpus),
+        objective=objective,
+        target=search.target,
+    )
+
+
+def objective_of(objectives: Sequence[str]) -> Callable[[EpochResult], list[float]]:
+    """What the sampler learns from a trial's best epoch: its val accuracy, and latency or size where they count."""
+    fields = [OBJECTIVE_FIELDS[name] for name in objectives]
+    return lambda best: [float(getattr(best, field)) for field in fields]
+
+
+def teach(sampler: Sampler, taught: Mapping[str, Any], objective: Callable[[EpochResult], list[float]]) -> None:
+    """Tell the sampler another study's trial, as `warm_trials` has it."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in taught["values"].items()}
+    reports = {int(epoch): accuracy for epoch, accuracy in taught["accuracies"].items()}
+    sampler.add(values, reports, StopReason(taught["stop_reason"]), objective(EpochResult(**taught["best"])))
+
+
+def checkpoint_of(folder: Path, trial: Trial, *, over: bool) -> tuple[str | None, dict[str, str]]:
+    """Where a trial's best checkpoint lies, relative to the study, and its files' digests.
+
+    Where the trial is over, the states that it could have resumed from are removed.
+    """
+    best = Path(trial.modality) / trial.trial_id / BEST_FOLDER
+    restore_replaced(folder / best)  # a worker killed between two renames left it under another name
+    if over:
+        drop_states(folder / best.parent)
+    if not (folder / best).is_dir():
+        return None, {}
+    try:
+        return best.as_posix(), read_manifest(folder / best)
+    except UserError:  # said when it is selected
+        return best.as_posix(), {}
+
+
+def trial_constants(study: StudyConfig, modality: str, layout: Layout, pictures: TrialPictures) -> dict[str, Any]:
+    """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
+    return {
+        tune_adapter.MODALITY: modality,
+        tune_adapter.DATA: str(layout.data_file),
+        tune_adapter.CACHE: str(layout.cache),
+        tune_adapter.PIXEL_LIMIT: study.data.pixel_limit,
+        tune_adapter.CONTENT: pictures.content,
+        tune_adapter.DECODE: pictures.decode,
+        tune_adapter.FOLDER: str(layout.folder / modality),
+        tune_adapter.SEED: study.seed,
+        tune_adapter.STOP_FILE: str(layout.stop_file),
+        tune_adapter.PIN: True,
+    }

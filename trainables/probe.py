@@ -1,0 +1,196 @@
+"""A few steps of one trial, measured before a search: its memory, its time, and how busy it keeps the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainables.build import DataAccess, build_trial, parse_config
+from trainables.config import ImageTrialConfig, TextTrialConfig, TrialConfig
+from trainables.data.pictures import Decode
+from trainables.data.samples import Split
+from trainables.data.source import fits_on
+from trainables.learner import TorchLearner
+from trainables.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
+from trainables.records import TRAIN, VAL
+from trainables.steps import count_batches, pick_device
+
+ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a trial of some hyperparameters takes on the device on which it was tried."""
+
+    peak_bytes: int  # on a GPU: reserved for its tensors, the CUDA context not counted; on a CPU: what the process grew
+    total_bytes: int  # the GPU's memory, or the machine's
+    step_seconds: float
+    train_steps_per_epoch: int
+    evaluate_seconds_per_sample: float
+    gpu_utilization: float | None  # share (0 to 1) of a step's time in which the GPU computes; None: not known
+    weights_bytes: int
+    micro_batch_size: int = 0  # samples at a time where the batch didn't fit the memory; 0: it did
+
+
+def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *, steps: int = 3) -> ProbeResult:
+    """Build the trial, learn from its heaviest batch and `steps` more, and predict one batch of val.
+
+    The samples are real. Files are written to a temporary folder only. All of the network learns, though the first
+    epochs may freeze some of it, and nothing is compiled: that takes longer than the steps.
+
+    Raises:
+        OutOfMemory, Diverged: as a trial would.
+        UserError: weights that can't be had, pictures that can't be read.
+    """
+    config = parse_config(modality, hyperparameters)
+    device = pick_device()
+    with TemporaryDirectory(prefix="binwise-probe-") as scratch:
+        few = _few(config, data, Path(scratch))
+        release_memory()
+        before, resident = _reset(device), _resident(config, data, device)
+        learner = build_trial(modality, {**hyperparameters, **_changes(config, steps)}, few, seed=0).learner
+        assert isinstance(learner, TorchLearner)  # noqa: S101  # every modality's is one
+        plan = [_heaviest(few.splits[TRAIN], config.batch_size), *_cycled(learner.plan_epoch(), steps)]
+        result = ProbeResult(
+            step_seconds=_train(learner, plan, device),
+            evaluate_seconds_per_sample=_seconds(learner.val_logits, device) / len(few.splits[VAL]),
+            peak_bytes=_peak(device, before) + resident,
+            total_bytes=_total(device),
+            train_steps_per_epoch=count_batches(len(data.splits[TRAIN]), config.batch_size),
+            gpu_utilization=None,
+            weights_bytes=sum(tensor.nbytes for tensor in learner.weights().values()),
+            micro_batch_size=learner.stepper.micro_batch_size or 0,
+        )
+        if device.type == "cuda":  # last, as a profiler takes memory too
+            kernels = _kernel_microseconds(partial(_train, learner, plan[-1:], device))
+            result = replace(result, gpu_utilization=busy_share(kernels, result.step_seconds))
+        del learner
+    release_memory()
+    return result
+
+
+def _changes(config: TrialConfig, steps: int) -> dict[str, Any]:
+    """Every layer learns, nothing is compiled, and the schedule is long enough."""
+    more = {"layers_per_epoch": None} if isinstance(config, TextTrialConfig) else {}
+    return {"compile": False, "frozen_epochs": 0, "max_epochs": max(config.max_epochs, steps + 2), **more}
+
+
+def _few(config: TrialConfig, data: DataAccess, scratch: Path) -> DataAccess:
+    """One batch of the pictures (texts are cheap: all of train's), one of val, and caches in `scratch`."""
+    train, val = data.splits[TRAIN], data.splits[VAL]
+    if isinstance(config, ImageTrialConfig):
+        train = _some(train, config.batch_size)
+    splits = {TRAIN: train, VAL: _some(val, config.evaluation_batch_size)}
+    decode: Decode = "stream" if data.decode == "stream" else "cache"
+    return replace(data, splits=splits, cache=scratch / "pictures", content=None, decode=decode)
+
+
+def _some(split: Split, count: int) -> Split:
+    """At most `count` samples, evenly spread."""
+    rows = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
+    return Split(
+        _at(split.ids, rows), _at(split.texts, rows), split.labels[rows], _at(split.images, rows), split.classes
+    )
+
+
+def _at(values: Sequence[Any], rows: NDArray[np.int64]) -> tuple[Any, ...]:
+    return tuple(values[row] for row in rows)
+
+
+def _heaviest(train: Split, batch_size: int) -> Tensor:
+    """The rows of the longest texts, one batch of them; pictures are all alike."""
+    lengths = np.array([len(text) for text in train.texts])
+    return torch.from_numpy(np.argsort(-lengths, kind="stable")[:batch_size].copy())
+
+
+def _cycled(batches: Sequence[Tensor], count: int) -> list[Tensor]:
+    return [batches[place % len(batches)] for place in range(count)]
+
+
+def _train(learner: TorchLearner, plan: Sequence[Tensor], device: torch.device) -> float:
+    """Seconds a step: of all but the first, which allocates and warms up, unless one alone took long enough."""
+    learner.epoch = 1
+    learner.before_epoch()
+    learner.stepper.begin_epoch(1)
+    taken: list[float] = []
+    began = time.perf_counter()
+    for batch in learner.batches(plan):
+        learner.stepper.step(batch)
+        _wait(device)
+        taken.append(time.perf_counter() - began)
+        if taken[-1] > ENOUGH_SECONDS:
+            break
+    return (taken[-1] - taken[0]) / (len(taken) - 1) if len(taken) > 1 else taken[0]
+
+
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """What a call takes; on a GPU, where it is quick, at its second time."""
+    if device.type == "cuda":
+        call()
+    _wait(device)
+    began = time.perf_counter()
+    call()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _reset(device: torch.device) -> int:
+    """Begin to measure the peak; what there is already, in bytes."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return 0
+    reset_peak()
+    return resident_bytes()
+
+
+def _peak(device: torch.device, before: int) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    return max(0, peak_resident_bytes() - before)
+
+
+def _total(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return machine_bytes()
+
+
+def _resident(config: TrialConfig, data: DataAccess, device: torch.device) -> int:
+    """Bytes of the splits' pictures that a trial will put onto the GPU; the batch of them here isn't told apart."""
+    if not isinstance(config, ImageTrialConfig) or data.decode == "stream":
+        return 0
+    each = config.size**2 * 3
+    return sum(len(split) * each for split in data.splits.values() if fits_on(device, len(split) * each))
+
+
+def _kernel_microseconds(step: Callable[[], float]) -> list[float]:
+    """What the kernels of a step take on the GPU; nothing where the driver allows no profiling."""
+    from torch.profiler import ProfilerActivity, profile
+
+    try:
+        with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+            step()
+        return [event.self_device_time_total for event in profiled.key_averages()]
+    except RuntimeError:
+        return []
+
+
+def busy_share(kernel_microseconds: Iterable[float], step_seconds: float) -> float | None:
+    """The share (0 to 1) of a step in which kernels run; None where none was seen."""
+    busy = sum(kernel_microseconds) / 1e6
+    return min(1.0, busy / step_seconds) if busy > 0 and step_seconds > 0 else None
