@@ -14,6 +14,7 @@ import typer
 
 from search.cli_cache import cache_app
 from search.cli_plan import plan_command
+from search.cli_status import status_app
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(cache_app, name="cache")
+app.add_typer(status_app)
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")]
 StudyRef = Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run: its name, folder or YAML file.")]

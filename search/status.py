@@ -1,0 +1,283 @@
+"""Where a study stands, computed from its record: for the command line, the live view and other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from search.ledger.events import Outcome
+from search.ledger.state import RETRIED, StudyState, Trial
+from search.lock import Holder
+from search.time_left import seconds_left, seconds_until_now
+from trainables.records import MODALITIES, EpochResult, StopReason
+
+RUNNING = "running"
+WAITING = "waiting"
+KILLED = "killed"  # a session without an end, and nobody who runs it
+NOT_BEGUN = "not begun"
+ANALYZED_NEXT = (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET)
+
+
+class Lag(Protocol):
+    """How far the tracking store is behind the record."""
+
+    @property
+    def events_behind(self) -> int:
+        """Events that it lacks."""
+
+    @property
+    def seconds_behind(self) -> float:
+        """For how long it has lacked the oldest of them."""
+
+    @property
+    def last_error(self) -> str | None:
+        """Why, where it didn't take one."""
+
+
+class Rung(Protocol):
+    """An epoch at which the scheduler compares trials."""
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 1."""
+
+    @property
+    def bracket(self) -> int:
+        """Counted from 0."""
+
+    @property
+    def entries(self) -> int:
+        """Trials that were compared here."""
+
+    @property
+    def cutoff(self) -> float | None:
+        """The value from which on a trial goes on."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best val accuracy so far."""
+
+    val_accuracy: float
+    trial: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial that runs. What it uses is of its last epoch, 0 before the first."""
+
+    trial: str
+    modality: str
+    epoch: int  # epochs that ended
+    max_epochs: int
+    val_accuracy: float | None  # of the last epoch
+    best_val_accuracy: float | None
+    seconds: float  # all attempts together
+    attempt: int
+    cpus: float
+    gpus: float
+    gpu_utilization: float = 0.0  # share, 0 to 1
+    gpu_memory_bytes: int = 0
+    cpu_utilization: float = 0.0
+    host_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class ModalityStatus:
+    """One modality's trials: how many are planned, and what became of those that there are."""
+
+    modality: str
+    planned: int
+    states: dict[str, int]  # trials by stop reason, `running` and `waiting`; those not begun are waiting
+    best: Best | None
+    rungs: tuple[dict[str, Any], ...] = ()  # epoch, bracket, entries, cutoff
+
+    @property
+    def done(self) -> int:
+        """Trials that came to an end of their own."""
+        return sum(count for state, count in self.states.items() if state not in (RUNNING, WAITING))
+
+
+@dataclass(frozen=True)
+class LastError:
+    """The error that happened last: its last line."""
+
+    trial: str
+    line: str
+    at: float  # seconds since 1970
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study at one moment."""
+
+    name: str
+    state: str  # running, killed, not begun, or how the last session ended
+    host: str | None  # of the process that runs it
+    pid: int | None
+    detail: str | None  # why the last session ended
+    modalities: tuple[ModalityStatus, ...]
+    running: tuple[RunningTrial, ...]
+    elapsed: float  # seconds, all sessions together
+    seconds_left: float | None
+    sessions: int
+    last_error: LastError | None
+    lag: dict[str, Any] | None  # events_behind, seconds_behind, last_error
+    next: tuple[str, ...]  # commands that make sense now
+    at: float = field(default=0.0)  # seconds since 1970
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process runs the study."""
+        return self.state == RUNNING
+
+    @property
+    def words(self) -> str:
+        """`running on host, process 123`, `time budget`."""
+        where = f" on {self.host}, process {self.pid}" if self.is_running and self.pid else ""
+        return self.state.replace("_", " ") + where
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        raw = dataclasses.asdict(self)
+        for one, modality in zip(raw["modalities"], self.modalities, strict=True):
+            one["done"] = modality.done
+        return raw
+
+
+def status_of(
+    state: StudyState,
+    now: float,
+    holder: Holder | None,
+    lag: Lag | None = None,
+    rungs: Mapping[str, Sequence[Rung]] | None = None,
+) -> Status:
+    """The study's status at `now` (seconds since 1970). `holder`: who runs it; `rungs`: by modality."""
+    word = RUNNING if holder else _ended_word(state)
+    session = state.sessions[-1] if state.sessions else None
+    planned = planned_trials(state.study)
+    return Status(
+        name=state.name,
+        state=word,
+        host=holder.host if holder else None,
+        pid=holder.pid if holder else None,
+        detail=session.detail if session and not holder else None,
+        modalities=tuple(
+            _modality(state, modality, count, (rungs or {}).get(modality, ())) for modality, count in planned.items()
+        ),
+        running=tuple(_running(trial, now) for trial in state.open_trials() if trial.running) if holder else (),
+        elapsed=state.seconds_until_now(now) if holder else state.seconds,
+        seconds_left=seconds_left(state, planned, now, _budget(state.study)) if holder else None,
+        sessions=len(state.sessions),
+        last_error=_last_error(list(state.trials.values())),
+        lag=None
+        if lag is None
+        else {
+            "events_behind": lag.events_behind,
+            "seconds_behind": lag.seconds_behind,
+            "last_error": lag.last_error,
+        },
+        next=_next_commands(state.name, word, state.outcome),
+        at=now,
+    )
+
+
+def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
+    """How many trials a study's config asks for, by modality: without a space only the fixed ones."""
+    counts = {}
+    for modality in study.get("modalities", MODALITIES):
+        search = study.get(modality, {}).get("search", {})
+        counts[modality] = search.get("trials", 0) if search.get("space") else 1 + len(search.get("points", ()))
+    return counts
+
+
+def _budget(study: Mapping[str, Any]) -> float | None:
+    if not study.get("time_budget"):
+        return None
+    from search.study import budget_seconds
+
+    return budget_seconds(study["time_budget"])
+
+
+def _ended_word(state: StudyState) -> str:
+    if not state.sessions:
+        return NOT_BEGUN
+    return state.outcome.value if state.outcome else KILLED
+
+
+def _next_commands(name: str, word: str, outcome: Outcome | None) -> tuple[str, ...]:
+    if word == RUNNING:
+        return (f"binwise status {name} --watch", f"binwise stop {name}")
+    if outcome in ANALYZED_NEXT:
+        return (f"binwise analyze {name}", "binwise search STUDY.yaml --more N")
+    return (f"binwise resume {name}",)
+
+
+def _modality(state: StudyState, modality: str, planned: int, rungs: Sequence[Rung]) -> ModalityStatus:
+    counts = state.counts(modality)
+    waiting = counts.pop(WAITING, 0) + counts.pop(StopReason.INTERRUPTED.value, 0)
+    waiting += max(0, planned - state.created_count(modality))
+    order = [RUNNING, *(reason.value for reason in StopReason)]
+    states = {word: counts[word] for word in order if counts[word]}
+    return ModalityStatus(
+        modality,
+        planned,
+        states | ({WAITING: waiting} if waiting else {}),
+        best_of(state, modality),
+        tuple({key: getattr(rung, key) for key in ("epoch", "bracket", "entries", "cutoff")} for rung in rungs),
+    )
+
+
+def best_of(state: StudyState, modality: str) -> Best | None:
+    """A modality's highest val accuracy, the first of equals; None where no epoch ended."""
+    highest = state.best_accuracy(modality)
+    for trial in state.of(modality):
+        for epoch in trial.epochs:
+            if epoch.val_accuracy == highest:
+                return Best(highest, trial.trial_id, epoch.epoch)
+    return None
+
+
+def _running(trial: Trial, now: float) -> RunningTrial:
+    last, attempt = (trial.epochs[-1] if trial.epochs else None), trial.attempts[-1]
+    fresh = last if trial.times and trial.times[-1] >= attempt.began else None  # not what an earlier attempt used
+    best = trial.best
+    return RunningTrial(
+        trial=trial.trial_id,
+        modality=trial.modality,
+        epoch=len(trial.epochs),
+        max_epochs=int(trial.config.get("max_epochs", 0)),
+        val_accuracy=last.val_accuracy if last else None,
+        best_val_accuracy=best.val_accuracy if best else None,
+        seconds=seconds_until_now(trial, now),
+        attempt=attempt.number,
+        cpus=attempt.cpus,
+        gpus=attempt.gpus,
+        gpu_utilization=float(_used(fresh, "gpu_utilization")),
+        gpu_memory_bytes=int(_used(fresh, "gpu_memory_bytes")),
+        cpu_utilization=float(_used(fresh, "cpu_utilization")),
+        host_memory_bytes=int(_used(fresh, "host_memory_bytes")),
+    )
+
+
+def _used(epoch: EpochResult | None, name: str) -> float:
+    return getattr(epoch, name, 0) or 0
+
+
+def _last_error(trials: Sequence[Trial]) -> LastError | None:
+    """Of attempts that were tried again too."""
+    errors = [
+        LastError(trial.trial_id, last_line(attempt.error or trial.error or trial.detail), attempt.ended)
+        for trial in trials
+        for attempt in trial.attempts
+        if attempt.reason in RETRIED and attempt.ended is not None
+    ]
+    return max(reversed(errors), key=lambda error: error.at, default=None)
+
+
+def last_line(text: str | None) -> str:
+    """The last line of an error that says something."""
+    return next((line.strip() for line in reversed((text or "").splitlines()) if line.strip()), "no error is known")

@@ -1,0 +1,197 @@
+"""A trial's whole story and a study's sessions, told from the record in order."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from search.ledger.events import Event, Kind
+from search.ledger.state import StudyState, Trial
+from search.progress import human_seconds, local_time, printable
+from search.view import trial_end_lines
+from trainables.records import EpochResult, StopReason, UserError
+
+INDENT = " " * 21  # below a line's time
+LOG_FILE = "log.txt"  # in a trial's folder: what its worker printed
+LOG_LINES = 200
+NEAR = 3  # names that are listed where a given one isn't known
+COLUMNS = (  # of an epoch's line: heading, field, width, format
+    ("epoch", "epoch", 5, "d"),
+    ("train loss", "train_loss", 11, ".4f"),
+    ("train acc", "train_accuracy", 10, ".3f"),
+    ("val loss", "val_loss", 9, ".4f"),
+    ("val acc", "val_accuracy", 8, ".3f"),
+    ("macro F1", "val_macro_f1", 9, ".3f"),
+    ("rate", "learning_rate", 10, ".2e"),
+    ("seconds", "epoch_seconds", 8, ".1f"),
+)
+
+
+def find_trial(state: StudyState, given: str) -> Trial:
+    """The trial of that name. UserError that lists the near names where there is none."""
+    if given in state.trials:
+        return state.trials[given]
+    if not state.trials:
+        raise UserError(f"TRIAL must be a trial of {state.name!r}, but got {given!r}: no trial has begun yet.")
+    first, *_, last = [*state.trials, *state.trials]
+    raise UserError(
+        f"TRIAL must be a trial of {state.name!r}, but got {given!r}; did you mean "
+        f"{' or '.join(_near(given, state))}? There are {len(state.trials)}, from {first} to {last}."
+    )
+
+
+def _near(given: str, state: StudyState) -> list[str]:
+    """The trial of that number, however it is written; else the names that are spelled most alike."""
+    numbered = re.fullmatch(r"(\w*?)[-_ ]?(\d+)", given)
+    if numbered:
+        modality, number = numbered[1].casefold(), int(numbered[2])
+        meant = [one.trial_id for one in state.trials.values() if one.number == number and one.modality == modality]
+        if meant:
+            return meant
+    return difflib.get_close_matches(given, list(state.trials), n=NEAR, cutoff=0.0)
+
+
+def trial_story(trial: Trial, events: Iterable[Event]) -> list[str]:
+    """Everything on record about a trial, a line for each thing that happened, with its time."""
+    lines, tries, table = [], 0, False
+    for event in events:
+        if event.trial_id != trial.trial_id:
+            continue
+        tries += event.kind == Kind.ATTEMPT_BEGAN
+        if event.kind == Kind.EPOCH and not table:
+            lines.append(INDENT + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS))
+        table = event.kind == Kind.EPOCH
+        first, *rest = _TOLD[event.kind](trial, event.body, tries)
+        lines += [f"{local_time(event.at)}  {first}", *(INDENT + line if line else "" for line in rest)]
+    return [printable(line) for line in lines]
+
+
+def _created(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    width = max((len(key) for key in trial.config), default=0)
+    fixed = {key: value for key, value in trial.config.items() if key not in trial.params}
+    where = "" if trial.inside else ", a point outside of the space"
+    return [
+        f"created as trial {trial.number} of {trial.modality}{where}",
+        *(f"  {key:{width}}  {shown(value)}" for key, value in trial.params.items()),
+        *(["  the same in all trials, or a default:"] if fixed and trial.params else []),
+        *(f"  {key:{width}}  {shown(value)}" for key, value in fixed.items()),
+    ]
+
+
+def shown(value: Any) -> str:
+    """A hyperparameter's value."""
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _attempt_began(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    resources = [f"{body['cpus']:g} CPU{'' if body['cpus'] == 1 else 's'}"]
+    resources += [f"{body['gpus']:g} GPU"] if body["gpus"] else []
+    worker = trial.attempts[tries - 1].worker
+    return [f"attempt {tries} began: {', '.join(resources)}{f', worker {worker}' if worker else ''}"]
+
+
+def _epoch(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    result = EpochResult(**body["result"])
+    row = "".join(f"{getattr(result, name):>{width}{form}}" for _, name, width, form in COLUMNS)
+    return [row + ("  stopped by the scheduler" if body["stop"] else "")]
+
+
+def _note(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    first, *rest = body["text"].splitlines() or [""]
+    return [f"note: {first}", *rest]
+
+
+def _attempt_ended(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    goes_on = "goes on later" if body["reason"] == StopReason.INTERRUPTED else "is tried again"
+    error = (body.get("error") or "").strip("\n").splitlines()
+    return [f"attempt {tries} ended: {body['reason']}{f', {goes_on}' if body['retry'] else ''}", *error]
+
+
+def _trial_ended(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+    last = trial.attempts[-1].error if trial.attempts else None
+    error = body.get("error") if body.get("error") != last else None  # the attempt's end has told it
+    digests = body.get("digests") or {}
+    width = max(map(len, digests), default=0)
+    return [
+        f"ended: {body['stop_reason']}",
+        *(body.get("detail") or "").splitlines(),
+        *(error or "").strip("\n").splitlines(),
+        *([f"best checkpoint: {body['checkpoint']}"] if body.get("checkpoint") else []),
+        *(f"  {name:{width}}  {digest}" for name, digest in digests.items()),
+    ]
+
+
+_TOLD = {
+    Kind.TRIAL_CREATED: _created,
+    Kind.ATTEMPT_BEGAN: _attempt_began,
+    Kind.EPOCH: _epoch,
+    Kind.NOTE: _note,
+    Kind.ATTEMPT_ENDED: _attempt_ended,
+    Kind.TRIAL_ENDED: _trial_ended,
+}
+
+
+def study_story(state: StudyState, events: Iterable[Event], *, running: bool) -> list[str]:
+    """The study's sessions, changes, and its trials' ends. `running`: whether the last session goes on."""
+    lines, session = [], 0
+    for event in events:
+        session += event.kind == Kind.SESSION_BEGAN
+        told = list(_study_lines(event, state, session))
+        if told:
+            lines.append(f"{local_time(event.at)}  {told[0]}")
+            lines += [INDENT + line for line in told[1:]]
+        if event.kind == Kind.SESSION_BEGAN:
+            lines += _unended(state, session - 1, running=running)
+    return [printable(line) for line in lines]
+
+
+def _study_lines(event: Event, state: StudyState, session: int) -> Iterator[str]:
+    body = event.body
+    if event.kind == Kind.STUDY_CREATED:
+        yield f"study {state.name} created, {state.uid}"
+        yield from (f"{name} {version}" for name, version in body["versions"].items())
+    elif event.kind == Kind.STUDY_CHANGED:
+        yield "the study's config was changed"
+    elif event.kind == Kind.SESSION_BEGAN:
+        yield f"session {session} began on {body['host']}, process {body['pid']}"
+    elif event.kind == Kind.SESSION_ENDED:
+        one = state.sessions[session - 1]
+        yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}: {_outcome(body)}"
+    elif event.kind == Kind.TRIAL_ENDED and event.trial_id is not None:
+        yield from _end_lines(state.trials[event.trial_id], body)
+
+
+def _outcome(body: Mapping[str, Any]) -> str:
+    return str(body["outcome"]).replace("_", " ") + (f", {body['detail']}" if body.get("detail") else "")
+
+
+def _end_lines(trial: Trial, body: Mapping[str, Any]) -> list[str]:
+    """A trial that was interrupted and has gone on since is told by that end alone."""
+    if body["stop_reason"] == StopReason.INTERRUPTED and trial.stop_reason != StopReason.INTERRUPTED:
+        return [f"{trial.trial_id}  interrupted"]
+    return [line.removeprefix("  ") for line in trial_end_lines(trial)]
+
+
+def _unended(state: StudyState, session: int, *, running: bool) -> list[str]:
+    """What there is to say about the session (counted from 0) that has just begun and has no end on record."""
+    one = state.sessions[session]
+    if one.outcome is not None:
+        return []
+    if running and session == len(state.sessions) - 1:
+        return [INDENT + "it runs now"]
+    return [f"{INDENT}it was killed: its last event is of {local_time(one.last_seen)}"]
+
+
+def worker_log(path: Path, *, whole: bool = False) -> list[str]:
+    """The last lines of what a trial's worker printed, or all of them; empty where there is no such file."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return [printable(line.rstrip("\n")) for line in deque(lines, None if whole else LOG_LINES)]
+    except FileNotFoundError:
+        return []

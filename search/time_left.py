@@ -1,0 +1,59 @@
+"""How long a study still takes, estimated from the trials that ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from search.ledger.state import StudyState, Trial
+
+
+def seconds_left(
+    state: StudyState, planned: Mapping[str, int], now: float, budget_seconds: float | None = None
+) -> float | None:
+    """Seconds until a study that runs is over: the work that is left, or what the time budget has left if that is less.
+
+    `planned`: trials by modality. None as long as there is no basis: a modality with work left and no trial that ended.
+    """
+    left = _work_left(state, planned, now)
+    budget = None if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
+    return min((seconds for seconds in (left, budget) if seconds is not None), default=None)
+
+
+def _work_left(state: StudyState, planned: Mapping[str, int], now: float) -> float | None:
+    """Trials that run beside each other need at least their work by their number, and as long as the longest one."""
+    trials = list(state.trials.values())
+    usual = _usual_seconds(trials)
+    open_trials = [trial for trial in state.open_trials() if trial.modality in planned]
+    to_come = {modality: max(0, count - state.created_count(modality)) for modality, count in planned.items()}
+    needed = {trial.modality for trial in open_trials} | {modality for modality, count in to_come.items() if count}
+    if not needed <= usual.keys():
+        return None
+    parts = [max(0.0, usual[trial.modality] - seconds_until_now(trial, now)) for trial in open_trials]
+    work = sum(parts) + sum(count * usual[modality] for modality, count in to_come.items() if count)
+    longest = max([*parts, *(usual[modality] for modality, count in to_come.items() if count)], default=0.0)
+    return max(longest, work / _beside_each_other(state, trials, now))
+
+
+def _usual_seconds(trials: Sequence[Trial]) -> dict[str, float]:
+    """The mean of a modality's trials that are over, however they ended: those to come will be such a mixture too."""
+    ended: defaultdict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        if trial.over:
+            ended[trial.modality].append(trial.seconds)
+    return {modality: sum(seconds) / len(seconds) for modality, seconds in ended.items()}
+
+
+def _beside_each_other(state: StudyState, trials: Sequence[Trial], now: float) -> float:
+    """How many trials ran at a time in this session, on average since the first of them began; at least one."""
+    began = state.sessions[-1].began if state.sessions else state.created
+    attempts = [attempt for trial in trials for attempt in trial.attempts if attempt.began >= began]
+    first = min((attempt.began for attempt in attempts), default=now)
+    busy = sum((now if attempt.ended is None else attempt.ended) - attempt.began for attempt in attempts)
+    return max(1.0, busy / (now - first)) if now > first else 1.0
+
+
+def seconds_until_now(trial: Trial, now: float) -> float:
+    """How long the trial ran, all attempts together, one that is open until `now`."""
+    attempt = trial.attempts[-1] if trial.running else None
+    return trial.seconds + (max(0.0, now - attempt.began) - attempt.seconds if attempt else 0.0)

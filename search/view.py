@@ -1,0 +1,238 @@
+"""What is seen while a search runs: a calm picture in a terminal, plain lines elsewhere, JSON lines for programs.
+
+Each is a listener of the ledger, and shows both modalities at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from search.ledger.events import Event, Kind
+from search.ledger.ledger import Ledger
+from search.ledger.state import StudyState, Trial
+from search.lock import Holder
+from search.progress import counted, human_seconds, printable
+from search.screen import error_words, lag_line, status_picture
+from search.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
+from search.study import StudyConfig
+from trainables.records import StopReason
+
+LINE_SECONDS = 15.0  # between two plain lines about where the study stands
+PICTURES_PER_SECOND = 2.0
+STOP_HINT = "Ctrl-C stops: trials save their states first, and nothing is lost."
+
+Rungs = Callable[[str], Sequence[Rung]]
+LagOf = Callable[[], Lag | None]
+
+
+def _no_rungs(modality: str) -> Sequence[Rung]:
+    return ()
+
+
+def _no_lag() -> Lag | None:
+    return None
+
+
+class View(Protocol):
+    """A listener that is closed at the end. `rungs`: the scheduler's, of one modality; may be set later."""
+
+    rungs: Rungs
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """An event is on record."""
+
+    def close(self) -> None:
+        """The last words."""
+
+
+def make_view(
+    console: Console, study: StudyConfig, ledger: Ledger, *, as_json: bool = False, lag: LagOf = _no_lag
+) -> View:
+    """The view for this console. `lag`: how far the tracking store is behind."""
+    if as_json:
+        return JsonView(sys.stdout, ledger.state, lag)
+    return LiveView(console, ledger.state, lag) if console.is_terminal else PlainView(console, ledger.state, lag)
+
+
+class _Base:
+    """What all views know."""
+
+    def __init__(self, state: StudyState, lag: LagOf, clock: Callable[[], float] = time.time) -> None:
+        self._state, self._lag, self._clock = state, lag, clock
+        self.rungs: Rungs = _no_rungs
+
+    def status(self, *, over: bool = False) -> Status:
+        """Where the study stands now. `over`: this process doesn't run it any more."""
+        sessions, modalities = self._state.sessions, self._state.study.get("modalities", ())
+        here = sessions[-1] if sessions and sessions[-1].outcome is None and not over else None
+        holder = Holder(here.host, here.pid, here.began) if here else None
+        rungs = {modality: self.rungs(modality) for modality in modalities}
+        return status_of(self._state, self._clock(), holder, self._lag(), rungs)
+
+
+class PlainView(_Base):
+    """Lines that stay: one for each trial that ended or is tried again, and now and then one about the study."""
+
+    def __init__(
+        self, console: Console, state: StudyState, lag: LagOf = _no_lag, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(state, lag, clock)
+        self._console = console
+        self._said = -math.inf
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """Say what a person would want to know."""
+        self._say(*event_lines(event, state))
+        if event.kind == Kind.EPOCH and self._clock() - self._said >= LINE_SECONDS:
+            self._said = self._clock()
+            self._say(status_line(self.status()))
+
+    def close(self) -> None:
+        """Where the study stands at the end, a line a modality."""
+        self._say(*last_lines(self.status(over=True)))
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._console.print(Text(printable(line)), soft_wrap=True)
+
+
+class LiveView(_Base):
+    """The same lines with a picture below them, drawn by a timer: it costs the study's own thread nothing."""
+
+    def __init__(
+        self, console: Console, state: StudyState, lag: LagOf = _no_lag, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(state, lag, clock)
+        self._console = console
+        self._picture: RenderableType = Text("")
+        self._live = Live(
+            get_renderable=self.picture,
+            console=console,
+            refresh_per_second=PICTURES_PER_SECOND,
+            transient=True,
+            vertical_overflow="crop",
+        )
+        self._live.start()
+
+    def picture(self) -> RenderableType:
+        """The picture of now; the one before where the study's thread changes the state at this very moment."""
+        with suppress(RuntimeError, IndexError):  # a dict grew while it was read
+            self._picture = status_picture(self.status(), self._console.width, self._console.height - 1, hint=STOP_HINT)
+        return self._picture
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """Lines that stay are printed above the picture."""
+        for line in event_lines(event, state):
+            self._console.print(Text(printable(line)), soft_wrap=True)
+
+    def close(self) -> None:
+        """The picture goes, the last lines stay."""
+        self._live.stop()
+        for line in last_lines(self.status(over=True)):
+            self._console.print(Text(printable(line)), soft_wrap=True)
+
+
+class JsonView(_Base):
+    """JSON lines: each event, with the status after it. What isn't finite is null."""
+
+    def __init__(
+        self, out: TextIO, state: StudyState, lag: LagOf = _no_lag, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(state, lag, clock)
+        self._out = out
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """A line."""
+        print(json_line({"event": event.to_json(), **self.status().as_dict()}), file=self._out, flush=True)
+
+    def close(self) -> None:
+        """The last event was the last line."""
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """A value as one line of strict JSON, in ASCII."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def event_lines(event: Event, state: StudyState) -> list[str]:
+    """The lines that an event is worth: a trial ended, goes on, or is tried again; none for the others."""
+    trial = state.trials.get(event.trial_id or "")
+    if trial is None:
+        return []
+    if event.kind == Kind.TRIAL_ENDED:
+        return trial_end_lines(trial)
+    after = f"after {counted(len(trial.epochs), 'epoch')}"
+    before = trial.attempts[-2].reason if len(trial.attempts) > 1 else None
+    if event.kind == Kind.ATTEMPT_BEGAN and before == StopReason.INTERRUPTED:
+        return [f"  {trial.trial_id}  goes on {after}"]
+    if event.kind == Kind.ATTEMPT_ENDED and event.body["retry"] and event.body["reason"] != StopReason.INTERRUPTED:
+        why = last_line(event.body.get("error"))
+        return [f"  {trial.trial_id}  {event.body['reason']} {after}, is tried again: {why}"]
+    return []
+
+
+def trial_end_lines(trial: Trial) -> list[str]:
+    """What became of a trial, its error's last line, its notes."""
+    best, reason = trial.best, trial.stop_reason.value if trial.stop_reason else ""
+    value = f"val accuracy {best.val_accuracy:.3f} at epoch {best.epoch}" if best else "no epoch"
+    after = f"after {counted(len(trial.epochs), 'epoch')}"
+    lines = [f"  {trial.trial_id}  {reason} {after}, {value}, {human_seconds(trial.seconds)}"]
+    error = trial.error or trial.detail
+    if error and error.strip():
+        lines.append(f"    {last_line(error)}")
+    return lines + [f"    {line}" for note in trial.notes for line in note.splitlines()]
+
+
+def status_line(status: Status) -> str:
+    """The study in one line."""
+    parts = [modality_words(modality) for modality in status.modalities]
+    return " | ".join([*parts, time_words(status)])
+
+
+def last_lines(status: Status) -> list[str]:
+    """The study's end in a few lines."""
+    lines = [modality_words(modality) for modality in status.modalities]
+    end = f"{status.name}  {status.words} after {human_seconds(status.elapsed)}"
+    lines.append(f"{end}: {status.detail}" if status.detail else end)
+    if status.last_error is not None:
+        lines.append(f"Last error: {error_words(status.last_error)}")
+    return [*lines, *([lag_line(status.lag)] if lag_line(status.lag) else [])]
+
+
+def modality_words(modality: ModalityStatus) -> str:
+    """`image  4/6 done  2 running  1 pruned  best val accuracy 0.871 (image_001)`."""
+    parts = [f"{modality.modality:5}  {modality.done}/{modality.planned} done"]
+    shown = {word: count for word, count in modality.states.items() if word not in (StopReason.COMPLETED, WAITING)}
+    parts += [f"{count} {word}" for word, count in shown.items()]
+    if modality.best is not None:
+        parts.append(f"best val accuracy {modality.best.val_accuracy:.3f} ({modality.best.trial})")
+    return "  ".join(parts)
+
+
+def time_words(status: Status) -> str:
+    """`12 min, about 2.3 h left`."""
+    left = "" if status.seconds_left is None else f", about {human_seconds(status.seconds_left)} left"
+    return f"{human_seconds(status.elapsed)}{left}"
+
+
+def study_line(status: Status) -> str:
+    """One of many studies in one line."""
+    return f"{status.name}  {status.words}  " + " | ".join(modality_words(modality) for modality in status.modalities)
