@@ -6,24 +6,25 @@ Every import of weight waits inside its command, so that `--help` answers at onc
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli_cache import cache_app
+from search.cli_data import data_app
 from search.cli_plan import plan_command
 from search.cli_status import status_app
 from trainables.records import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
+    from search.session import SearchOutcome
     from search.study import StudyConfig
-    from trainables.data.splits import ImportReport
 
 app = typer.Typer(
     name="binwise",
@@ -32,7 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(cache_app, name="cache")
 app.add_typer(status_app)
@@ -43,6 +43,12 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the study of that name, if it was begun.")]
+More = Annotated[int, typer.Option("--more", metavar="N", min=0, help="Extend the study by N trials a modality.")]
+WarmStart = Annotated[
+    str | None, typer.Option("--warm-start", metavar="STUDY", help="Learn from another study on the same space.")
+]
+EventsAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line an event; all else goes to stderr.")]
 Replace = Annotated[
     bool,
     typer.Option("--replace", help="Remove the study of that name first, if there is one; MLflow keeps its record."),
@@ -52,6 +58,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 2, never a traceback."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except UserError as error:
@@ -62,79 +69,53 @@ def main() -> None:
         sys.exit(2)
 
 
-@data_app.command("demo")
-def data_demo(
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.")],
-    scale: Annotated[int, typer.Option(min=60, max=100_000, help="Pictures in all three splits.")] = 1000,
-    size: Annotated[int, typer.Option(min=32, max=1024, help="Pixels, both sides.")] = 128,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Draw the embedded data set: household things, photographed in four bins, with telling file names."""
-    from search.bars import progress_bar
-    from trainables.data.demo import make_demo
-
-    with progress_bar("Drawing") as progress:
-        report = make_demo(destination, pictures=scale, size=size, seed=seed, progress=progress)
-    _say_counts(
-        report.folder, report.counts, "was there already" if report.existed else f"drawn in {report.seconds:.0f} s"
-    )
-
-
-@data_app.command("import")
-def data_import(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder with one folder a class.")],
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder for Train, Val and Test.")],
-    val: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.15,
-    test: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.15,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    classes: Annotated[str | None, typer.Option(help="a,b,c: only these folders.")] = None,
-    pixel_limit: Annotated[int, typer.Option(min=1, help="Larger pictures are left out.")] = 50_000_000,
-    group_names: Annotated[
-        bool, typer.Option(help="Keep names that differ only in digits in one split; not for names of no meaning.")
-    ] = True,
-) -> None:
-    """Split a folder of pictures into train, val and test; alike names stay together."""
-    from search.bars import progress_bar
-    from trainables.data.splits import import_folder
-
-    wanted = [name.strip() for name in classes.split(",")] if classes else None
-    with progress_bar("Checking") as progress:
-        report = import_folder(
-            source,
-            destination,
-            val=val,
-            test=test,
-            seed=seed,
-            classes=wanted,
-            pixel_limit=pixel_limit,
-            progress=progress,
-            group_names=group_names,
-        )
-    _say_counts(report.destination, report.counts, f"{report.groups} groups of alike names")
-    _say_left_out(report)
+def _terminated(number: int, frame: object) -> None:
+    """SIGTERM before a search has begun, or a second one: nothing is half-written, and the exit code says why."""
+    sys.exit(128 + number)
 
 
 @app.command()
-def search(study: StudyFile, overrides: Overrides = None, replace: Replace = False) -> None:
-    """Run a study's trials: the best image model and the best text model."""
+def search(
+    study: StudyFile,
+    overrides: Overrides = None,
+    replace: Replace = False,
+    resume: Resume = False,
+    more: More = 0,
+    warm_start: WarmStart = None,
+    as_json: EventsAsJson = False,
+) -> None:
+    """Run a study's trials: the best image model and the best text model. Or go on with a study that was begun."""
     config = _load(study, overrides)
-    _check_test(config)
-    _make_room(config, replace)
-    outcome = _search(config, _console())
-    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
+    outcome = _search(config, Mode(replace, resume, more, warm_start, as_json))
+    _next(config, outcome, as_json)
 
 
 @app.command()
-def run(study: StudyFile, overrides: Overrides = None, replace: Replace = False) -> None:
+def run(
+    study: StudyFile,
+    overrides: Overrides = None,
+    replace: Replace = False,
+    resume: Resume = False,
+    more: More = 0,
+    warm_start: WarmStart = None,
+    as_json: EventsAsJson = False,
+) -> None:
     """All of it: search, analyze, test once, report."""
-    config, console = _load(study, overrides), _console()
-    _check_test(config)
-    _make_room(config, replace)
-    outcome = _search(config, console)
+    config = _load(study, overrides)
+    mode = Mode(replace, resume, more, warm_start, as_json)
+    outcome, console = _search(config, mode), _console(error=as_json)
     _analyze(config, outcome.folder, console)
     if config.data.test is not None:
         _test(config, outcome.folder, console)
     _report(config, outcome.folder, console)
+
+
+@app.command("resume")
+def resume_command(study: StudyRef, runs: Runs = Path("mlruns"), more: More = 0, as_json: EventsAsJson = False) -> None:
+    """Go on with a study that was stopped, killed or finished (--more), as it was begun."""
+    config, _ = _found(study, runs)
+    outcome = _search(config, Mode(resume=True, more=more, as_json=as_json))
+    _next(config, outcome, as_json)
 
 
 @app.command()
@@ -222,47 +203,62 @@ def _check_test(config: StudyConfig) -> None:
 app.command("plan")(plan_command(_check_test))
 
 
-def _make_room(config: StudyConfig, replace: bool) -> None:
-    """With `--replace`, remove what an earlier study of that name left."""
-    import shutil
+@dataclass(frozen=True)
+class Mode:
+    """How a search is begun, or gone on with."""
 
+    replace: bool = False
+    resume: bool = False
+    more: int = 0
+    warm_start: str | None = None
+    as_json: bool = False
+
+
+def _search(config: StudyConfig, mode: Mode) -> SearchOutcome:
+    """The search, to an end after which there is something to analyze; else the command ends here."""
+    from search.ledger.events import Outcome
+    from search.opening import How
+    from search.runner import run_search
+
+    _check_test(config)
+    if mode.more:
+        _refuse_if_tested(config)
+    outcome = run_search(
+        config,
+        _console(error=mode.as_json),
+        How(mode.resume, mode.more, mode.warm_start),
+        replace_old=mode.replace,
+        as_json=mode.as_json,
+    )
+    if outcome.outcome not in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
+        _say_stopped(config, outcome)
+    return outcome
+
+
+def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
+    """The study isn't over: why, and how to go on. The exit code is 130 or 143 as the signal has it, else 1."""
+    from search.ledger.events import Outcome
+
+    why = f": {outcome.detail}" if outcome.detail else ""
+    typer.echo(
+        f"{outcome.outcome.value.replace('_', ' ').capitalize()}{why}. {outcome.ended} of {outcome.planned} trials "
+        f"ended; what ran goes on from its last state.\nGo on with: binwise resume {config.name}",
+        err=True,
+    )
+    code = 128 + (outcome.signal or signal.SIGINT) if outcome.outcome == Outcome.INTERRUPTED else 1
+    raise typer.Exit(code)
+
+
+def _refuse_if_tested(config: StudyConfig) -> None:
+    """What was selected must stay what the test was about."""
+    from analysis.store import refuse_if_opened
     from search.layout import Layout
 
-    folder = Layout.of(config).folder
-    if replace and folder.exists():
-        shutil.rmtree(folder)
+    refuse_if_opened(Layout.of(config).folder)
 
 
-def _say_counts(folder: Path, counts: Mapping[str, Mapping[str, int]], note: str) -> None:
-    """A line a split: how many pictures of each class."""
-    typer.echo(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
-    for name, split in counts.items():
-        classes = ", ".join(f"{label} {number}" for label, number in split.items())
-        typer.echo(f"  {name:5}  {sum(split.values()):6}  {classes}")
-
-
-def _say_left_out(report: ImportReport) -> None:
-    """How many files were left out and why; the file beside the splits lists each."""
-    from collections import Counter
-
-    from trainables.data.splits import LEFT_OUT_FILE
-
-    if report.left_out:
-        kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
-        said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        typer.echo(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
-        for one in [one for one in report.left_out if "same picture" not in one.reason][:3]:
-            typer.echo(f"    {one.file}: {one.reason}")
-
-
-def _search(config: StudyConfig, console: Console) -> Any:
-    from search.runner import Interrupted, run_search
-
-    try:
-        return run_search(config, console)
-    except Interrupted as error:
-        typer.echo(f"Interrupted: {error}", err=True)
-        raise typer.Exit(130) from error
+def _next(config: StudyConfig, outcome: SearchOutcome, as_json: bool) -> None:
+    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}", err=as_json)
 
 
 def _analyze(config: StudyConfig, folder: Path, console: Console) -> None:
@@ -317,10 +313,10 @@ def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> N
         )
 
 
-def _console() -> Console:
+def _console(*, error: bool = False) -> Console:
     from rich.console import Console
 
-    return Console()
+    return Console(stderr=error)
 
 
 if __name__ == "__main__":

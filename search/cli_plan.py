@@ -44,10 +44,10 @@ def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., Non
 
 def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> Preflight:
     """Every check, the test split's too; UserError with all faults."""
+    from search.cluster import cluster_nodes, ray_cluster
     from search.layout import Layout
     from search.mps import mps_daemon
     from search.preflight import preflight
-    from search.cluster import cluster_nodes, ray_cluster
 
     faults: list[str] = []
     found: Preflight | None = None

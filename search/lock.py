@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from search.layout import Layout
-from trainables.locks import try_lock
+from trainables.locks import FileLock, try_lock
 from trainables.records import UserError
+
+PATIENCE = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def study_lock(layout: Layout) -> Iterator[None]:
     path = _lock_file(layout)
     path.parent.mkdir(parents=True, exist_ok=True)
     own = Holder(socket.gethostname(), os.getpid(), time.time())
-    lock = try_lock(path, json.dumps(asdict(own)))
+    lock = _patiently(path, json.dumps(asdict(own)))
     if lock is None:
         raise UserError(
             f"One process at a time may run a study, but {layout.name!r} is run by {_named(path)}: wait for it, watch "
@@ -46,6 +48,14 @@ def study_lock(layout: Layout) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _patiently(path: Path, text: str) -> FileLock | None:
+    """Whoever asks for the holder has the lock for a moment: that isn't another driver."""
+    deadline = time.monotonic() + PATIENCE
+    while (lock := try_lock(path, text)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return lock
 
 
 def holder_of(layout: Layout) -> Holder | None:
