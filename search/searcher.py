@@ -8,7 +8,6 @@ failed, so that it overlooks them. What became of them is in the journal and in 
 
 from __future__ import annotations
 
-import logging
 import pickle
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,29 +18,17 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.space import Dimension, contains, from_optuna, to_distributions, to_optuna
+from search.projections import OUTSIDE, STATE_OF
+from search.space import Dimension, from_optuna, to_distributions, to_optuna
 from search.study import Point
 from trainables.records import (
     BEST_VAL_ACCURACY,
     EPOCH,
     STOP_REASON,
     VAL_ACCURACY,
-    EpochResult,
     StopReason,
-    TrialRecord,
 )
 from trainables.tune_adapter import HYPERPARAMETERS, NUMBER
-
-STATE_OF = {
-    StopReason.COMPLETED: TrialState.COMPLETE,
-    StopReason.PRUNED: TrialState.PRUNED,
-    StopReason.DIVERGED: TrialState.FAIL,
-    StopReason.OOM: TrialState.FAIL,
-    StopReason.FAILED: TrialState.FAIL,
-    StopReason.LOST: TrialState.FAIL,
-    StopReason.INTERRUPTED: TrialState.FAIL,
-}
-OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
 
 
 def make_sampler(method: str, *, seed: int, startup_trials: int, concurrency: int) -> optuna.samplers.BaseSampler:
@@ -126,58 +113,3 @@ class StudySearcher(Searcher):
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Optuna's own record."""
         return self._study.get_trials(deepcopy=False)
-
-
-class OptunaRecord:
-    """A listener that keeps Optuna's own record in a journal file, for its plots, its dashboard and its users.
-
-    Written one finished trial at a time and never read back by the search: a projection, not a second truth.
-    """
-
-    def __init__(
-        self, journal: Path, study: str, modality: str, space: Mapping[str, Dimension], own: Mapping[str, Any]
-    ) -> None:
-        self._space, self._distributions, self._own = dict(space), to_distributions(dict(space)), dict(own)
-        self._study = optuna.create_study(
-            storage=open_journal(journal), study_name=f"{study}/{modality}", direction="maximize", load_if_exists=True
-        )
-
-    def trial_started(self, start: object) -> None:
-        """Only ended trials are written."""
-
-    def epoch_ended(self, start: object, result: EpochResult) -> None:
-        """Epochs are written with their trial."""
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """The trial with its parameters, its val accuracy by epoch and its state."""
-        state = STATE_OF[record.stop_reason]
-        inside = self._inside(record)
-        best = record.best
-        value = None
-        if best is not None and state == TrialState.COMPLETE:
-            value = best.val_accuracy
-        elif record.epochs and state == TrialState.PRUNED:
-            value = record.epochs[-1].val_accuracy
-        self._study.add_trial(
-            optuna.trial.create_trial(
-                state=state,
-                value=value,
-                params=to_optuna(self._space, record.params) if inside else {},
-                distributions=self._distributions if inside else {},
-                intermediate_values={epoch.epoch: epoch.val_accuracy for epoch in record.epochs},
-                user_attrs={"trial_id": record.trial_id, STOP_REASON: record.stop_reason.value, OUTSIDE: not inside},
-            )
-        )
-
-    def _inside(self, record: TrialRecord) -> bool:
-        """Whether the space could have proposed the trial."""
-        as_own = all(value == self._own[key] for key, value in record.config.items() if key not in self._space)
-        return as_own and all(contains(self._space[key], record.params[key]) for key in self._space)
-
-
-def open_journal(journal: Path) -> optuna.storages.JournalStorage:
-    """Optuna's storage over a journal file."""
-    from optuna.storages.journal import JournalFileBackend
-
-    logging.getLogger("optuna").setLevel(logging.WARNING)
-    return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
