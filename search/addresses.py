@@ -1,4 +1,4 @@
-"""Addresses as they may be shown: without the user and password that a tracking URI can hold."""
+"""Addresses and errors as they may be shown: without the user and password that a tracking URI can hold."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def without_secrets(text: str, uri: str) -> str:
     """A text that may quote the URI, without the URI's user and password."""
     secrets, at, _ = urlsplit(uri).netloc.rpartition("@")
     return text.replace(f"{secrets}{at}", "") if at else text
+
+
+def first_line(error: BaseException) -> str:
+    """An error in one line; some libraries' texts go on for pages."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:500]

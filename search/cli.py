@@ -18,6 +18,7 @@ from search.cli_cache import cache_app
 from search.cli_data import data_app
 from search.cli_plan import plan_command
 from search.cli_status import status_app
+from search.cli_sync import sync_command
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ def _check_test(config: StudyConfig) -> None:
 
 
 app.command("plan")(plan_command(_check_test))
+app.command("sync")(sync_command(_found))
 
 
 @dataclass(frozen=True)
@@ -300,17 +302,11 @@ def _report(config: StudyConfig, folder: Path, console: Console) -> None:
 def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
     """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
     from search.layout import Layout
-    from search.tracking import log_results, read_tracked
+    from search.tracking import log_results
 
-    tracked = read_tracked(Layout.of(config), config)
-    if tracked is None:
-        return
-    try:
-        log_results(tracked, metrics, {}, files)
-    except Exception as error:  # MLflow and its stores raise errors of many libraries
-        typer.echo(
-            f"MLflow didn't take the results ({type(error).__name__}); they are in the study's folder.", err=True
-        )
+    reason = log_results(config, Layout.of(config), metrics, files)
+    if reason is not None:
+        typer.echo(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)
 
 
 def _console(*, error: bool = False) -> Console:

@@ -52,13 +52,18 @@ def study_of(config: Mapping[str, Any]) -> StudyConfig:
 
 def dump_study(study: StudyConfig) -> str:
     """The full study as YAML, every default written out; `load_study` reads it back as an equal one."""
+    return dump_yaml(study.model_dump(mode="json"))
+
+
+def dump_yaml(config: Mapping[str, Any]) -> str:
+    """A config's plain values as YAML."""
     yaml = _yaml()
     yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.width = 120
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed by its default alone
     stream = io.StringIO()
-    yaml.dump(study.model_dump(mode="json"), stream)
+    yaml.dump(dict(config), stream)
     return stream.getvalue()
 
 

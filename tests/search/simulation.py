@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.methods.sampler import Sampler
-from search.methods.stopping import make_stopping
 from search_fakes import epoch
 
 from search.driver import Attempt, Limits, ModalitySearch, Next, Resources, StudyDriver
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, create_ledger
+from search.methods.sampler import Sampler
+from search.methods.stopping import make_stopping
 from search.space import Choice, FloatRange
 from search.study import Point
 from trainables.records import EpochResult, StopReason

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from search.tracking import open_client
+from search.tracking.store import open_client
 from search.ui import HOST, PORTS_TRIED, free_port, serve
 from trainables.records import UserError
 

@@ -1,0 +1,45 @@
+"""`binwise sync`: MLflow is given whatever it lacks of a study's record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Find = Callable[[str, Path], tuple[Any, Path]]
+
+
+def sync_command(find: Find) -> Callable[..., None]:
+    """The command; `find` gives the study and the folder that a name, a folder or a YAML file means."""
+
+    def sync(
+        study: Annotated[str, typer.Argument(metavar="STUDY", help="A study: its name, folder or YAML file.")],
+        uri: Annotated[str | None, typer.Option(help="Another tracking store; it gets everything.")] = None,
+        runs: Annotated[Path, typer.Option("--runs", help="The folder of all output.")] = Path("mlruns"),
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ) -> None:
+        """Send MLflow whatever it lacks of a study's record, and look whether it agrees; twice is as good as once."""
+        from search.tracking.sync import sync as sync_study
+
+        _, folder = find(study, runs)
+        result = sync_study(folder, uri)
+        typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else _told(result))
+        if not result.agrees:
+            raise typer.Exit(1)
+
+    return sync
+
+
+def _told(result: Any) -> str:
+    """What was done, a line each."""
+    counts = (("made", result.created), ("completed", result.changed))
+    done = [f"{len(keys)} run{'' if len(keys) == 1 else 's'} {word}" for word, keys in counts if keys]
+    lines = [f"{result.uri}: {result.trials} trials, {', '.join(done) or 'nothing was lacking'}"]
+    for word, ids in (("Twice there, marked and closed", result.duplicates), ("Of no trial, closed", result.orphans)):
+        lines += [f"  {word}: run {run_id}" for run_id in ids]
+    lines += [f"  Can't be put right: {problem}" for problem in result.problems]
+    lines.append("MLflow holds what is on record." if result.agrees else "MLflow differs from what is on record.")
+    return "\n".join(lines)

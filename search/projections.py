@@ -1,0 +1,216 @@
+"""Records for other programs, computed from the ledger: `trials.jsonl` for the analysis, a journal for Optuna's users.
+
+Both are appended to while a study runs, and can be made anew from the ledger at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.ledger.events import Event, Kind
+from search.ledger.ledger import read_ledger
+from search.ledger.state import StudyState, Trial
+from search.space import Dimension, contains, to_distributions, to_optuna
+from search.study import StudyConfig
+from search.study_file import study_of
+from trainables.data.files import fsync, replace_file
+from trainables.records import (
+    LEDGER_FILE,
+    OPTUNA_JOURNAL,
+    STOP_REASON,
+    TRIALS_FILE,
+    StopReason,
+    TrialRecord,
+)
+
+STATE_OF = {
+    StopReason.COMPLETED: TrialState.COMPLETE,
+    StopReason.PRUNED: TrialState.PRUNED,
+    StopReason.DIVERGED: TrialState.FAIL,
+    StopReason.OOM: TrialState.FAIL,
+    StopReason.FAILED: TrialState.FAIL,
+    StopReason.LOST: TrialState.FAIL,
+    StopReason.INTERRUPTED: TrialState.FAIL,
+}
+OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
+
+
+def rebuild(study_folder: Path, study: StudyConfig | None = None) -> None:
+    """Make both files of the study anew where they differ from its ledger; a reader sees the old file or the new one.
+
+    The caller holds the study's lock. Raises UserError where the ledger can't be read.
+    """
+    events, state = read_ledger(study_folder / LEDGER_FILE)
+    study = study_of(state.study) if study is None else study
+    ended = ended_trials(events, state)
+    content = "".join(f"{trial.record(state.name).to_json()}\n" for trial in ended).encode()
+    path = study_folder / TRIALS_FILE
+    if not path.is_file() or path.read_bytes() != content:
+        replace_file(path, content)
+    rebuild_journal(study_folder / OPTUNA_JOURNAL, study, ended)
+
+
+def ended_trials(events: Sequence[Event], state: StudyState) -> list[Trial]:
+    """The trials that are over or interrupted, in the order in which they ended."""
+    order = {event.trial_id: event.seq for event in events if event.kind == Kind.TRIAL_ENDED}
+    ended = [trial for trial in state.trials.values() if trial.stop_reason is not None]
+    return sorted(ended, key=lambda trial: order[trial.trial_id])
+
+
+class TrialsFile:
+    """A listener that appends a line a trial that ended; one that goes on after all has none until it ends again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+        self._written = {TrialRecord.from_json(line).trial_id for line in lines}
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """A line is on the disk before the next event is looked at."""
+        if event.kind == Kind.TRIAL_ENDED and event.trial_id is not None:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(state.trials[event.trial_id].record(state.name).to_json() + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            self._written.add(event.trial_id)
+        elif event.kind == Kind.ATTEMPT_BEGAN and event.trial_id in self._written:
+            self._drop(event.trial_id)
+            self._written.remove(event.trial_id)
+
+    def _drop(self, trial_id: str) -> None:
+        lines = self._path.read_text("utf-8").splitlines()
+        kept = [line for line in lines if TrialRecord.from_json(line).trial_id != trial_id]
+        replace_file(self._path, "".join(f"{line}\n" for line in kept).encode())
+
+
+class OptunaRecord:
+    """A listener that keeps Optuna's own record in a journal file, for its plots, its dashboard and its users.
+
+    Written one finished trial at a time and never read back by the search: a projection, not a second truth.
+    """
+
+    def __init__(self, journal: Path, study: StudyConfig) -> None:
+        self._journal, self._study = journal, study
+        self._studies: dict[str, optuna.Study] = {}
+        self._written = {
+            trial.user_attrs["trial_id"] for trials in _trials_of(journal, study).values() for trial in trials
+        }
+        self._outdated = False
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """An ended trial with its parameters, its val accuracy by epoch and its state."""
+        if event.trial_id is None:
+            return
+        if event.kind == Kind.ATTEMPT_BEGAN:
+            # Trials that go on after all: a journal only grows, so it is made anew, once for all that began together.
+            self._outdated |= event.trial_id in self._written
+        elif event.kind == Kind.TRIAL_ENDED:
+            self._written.add(event.trial_id)
+            if self._outdated:
+                self._studies = {}
+                rebuild_journal(
+                    self._journal, self._study, ended_trials(*read_ledger(self._journal.parent / LEDGER_FILE))
+                )
+                self._outdated = False
+            else:
+                trial = state.trials[event.trial_id]
+                self._of(trial.modality).add_trial(optuna_trial(trial, self._space(trial.modality)))
+
+    def _space(self, modality: str) -> Mapping[str, Dimension]:
+        return self._study.section(modality).search.space
+
+    def _of(self, modality: str) -> optuna.Study:
+        if modality not in self._studies:
+            self._studies[modality] = _journal_study(self._journal, self._study.name, modality)
+        return self._studies[modality]
+
+
+def optuna_trial(trial: Trial, space: Mapping[str, Dimension]) -> FrozenTrial:
+    """A trial that ended as Optuna's: of its parameters those that the space has; outside of the space it has none."""
+    assert trial.stop_reason is not None  # noqa: S101
+    state = STATE_OF[trial.stop_reason]
+    searched = {key: space[key] for key in space if key in trial.params}
+    inside = trial.inside and all(contains(searched[key], trial.params[key]) for key in searched)
+    value = None
+    if trial.best is not None and state == TrialState.COMPLETE:
+        value = trial.best.val_accuracy
+    elif trial.epochs and state == TrialState.PRUNED:
+        value = trial.epochs[-1].val_accuracy
+    if state == TrialState.COMPLETE and value is None:  # Optuna has no complete trial without a value
+        state = TrialState.FAIL
+    return optuna.trial.create_trial(
+        state=state,
+        value=value,
+        params=to_optuna(searched, trial.params) if inside else {},
+        distributions=to_distributions(searched) if inside else {},
+        intermediate_values={epoch.epoch: epoch.val_accuracy for epoch in trial.epochs},
+        user_attrs={"trial_id": trial.trial_id, STOP_REASON: trial.stop_reason.value, OUTSIDE: not inside},
+    )
+
+
+def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -> None:
+    """Make Optuna's journal anew where it differs from these trials."""
+    # Left by a process that was killed while it wrote; the study has one writer, which holds the study's lock.
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    wanted = {
+        modality: [
+            optuna_trial(trial, study.section(modality).search.space) for trial in ended if trial.modality == modality
+        ]
+        for modality in study.modalities
+    }
+    there = _trials_of(journal, study)
+    if all(list(map(_facts, there.get(name, ()))) == list(map(_facts, trials)) for name, trials in wanted.items()) and (
+        set(there) == set(wanted)
+    ):
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{journal.name}.", dir=journal.parent) as folder:
+        new = Path(folder) / journal.name
+        for modality, trials in wanted.items():
+            _journal_study(new, study.name, modality).add_trials(trials)
+        fsync(new)
+        new.replace(journal)
+    fsync(journal.parent)
+
+
+def _facts(trial: FrozenTrial) -> tuple[Any, ...]:
+    """What is on record of a trial; Optuna's times of writing aren't."""
+    return trial.state, trial.value, trial.params, trial.distributions, trial.intermediate_values, trial.user_attrs
+
+
+def _trials_of(journal: Path, study: StudyConfig) -> dict[str, list[FrozenTrial]]:
+    """A journal's trials by modality; none where there is no journal, or it is damaged."""
+    if not journal.is_file():
+        return {}
+    try:
+        storage = open_journal(journal)
+        names = {one.study_name for one in optuna.get_all_study_summaries(storage)}
+        return {
+            modality: optuna.load_study(study_name=f"{study.name}/{modality}", storage=storage).trials
+            for modality in study.modalities
+            if f"{study.name}/{modality}" in names
+        }
+    except Exception:  # a damaged journal raises whatever its lines lead to; it is made anew
+        logging.getLogger("binwise.projections").info("%s is damaged.", journal)
+        return {}
+
+
+def _journal_study(journal: Path, study: str, modality: str) -> optuna.Study:
+    return optuna.create_study(
+        storage=open_journal(journal), study_name=f"{study}/{modality}", direction="maximize", load_if_exists=True
+    )
+
+
+def open_journal(journal: Path) -> optuna.storages.JournalStorage:
+    """Optuna's storage over a journal file."""
+    from optuna.storages.journal import JournalFileBackend
+
+    logging.getLogger("optuna").setLevel(logging.WARNING)
+    return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))

@@ -1,0 +1,131 @@
+"""Ledgers of made-up studies, and what MLflow holds compared with them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from search_fakes import epoch, searching, study
+
+from search.layout import Layout, create_study_folder
+from search.ledger.events import Kind
+from search.ledger.ledger import Ledger, read_ledger
+from search.study import StudyConfig
+from search.study_file import dump_study
+from search.tracking import without_password
+from search.tracking.project import STUDY_KEY, TRIAL, UID, Projection
+
+FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}
+DATA = {"train": FACTS, "val": {**FACTS, "samples": 4, "digest": "cd" * 32}}
+
+
+def new_study(folder: Path, **changes: Any) -> tuple[StudyConfig, Layout, Ledger]:
+    """A study with its folder and its ledger, whose clock counts seconds."""
+    config = study(folder, **{"image": searching(), "description": "What it is for.", **changes})
+    shown, layout = without_password(config), Layout.of(config)
+    body = {"uid": f"uid-{folder.name}", "study": shown.model_dump(mode="json"), "data": DATA, "versions": {}}
+    create_study_folder(layout, dump_study(shown), {}, {**body, "commit": "c0ffee"})
+    return config, layout, open_ledger(layout)
+
+
+def open_ledger(layout: Layout) -> Ledger:
+    """The ledger, opened for writing; its time goes on from where it was."""
+    ledger = Ledger(layout.ledger_file)
+    times = iter(range(int(ledger.state.last_at) + 1, 2**40))
+    ledger._clock = lambda: float(next(times))
+    return ledger
+
+
+def begin(ledger: Ledger) -> None:
+    """A session begins."""
+    ledger.append(Kind.SESSION_BEGAN, host="here", pid=7)
+
+
+def end(ledger: Ledger, outcome: str = "finished") -> None:
+    """It ends."""
+    ledger.append(Kind.SESSION_ENDED, outcome=outcome, detail=None)
+
+
+def create(ledger: Ledger, number: int, **config: Any) -> str:
+    """A trial that waits."""
+    trial_id = f"image_{number:03d}"
+    values = {"batch_size": 32, "head_learning_rate": 0.001, "head_widths": [512, 256], "weights": None, **config}
+    params = {key: values[key] for key in ("head_learning_rate", "batch_size", "head_widths")}
+    body = {"number": number, "modality": "image", "params": params, "config": values, "inside": True}
+    ledger.append(Kind.TRIAL_CREATED, trial_id, **body)
+    return trial_id
+
+
+def attempt(ledger: Ledger, trial_id: str, accuracies: Sequence[float]) -> None:
+    """An attempt with these epochs, left running."""
+    ledger.append(Kind.ATTEMPT_BEGAN, trial_id, cpus=1, gpus=0.5)
+    for accuracy in accuracies:
+        done = ledger.state.trials[trial_id].epochs
+        best = max((*done, epoch(len(done) + 1, accuracy)), key=lambda one: (one.val_accuracy, -one.epoch))
+        result = epoch(len(done) + 1, accuracy, best.val_accuracy, best.epoch).as_metrics()
+        ledger.append(Kind.EPOCH, trial_id, result=result, stop=False, worker=f"here {len(done)}")
+
+
+def finish(ledger: Ledger, trial_id: str, reason: str, **more: Any) -> None:
+    """Its attempt and the trial end."""
+    if ledger.state.trials[trial_id].running:
+        ledger.append(Kind.ATTEMPT_ENDED, trial_id, reason=reason, retry=False, error=more.get("error"))
+    ledger.append(Kind.TRIAL_ENDED, trial_id, stop_reason=reason, **more)
+
+
+def whole_trial(ledger: Ledger, number: int, accuracies: Sequence[float], reason: str, **more: Any) -> str:
+    """A trial from its creation to its end."""
+    trial_id = create(ledger, number)
+    attempt(ledger, trial_id, accuracies)
+    finish(ledger, trial_id, reason, **more)
+    return trial_id
+
+
+def live(ledger: Ledger, seed: int, trials: int = 8) -> None:
+    """A session in which trials of all kinds run two at a time; those left over from before go on first."""
+    draw = random.Random(seed)
+    begin(ledger)
+    for trial in [trial for trial in ledger.state.trials.values() if not trial.over]:
+        attempt(ledger, trial.trial_id, [draw.random()])
+        finish(ledger, trial.trial_id, "completed", checkpoint=f"image/{trial.trial_id}/best", digests={"a": "b"})
+    first = len(ledger.state.trials)
+    for number in range(first, first + trials, 2):
+        pair = [create(ledger, number), create(ledger, number + 1)]
+        for trial_id in pair:
+            attempt(ledger, trial_id, [draw.random() for _ in range(draw.randint(0, 4))])
+        ledger.append(Kind.NOTE, pair[0], text="A batch of 32 didn't fit.")
+        for trial_id in pair:
+            reason = draw.choice(["completed", "pruned", "diverged", "failed", "lost", "oom"])
+            error = "Traceback\nValueError: no" if reason == "failed" else None
+            finish(ledger, trial_id, reason, error=error)
+
+
+def assert_holds(uri: str, layout: Layout, *, alive: bool = False, experiment: str = "binwise") -> dict[str, Run]:
+    """The store has exactly what the ledger has: each run once, every parameter, tag, status and value; the runs."""
+    events, state = read_ledger(layout.ledger_file)
+    projection, client = Projection(events, alive=alive), MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    every = client.search_runs([found.experiment_id], f"tags.`{UID}` = '{state.uid}'", max_results=1000)
+    runs = {run.data.tags.get(TRIAL, STUDY_KEY): run for run in every if not run.data.tags.get("binwise.duplicate")}
+    assert sorted(runs) == sorted(projection.keys)
+    assert len(every) == len(runs) + sum("binwise.duplicate" in run.data.tags for run in every)
+    for key in projection.keys:
+        image, run = projection.image(key), runs[key]
+        assert (run.info.status, run.data.params) == (image.status, dict(image.params)), key
+        parent = {"mlflow.parentRunId": runs[STUDY_KEY].info.run_id} if key != STUDY_KEY else {}
+        foreign = ("mlflow.runName", "mlflow.user", "mlflow.source.name", "mlflow.source.type", "binwise.files")
+        assert {k: v for k, v in run.data.tags.items() if k not in foreign} == {**image.tags, **parent}, key
+        assert {(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs} == {
+            (one.name, one.digest) for one in image.data
+        }
+        names = run.data.metrics if key != STUDY_KEY else {point.key for point in image.points}
+        points = [m for name in names for m in client.get_metric_history(run.info.run_id, name)]
+        held = Counter((m.key, m.value, m.timestamp, m.step) for m in points)
+        assert held == Counter((p.key, p.value, p.timestamp, p.step) for p in image.points), key
+    return runs
