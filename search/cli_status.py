@@ -147,9 +147,12 @@ def _status(layout: Layout) -> Status:
     from search.ledger.ledger import read_ledger
     from search.lock import holder_of
     from search.status import status_of
+    from search.tracking import lag_of
 
     holder = holder_of(layout)
-    return status_of(read_ledger(layout.ledger_file)[1], time.time(), holder)
+    events, state = read_ledger(layout.ledger_file)
+    uri = (state.study.get("tracking") or {}).get("uri") or layout.mlflow_database
+    return status_of(state, time.time(), holder, lag_of(layout, events, state, uri))
 
 
 def _show(status: Status, *, as_json: bool) -> None:

@@ -120,9 +120,8 @@ class StudyDriver:
                 self._end(trial, trial.ends)
             elif not trial.over:
                 if trial.running:
-                    self.ledger.append(
-                        Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True
-                    )
+                    reason = StopReason.INTERRUPTED.value
+                    self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=reason, retry=True, unseen=True)
                 self._remember_share(trial)
                 self._waiting.append(trial.trial_id)
 

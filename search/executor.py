@@ -34,11 +34,16 @@ from trainables.records import (
 RESOURCES = "resources"  # key of a trial's raw dict: what its worker gets
 
 
-def run_attempts(driver: StudyDriver, constants: Mapping[str, Mapping[str, Any]], stop: StopRequest) -> None:
+def run_attempts(
+    driver: StudyDriver,
+    constants: Mapping[str, Mapping[str, Any]],
+    stop: StopRequest,
+    trainable: type[tune.Trainable] = tune_adapter.TuneTrial,
+) -> None:
     """Run attempts until the driver has no more, or the request to stop was followed. `constants`: by modality."""
     with tempfile.TemporaryDirectory(prefix="binwise-tune-") as folder:
         tuner = tune.Tuner(
-            tune.with_resources(tune_adapter.TuneTrial, _resources),
+            tune.with_resources(trainable, _resources),
             param_space={},
             tune_config=tune.TuneConfig(
                 search_alg=AttemptSearcher(driver, constants),

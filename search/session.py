@@ -107,8 +107,8 @@ class Session:
         except OSError as error:
             raise self._disk_full(error) from error
         finally:
-            view.close()
             tracking.close(timeout=5.0 if stop.signal is not None else 30.0)
+            view.close()
             layout.stop_file.unlink(missing_ok=True)
         rebuild(layout.folder, study)
         ended = sum(trial.over for trial in ledger.state.trials.values())

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     ATTEMPT_BEGAN = "attempt_began"  # attempt, cpus, gpus
     EPOCH = "epoch"  # result, stop (by the scheduler), ends (why it ends by itself), worker
     NOTE = "note"  # text
-    ATTEMPT_ENDED = "attempt_ended"  # reason, error, retry
+    ATTEMPT_ENDED = "attempt_ended"  # reason, error, retry, unseen (its driver was killed)
     TRIAL_ENDED = "trial_ended"  # stop_reason, detail, error, checkpoint, digests
 
 

@@ -284,7 +284,9 @@ def _note(state: StudyState, trial: Trial | None, event: Event, body: Mapping[st
 def _attempt_ended(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
     assert trial is not None  # noqa: S101
     attempt = trial.attempts[-1]
-    attempt.ended, attempt.reason, attempt.error = event.at, StopReason(body["reason"]), body.get("error")
+    # Where its driver was killed, nobody knows when it ended: at its last report, as far as can be said.
+    attempt.ended = attempt.last_seen if body.get("unseen") else event.at
+    attempt.reason, attempt.error = StopReason(body["reason"]), body.get("error")
 
 
 def _trial_ended(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:

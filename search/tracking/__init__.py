@@ -4,8 +4,17 @@ MLflow itself is imported in `store.py` alone, and that only where a store is sp
 """
 
 from search.tracking import environment  # noqa: F401  # before MLflow is imported
-from search.tracking.cursor import Lag, read_lag, tracking_uri, with_credentials, without_password
+from search.tracking.cursor import Lag, lag_of, read_lag, tracking_uri, with_credentials, without_password
 from search.tracking.listener import MlflowTracking
 from search.tracking.results import log_results
 
-__all__ = ["Lag", "MlflowTracking", "log_results", "read_lag", "tracking_uri", "with_credentials", "without_password"]
+__all__ = [
+    "Lag",
+    "MlflowTracking",
+    "lag_of",
+    "log_results",
+    "read_lag",
+    "tracking_uri",
+    "with_credentials",
+    "without_password",
+]

@@ -39,9 +39,9 @@ linear_baseline: false
 text:
   backbone: distilbert-base-uncased
   weights: none
-  architecture: {{n_layers: 1, dim: 32, hidden_dim: 64, n_heads: 2}}
+  architecture: {{n_layers: 1, dim: 64, hidden_dim: 128, n_heads: 2}}
   vocabulary_size: 300
-  max_epochs: 4
+  max_epochs: 8
   batch_size: 16
   learning_rate: 1e-3
   checkpoint_every: 1
@@ -184,7 +184,7 @@ def prepare(folder: Path, name: str, server: MlflowServer, concurrency: int) -> 
     """The study's YAML and, once for all, its data."""
     data = folder / "data"
     if not data.exists():
-        make_demo(data, pictures=240, size=32, seed=0, workers=1)
+        make_demo(data, pictures=400, size=32, seed=0, workers=1)
     text = STUDY.format(name=name, data=data, runs=folder / "mlruns", uri=server.uri, concurrency=concurrency)
     (folder / f"{name}.yaml").write_text(text)
     return Round(folder, name, server, f"{name}-{os.getpid()}")

@@ -1,0 +1,77 @@
+"""A study of one hyperparameter around the overhead benchmark's trial: real ledger, sampler, scheduler, projections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+EPOCHS = 9
+
+
+@dataclass
+class MadeStudy:
+    """A driver with all that listens to its ledger."""
+
+    driver: object
+    layout: object
+    tracking: object
+
+    def close(self) -> None:
+        """The end is on record, and MLflow has everything."""
+        self.driver.close()  # type: ignore[attr-defined]
+        lag = self.tracking.close(timeout=300.0)  # type: ignore[attr-defined]
+        assert lag.events_behind == 0, lag
+
+
+def made_study(folder: Path, trials: int, at_once: int = 2) -> MadeStudy:
+    """A new study in `folder`, its session begun."""
+    from search.driver import Limits, ModalitySearch, Resources, StudyDriver
+    from search.layout import Layout
+    from search.ledger.events import Kind
+    from search.ledger.ledger import Ledger, create_ledger
+    from search.methods.sampler import Sampler
+    from search.methods.stopping import make_stopping
+    from search.projections import OptunaRecord, TrialsFile
+    from search.study import StudyConfig
+    from search.tracking import MlflowTracking
+
+    space = {"backbone_learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
+    raw = {
+        "name": "overhead",
+        "data": {"train": "/", "val": "/"},
+        "runs": str(folder),
+        "modalities": ["image"],
+        "image": {"max_epochs": EPOCHS, "search": {"trials": trials, "space": space}},
+    }
+    study = StudyConfig.model_validate_json(json.dumps(raw), strict=True)
+    layout = Layout.of(study)
+    layout.folder.mkdir(parents=True)
+    body = {"study": study.model_dump(mode="json"), "uid": "u", "data": {}, "versions": {}}
+    create_ledger(layout.ledger_file, body, 0.0)
+    ledger = Ledger(layout.ledger_file)
+    section, scheduler = study.image, study.image.search.scheduler
+    tracking = MlflowTracking(study, layout, ledger)
+    ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking]
+    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1, versions={}, shares={})
+
+    def fits(running: Mapping[str, int], modality: str) -> bool:
+        return sum(running.values()) < at_once
+
+    search = ModalitySearch(
+        modality="image",
+        trials=trials,
+        points=[],
+        own=section.fixed(),
+        searched=list(section.search.space),
+        sampler=Sampler(
+            section.search.space, method=section.search.method, seed=0, startup_trials=10, parallel=at_once > 1
+        ),
+        stopping=make_stopping(
+            scheduler.name, grace=scheduler.grace, factor=scheduler.factor, max_epochs=EPOCHS, seed=0
+        ),
+        resources=Resources(1, 0),
+        objective=lambda best: [best.val_accuracy],
+    )
+    return MadeStudy(StudyDriver([search], ledger, Limits(), fits=fits), layout, tracking)
