@@ -10,11 +10,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
-from search_fakes import NAN, diverged_result, record, results, searching, study
+from search_fakes import diverged_result, results, searching, study
 
-from search.searcher import OUTSIDE, OptunaRecord, StudySearcher, make_sampler, open_journal
+from search.searcher import OUTSIDE, StudySearcher, make_sampler
 from search.space import contains, to_distributions, to_optuna
-from trainables.records import StopReason, TrialRecord
+from trainables.records import StopReason
 
 OUTSIDE_POINT = {"size": 64}  # no key of the space
 
@@ -235,57 +235,3 @@ def test_running_trials_repel_tpe_only_where_several_run() -> None:
         sampler = make_sampler("tpe", seed=0, startup_trials=1, concurrency=concurrency)
         assert isinstance(sampler, optuna.samplers.TPESampler)
         assert sampler._constant_liar is expected
-
-
-def test_the_journal_agrees_with_the_records(tmp_path: Path) -> None:
-    """Read back by Optuna: states, values, reports and parameters are those of the trial records, in their order."""
-    config = study(tmp_path, image=searching())
-    own, space = config.image.fixed(), config.image.search.space
-    inside = {"head_learning_rate": 2e-3, "batch_size": 64, "head_widths": (256, 128)}
-
-    def ended(number: int, accuracies: Sequence[float], reason: StopReason, **changes: Any) -> TrialRecord:
-        values = {**own, **changes}
-        return record(number, accuracies, reason, params={key: values[key] for key in space}, config=values)
-
-    records = [
-        ended(0, (0.5, 0.8, 0.7), StopReason.COMPLETED),
-        ended(1, (0.5, 0.4), StopReason.PRUNED, **inside),
-        ended(2, (0.5,), StopReason.DIVERGED, **inside),
-        ended(3, (), StopReason.FAILED, **inside),
-        ended(4, (0.5, 0.6), StopReason.INTERRUPTED, **inside),
-        ended(5, (0.9,), StopReason.COMPLETED, **OUTSIDE_POINT),
-        ended(6, (0.9,), StopReason.COMPLETED, batch_size=17),
-    ]
-    journal = tmp_path / "optuna.journal"
-    for listener in (OptunaRecord(journal, "demo", "image", space, own), OptunaRecord(journal, "demo", "text", {}, {})):
-        assert listener is not None  # opened twice: the second study doesn't disturb the first
-    writer = OptunaRecord(journal, "demo", "image", space, own)
-    for one in records:
-        writer.trial_ended(one)
-
-    trials = optuna.load_study(study_name="demo/image", storage=open_journal(journal)).trials
-    states = ["COMPLETE", "PRUNED", "FAIL", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]
-    assert [trial.state.name for trial in trials] == states
-    assert [trial.value for trial in trials] == [0.8, 0.4, None, None, None, 0.9, 0.9]
-    for one, trial in zip(records, trials, strict=True):
-        assert trial.intermediate_values == {e.epoch: e.val_accuracy for e in one.epochs}
-        assert trial.user_attrs["trial_id"] == one.trial_id
-        assert trial.user_attrs["stop_reason"] == one.stop_reason.value
-        assert trial.user_attrs[OUTSIDE] is (one.number in (5, 6))
-        assert trial.params == ({} if one.number in (5, 6) else to_optuna(space, one.params))
-    assert NAN not in [value for trial in trials for value in trial.intermediate_values.values()]
-
-
-def test_the_journal_keeps_the_modalities_apart(tmp_path: Path) -> None:
-    """One file holds a study a modality, each by its name."""
-    journal = tmp_path / "optuna.journal"
-    for modality, count in (("image", 1), ("text", 2)):
-        writer = OptunaRecord(journal, "demo", modality, {}, {"batch_size": 32, "head_widths": (512, 256)})
-        for number in range(count):
-            writer.trial_ended(record(number, (0.5,)))
-    storage = open_journal(journal)
-    lengths = {
-        s.study_name: len(optuna.load_study(study_name=s.study_name, storage=storage).trials)
-        for s in optuna.get_all_study_summaries(storage)
-    }
-    assert lengths == {"demo/image": 1, "demo/text": 2}
