@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.002  # between reports, as no driver hears of epochs without a
 
 def simulate(folder: Path, trials: int) -> dict[str, Any]:
     """Trials one after the other, each to where the scheduler stops it."""
-    from overhead_trial import accuracy
+    from overhead_trial import RATE, accuracy
 
     from search.driver import Attempt
     from trainables.records import EpochResult, StopReason
@@ -34,7 +34,7 @@ def simulate(folder: Path, trials: int) -> dict[str, Any]:
             break
         reports.append([])
         for epoch in range(1, EPOCHS + 1):
-            value = accuracy(found.config["backbone_learning_rate"], epoch)
+            value = accuracy(found.config[RATE], epoch)
             result = EpochResult(epoch, 0.5, value, 0.5, value, value, 1e-3, 0.003, 1000.0, value, epoch)
             time.sleep(PAUSE_SECONDS)
             began = time.perf_counter()

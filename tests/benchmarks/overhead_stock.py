@@ -10,7 +10,7 @@ from pathlib import Path
 def search(folder: Path, trials: int) -> None:
     """As Ray's and MLflow's guides have it."""
     import ray
-    from overhead_trial import EPOCHS, HIGH, LOW, Milliseconds
+    from overhead_trial import EPOCHS, HIGH, LOW, RATE, Milliseconds
     from ray import tune
     from ray.air.integrations.mlflow import MLflowLoggerCallback
     from ray.tune.schedulers import ASHAScheduler
@@ -20,7 +20,7 @@ def search(folder: Path, trials: int) -> None:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     tuner = tune.Tuner(
         tune.with_resources(Milliseconds, {"cpu": 1}),
-        param_space={"rate": tune.loguniform(LOW, HIGH)},
+        param_space={RATE: tune.loguniform(LOW, HIGH)},
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearch(metric="val_accuracy", mode="max", seed=0),
             scheduler=ASHAScheduler(

@@ -14,6 +14,7 @@ from trainables.tune_adapter import HYPERPARAMETERS, RECORDED
 EPOCHS = 9
 WORK_SECONDS = 0.003
 LOW, HIGH = 1e-5, 1e-1
+RATE = "backbone_learning_rate"
 
 
 def accuracy(rate: float, epoch: int) -> float:
@@ -29,7 +30,7 @@ class Milliseconds(tune.Trainable):
         import torch
 
         torch.set_num_threads(1)
-        self._rate = float(config[HYPERPARAMETERS]["rate"] if HYPERPARAMETERS in config else config["rate"])
+        self._rate = float(config.get(HYPERPARAMETERS, config)[RATE])
         self._epoch = int(config.get(RECORDED, 0))
         self._ours = HYPERPARAMETERS in config
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,16 @@ def finish(ledger: Ledger, trial_id: str, reason: str, **more: Any) -> None:
     ledger.append(Kind.TRIAL_ENDED, trial_id, stop_reason=reason, **more)
 
 
-def whole_trial(ledger: Ledger, number: int, accuracies: Sequence[float], reason: str, **more: Any) -> str:
+def whole_trial(
+    ledger: Ledger,
+    number: int,
+    accuracies: Sequence[float],
+    reason: str,
+    config: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> str:
     """A trial from its creation to its end."""
-    trial_id = create(ledger, number)
+    trial_id = create(ledger, number, **(config or {}))
     attempt(ledger, trial_id, accuracies)
     finish(ledger, trial_id, reason, **more)
     return trial_id

@@ -1,0 +1,145 @@
+"""`trials.jsonl` and Optuna's journal, computed from the ledger."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial
+from search_fakes import NAN
+from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
+
+from search.layout import Layout
+from search.ledger.events import Kind
+from search.ledger.ledger import Ledger
+from search.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
+from search.space import to_optuna
+from search.study import StudyConfig
+from trainables.records import StopReason, TrialRecord
+
+STATES = {"completed": "COMPLETE", "pruned": "PRUNED"}
+
+
+def listened(config: StudyConfig, layout: Layout, ledger: Ledger) -> None:
+    """As the runner does it: made anew, then listened to."""
+    rebuild(layout.folder, config)
+    ledger.listeners = [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, config)]
+
+
+def read(layout: Layout) -> list[TrialRecord]:
+    """As the analysis reads it."""
+    return [TrialRecord.from_json(line) for line in layout.trials_file.read_text("utf-8").splitlines()]
+
+
+def journal_trials(layout: Layout, modality: str = "image") -> list[FrozenTrial]:
+    """As Optuna's users read it."""
+    return optuna.load_study(study_name=f"demo/{modality}", storage=open_journal(layout.optuna_journal)).trials
+
+
+def test_files_agree_with_the_records(tmp_path: Path) -> None:
+    """Every end has its line and its state, value, reports and parameters, in the order in which they ended."""
+    config, layout, ledger = new_study(tmp_path)
+    listened(config, layout, ledger)
+    begin(ledger)
+    for number, reason in enumerate(StopReason):
+        accuracies = () if reason == StopReason.LOST else (0.5, 0.8, 0.7)
+        whole_trial(ledger, number, accuracies, reason.value, error="Traceback\u2028\nno" if number > 2 else None)
+    records, trials = read(layout), journal_trials(layout)
+    assert records == [trial.record("demo") for trial in ledger.state.trials.values()]
+    space = config.image.search.space
+    for one, trial in zip(records, trials, strict=True):
+        assert trial.state.name == STATES.get(one.stop_reason.value, "FAIL")
+        assert trial.value == {"COMPLETE": 0.8, "PRUNED": 0.7, "FAIL": None}[trial.state.name]
+        assert trial.intermediate_values == {e.epoch: e.val_accuracy for e in one.epochs}
+        assert trial.user_attrs == {"trial_id": one.trial_id, "stop_reason": one.stop_reason.value, OUTSIDE: False}
+        assert trial.params == to_optuna(space, one.params)
+    assert NAN not in [value for trial in trials for value in trial.intermediate_values.values()]
+    assert journal_trials(layout, "text") == []
+
+
+def test_parameters_that_a_trial_does_not_have_are_left_out(tmp_path: Path) -> None:
+    """A conditional parameter that wasn't active has no value; a point outside of the space has no parameters."""
+    config, layout, ledger = new_study(tmp_path)
+    listened(config, layout, ledger)
+    begin(ledger)
+    for number, (params, inside) in enumerate(
+        [({"batch_size": 32, "depth": 3}, True), ({"batch_size": 32}, False), ({"batch_size": 17}, True)]
+    ):
+        trial_id = f"image_{number:03d}"
+        body = {"number": number, "modality": "image", "params": params, "config": params, "inside": inside}
+        ledger.append(Kind.TRIAL_CREATED, trial_id, **body)
+        attempt(ledger, trial_id, (0.5,))
+        finish(ledger, trial_id, "completed")
+    trials = journal_trials(layout)
+    assert [trial.params for trial in trials] == [{"batch_size": 32}, {}, {}]
+    assert [trial.user_attrs[OUTSIDE] for trial in trials] == [False, True, True]
+
+
+def test_a_trial_that_goes_on_has_no_line_until_it_ends_again(tmp_path: Path) -> None:
+    """Over a resume each trial is there once: the interrupted end vanishes, and comes again at its new place."""
+    config, layout, ledger = new_study(tmp_path)
+    listened(config, layout, ledger)
+    begin(ledger)
+    whole_trial(ledger, 0, (0.5,), "interrupted")
+    whole_trial(ledger, 1, (0.6,), "completed")
+    whole_trial(ledger, 2, (0.6,), "interrupted")
+    end(ledger, "interrupted")
+    ledger.close()
+    ledger = open_ledger(layout)
+    listened(config, layout, ledger)
+    begin(ledger)
+    attempt(ledger, "image_000", (0.7,))
+    attempt(ledger, "image_002", (0.7,))
+    assert [one.trial_id for one in read(layout)] == ["image_001"]
+    finish(ledger, "image_002", "completed")
+    finish(ledger, "image_000", "pruned")
+    assert [one.trial_id for one in read(layout)] == ["image_001", "image_002", "image_000"]
+    assert [len(one.epochs) for one in read(layout)] == [1, 2, 2]
+    trials = journal_trials(layout)
+    assert [(one.user_attrs["trial_id"], one.state.name) for one in trials] == [
+        ("image_001", "COMPLETE"),
+        ("image_002", "COMPLETE"),
+        ("image_000", "PRUNED"),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rebuilt_they_are_what_was_appended(tmp_path: Path, seed: int) -> None:
+    """Listening and computing anew give the same; where nothing differs the files stay as they are."""
+    config, layout, ledger = new_study(tmp_path)
+    for session in range(2):
+        listened(config, layout, ledger)
+        live(ledger, seed=10 * seed + session)
+        left = create(ledger, 900 + session)
+        attempt(ledger, left, (0.5,))
+        finish(ledger, left, "interrupted")
+        end(ledger, "interrupted")
+        ledger.close()
+        ledger = open_ledger(layout)
+    files = (layout.trials_file, layout.optuna_journal)
+    before = [(path.read_bytes(), os.stat(path).st_ino) for path in files]
+    rebuild(layout.folder)
+    assert [(path.read_bytes(), os.stat(path).st_ino) for path in files] == before
+
+
+@pytest.mark.parametrize("damage", ["gone", "", "half", "noise"])
+def test_damaged_files_are_made_anew(tmp_path: Path, damage: str) -> None:
+    """Whatever became of them, and with a lock that a killed process left; nothing temporary stays behind."""
+    config, layout, ledger = new_study(tmp_path)
+    listened(config, layout, ledger)
+    live(ledger, seed=1)
+    records, trials = read(layout), journal_trials(layout)
+    for path in (layout.trials_file, layout.optuna_journal):
+        content = path.read_bytes()
+        kept = {"": b"", "half": content[: len(content) // 2], "noise": content[:50] + b"\xff{" + content[50:]}
+        path.unlink() if damage == "gone" else path.write_bytes(kept[damage])
+    os.symlink(layout.optuna_journal, f"{layout.optuna_journal}.lock")
+    rebuild(layout.folder)
+    assert read(layout) == records
+    assert [(t.state, t.value, t.params) for t in journal_trials(layout)] == [
+        (t.state, t.value, t.params) for t in trials
+    ]
+    own = {"study.yaml", "data.json", "ledger.jsonl", "ledger.mirror.jsonl", "trials.jsonl", "optuna.journal"}
+    assert {path.name for path in layout.folder.iterdir()} == own
