@@ -78,7 +78,8 @@ def kill_at(now: Round, trial: str, epoch: int) -> None:
 def test_torn_files_are_put_right(folder: Path, server: MlflowServer, calm: Round) -> None:
     """Every state file emptied, halved or with a flipped bit, at three places of one study: it ends like the calm one."""
     now = prepare(folder, "torn", server, 1)
-    longest = [trial.trial_id for trial in calm.state().trials.values() if len(trial.epochs) >= 4]  # type: ignore[union-attr]
+    trials = calm.state().trials.values()  # type: ignore[union-attr]
+    longest = [trial.trial_id for trial in trials if len(trial.epochs) >= 4]
     for place, kind in ((0, "empty"), (len(longest) // 2, "half"), (len(longest) - 1, "flipped")):
         kill_at(now, longest[place], 3)
         files = ("ledger.jsonl", "study.yaml", "data.json", "trials.jsonl", "optuna.journal", "mlflow.json")
