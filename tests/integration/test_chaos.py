@@ -76,7 +76,7 @@ def kill_at(now: Round, trial: str, epoch: int) -> None:
 
 
 def test_torn_files_are_put_right(folder: Path, server: MlflowServer, calm: Round) -> None:
-    """Every state file emptied, halved or with a flipped bit, at three places of one study: it ends like the calm one."""
+    """Every state file emptied, halved or with a flipped bit, at three places: the study ends like the calm one."""
     now = prepare(folder, "torn", server, 1)
     trials = calm.state().trials.values()  # type: ignore[union-attr]
     longest = [trial.trial_id for trial in trials if len(trial.epochs) >= 4]
