@@ -71,17 +71,16 @@ def pretender(in_step: Fault = no_fault, in_setup: Fault = no_fault, seconds: fl
 class Pretence:
     """One study of pretended trials on a machine of two CPUs."""
 
-    def __init__(self, folder: Path, trials: int = 4, cpus: Mapping[str, int] | None = None, **limits: Any) -> None:
-        """`cpus`: what a trial of each modality gets."""
+    def __init__(self, folder: Path, trials: Mapping[str, int], cpus: Mapping[str, int] | None = None) -> None:
+        """`trials` and `cpus` of each trial, by modality."""
         body = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}
-        if not (folder / "ledger.jsonl").exists():
-            create_ledger(folder / "ledger.jsonl", body, 0.0)
-        self.folder, self.trials, self.ledger = folder, trials, Ledger(folder / "ledger.jsonl")
-        self.shares = {modality: Share(given, 0.0, 2) for modality, given in (cpus or {"image": 1}).items()}
+        create_ledger(folder / "ledger.jsonl", body, 0.0)
+        self.folder, self.ledger = folder, Ledger(folder / "ledger.jsonl")
+        self.shares = {modality: Share(given, 0.0, 2) for modality, given in (cpus or dict.fromkeys(trials, 1)).items()}
         self.ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
         self.stop = StopRequest(folder / "stop", grace=2.0)
-        searches = [self._search(modality, trials) for modality in self.shares]
-        self.driver = StudyDriver(searches, self.ledger, Limits(**limits), fits=self._fits)
+        searches = [self._search(modality, trials[modality]) for modality in self.shares]
+        self.driver = StudyDriver(searches, self.ledger, Limits(), fits=self._fits)
 
     def _fits(self, running: Mapping[str, int], modality: str) -> bool:
         return fits(running, self.shares, [Node(2, 0)], modality)
@@ -98,11 +97,6 @@ class Pretence:
             resources=Resources(self.shares[modality].cpus, 0),
             objective=lambda best: [best.val_accuracy],
         )
-
-    def again(self) -> Pretence:
-        """The same study in another session."""
-        self.ledger.close()
-        return Pretence(self.folder, self.trials, {modality: share.cpus for modality, share in self.shares.items()})
 
     def run_to_the_end(self, trainable: Any) -> int:
         """Run attempts as a session does: begin again from the record where Tune breaks off. How often it did."""

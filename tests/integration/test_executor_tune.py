@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray import cloudpickle
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from pretenders import EPOCHS, Fault, Pretence, pretender
 
-from search.cluster import cluster_nodes, start_ray
+from search.cluster import cluster_nodes
 from search.ledger.events import Outcome
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
 from search.resources import Node
-from trainables.records import StopReason, UserError
+from trainables.records import StopReason
 
 pytestmark = pytest.mark.timeout(120)
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # else workers would import all that is imported here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,7 +76,7 @@ def test_failures_cost_what_they_must(tmp_path: Path) -> None:
         if name == "text 1" and epoch == 1 and not mark(config, "broken").exists():
             mark(config, "broken").touch()
             raise RuntimeError("a cable")
-        if name == "text 3":
+        if name == "text 2":
             heavy = [module for module in ("torch", "optuna", "search") if module in sys.modules]
             mark(config, "heavy").write_text(" ".join(heavy))
 
@@ -82,7 +84,7 @@ def test_failures_cost_what_they_must(tmp_path: Path) -> None:
         if config["number"] == 0 and config["modality"] == "image":
             raise ValueError("a wrong shape")
 
-    study = Pretence(tmp_path, trials=6, cpus={"image": 1, "text": 2})
+    study = Pretence(tmp_path, {"image": 9, "text": 3}, cpus={"image": 1, "text": 2})
     assert study.run(pretender(in_step, in_setup)) == Outcome.FINISHED
     state = recorded(study)
     assert len(state.trials) == 12
@@ -90,10 +92,10 @@ def test_failures_cost_what_they_must(tmp_path: Path) -> None:
     assert {len(trial.epochs) for trial in completed} == {EPOCHS}
     assert {*state.trials} - {trial.trial_id for trial in completed} == {"image_000", "image_004"}
     assert reasons(state, "image_000") == [StopReason.FAILED]
-    assert str(state.trials["image_000"].error).endswith("ValueError: a wrong shape\n")
+    assert str(state.trials["image_000"].error).endswith("ValueError: a wrong shape")
     assert reasons(state, "image_002") == [StopReason.LOST, StopReason.COMPLETED]
     assert reasons(state, "image_004") == [StopReason.FAILED]
-    assert str(state.trials["image_004"].error).endswith("ValueError: a wrong value\n")
+    assert str(state.trials["image_004"].error).endswith("ValueError: a wrong value")
     assert len(state.trials["image_004"].epochs) == 1
     assert reasons(state, "text_001") == [StopReason.FAILED, StopReason.COMPLETED]
     assert {trial.attempts[-1].cpus for trial in state.of("text")} == {2}
@@ -102,26 +104,9 @@ def test_failures_cost_what_they_must(tmp_path: Path) -> None:
 
 def test_workers_are_used_again(tmp_path: Path) -> None:
     """Trials after one another, of the same size, don't wait for new processes."""
-    study = Pretence(tmp_path, trials=5, cpus={"text": 2})
+    study = Pretence(tmp_path, {"text": 5}, cpus={"text": 2})
     study.run(pretender())
     assert len({trial.attempts[-1].worker for trial in recorded(study).trials.values()}) == 1
-
-
-def test_a_full_disk_stops_everything(tmp_path: Path) -> None:
-    """The trial that met it, and the others, are interrupted; in the next session the study ends whole."""
-
-    def full(config: Mapping[str, Any], epoch: int) -> None:
-        if config["number"] == 1 and not mark(config, "room").exists():
-            raise OSError(28, "No space left on device")
-
-    study = Pretence(tmp_path)
-    assert study.run(pretender(full)) == Outcome.DISK_FULL
-    assert reasons(recorded(study), "image_001") == [StopReason.INTERRUPTED]
-    mark({"marks": tmp_path}, "room").touch()
-    again = study.again()
-    assert again.run(pretender(full)) == Outcome.FINISHED
-    state = recorded(again)
-    assert [trial.stop_reason for trial in state.trials.values()] == [StopReason.COMPLETED] * 4
 
 
 def stopping(config: Mapping[str, Any], epoch: int) -> None:
@@ -140,7 +125,7 @@ def hanging(config: Mapping[str, Any], epoch: int) -> None:
 @pytest.mark.parametrize("fault", [stopping, hanging])
 def test_a_stop_ends_within_its_grace(tmp_path: Path, fault: Fault) -> None:
     """Trials see the file and are interrupted; one that hangs is left behind. No trial is over for it."""
-    study = Pretence(tmp_path, trials=20)
+    study = Pretence(tmp_path, {"image": 20})
     assert study.run(pretender(fault)) == Outcome.INTERRUPTED
     state = recorded(study)
     assert len(state.trials) < 20
@@ -151,29 +136,31 @@ def test_a_stop_ends_within_its_grace(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_an_idle_worker_s_death_costs_no_trial(tmp_path: Path) -> None:
-    """A worker that waits for its next trial is killed: whatever Tune makes of it, the study ends whole."""
+    """A worker that waits is killed, then a trial needs it: whatever Tune makes of it, the study ends whole.
+
+    The trial that Tune gives to the dead worker is tried again; where Tune breaks off, the next run goes on.
+    """
 
     def fault(config: Mapping[str, Any], epoch: int) -> None:
         if config["number"] == 1 and epoch == EPOCHS:
             mark(config, "pid").write_text(str(os.getpid()))
-        if config["number"] == 0 and epoch == EPOCHS and not mark(config, "killed").exists():
+        if config["number"] == 0 and epoch == 2 and not mark(config, "killed").exists():
             mark(config, "killed").touch()
             while not mark(config, "pid").exists():
                 time.sleep(0.05)
             time.sleep(1)  # its last epoch has ended
             os.kill(int(mark(config, "pid").read_text()), signal.SIGKILL)
-            time.sleep(2)  # and Tune hears of it
+            raise RuntimeError("a cable")
 
-    study = Pretence(tmp_path, trials=2)
-    broke = study.run_to_the_end(pretender(fault))
-    print("broke:", broke)
+    study = Pretence(tmp_path, {"image": 2})
+    study.run_to_the_end(pretender(fault))
     state = recorded(study)
     assert [trial.stop_reason for trial in state.trials.values()] == [StopReason.COMPLETED] * 2
-    assert all(trial.failed_attempts == 0 for trial in state.trials.values())
+    assert reasons(state, "image_001") == [StopReason.COMPLETED]
+    assert reasons(state, "image_000")[0] == StopReason.FAILED
+    assert len(state.trials["image_000"].epochs) == EPOCHS
 
 
 def test_the_nodes_are_known() -> None:
-    """What there is to run trials on; a cluster that can't be reached is the user's mistake."""
+    """What there is to run trials on."""
     assert cluster_nodes() == [Node(2.0, 0.0)]
-    with pytest.raises(UserError, match=r"cluster\.address must be a running Ray cluster, but 'no cluster'"):
-        start_ray("no cluster")

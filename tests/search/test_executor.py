@@ -16,12 +16,13 @@ from simulation import new_ledger, search_of, session
 from tune_fakes import FakeTrial, FakeTune, ended_result
 
 from search.driver import Limits, Resources, StudyDriver
-from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, error_of, trial_id_of
+from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of
 from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
 from search.stop_request import StopRequest
 from trainables.records import StopReason
+from trainables.tune_adapter import TuneTrial
 
 CONSTANTS = {"image": {"modality": "image", "seed": 3}, "text": {"modality": "text", "seed": 3}}
 
@@ -222,3 +223,15 @@ def test_tune_s_snapshots_carry_nothing(study: Experiment, tmp_path: Path) -> No
     study.tune.searcher.restore(str(tmp_path / "searcher.pkl"))
     study.tune.result(trial, report(1, 0.5))
     assert len(study.trial(trial).epochs) == 1
+
+
+def test_a_trial_that_can_t_begin_fails_in_its_first_step(tmp_path: Path) -> None:
+    """Ray would hand over a text alone of a worker that can't be made; a reused worker forgets the error before."""
+    raw = {"modality": "image", "number": 0, "cpus": 1, "seed": 0, "folder": str(tmp_path), "hyperparameters": {}}
+    worker = _attempts_of(TuneTrial)({**raw, "data": str(tmp_path / "missing"), "cache": str(tmp_path)})
+    with pytest.raises(FileNotFoundError, match="missing"):
+        worker.step()
+    assert worker.reset_config({**raw, "data": str(tmp_path / "gone"), "cache": str(tmp_path)})
+    with pytest.raises(FileNotFoundError, match="gone"):
+        worker.step()
+    worker.cleanup()

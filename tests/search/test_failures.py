@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ray.exceptions import ActorDiedError, NodeDiedError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from search.failures import ERROR_LENGTH, failure_of
 from trainables.records import StopReason, UserError
@@ -44,8 +44,8 @@ def test_an_exception_tells_whether_a_retry_may_help(cause: Exception, reason: S
 
 def test_a_dead_worker_is_lost() -> None:
     """Killed, or its machine gone: the trial may be tried elsewhere."""
-    for error in (ActorDiedError(), NodeDiedError("The node is gone.")):
-        failure = failure_of(ActorDiedError() if isinstance(error, NodeDiedError) else error)
+    for error in (ActorDiedError(), ActorUnavailableError("The node is gone.", None)):
+        failure = failure_of(error)
         assert (failure.reason, failure.curable) == (StopReason.LOST, True)
 
 
