@@ -8,6 +8,9 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
 
 from search.changes import changes, check_data, merged
 from search.layout import Layout, create_study_folder
@@ -66,13 +69,21 @@ def continued(study: StudyConfig, state: StudyState | None, how: How) -> StudyCo
         raise UserError(already_there(state))
     if how.warm_start:
         raise UserError("A study learns from another one when it begins: --warm-start doesn't go with --resume.")
-    config = merged(study.name, state.study, study.model_dump(mode="json"))
+    config = merged(study.name, _as_now(state.study), study.model_dump(mode="json"))
     if how.more:
         for modality in study.modalities:
             section = study.section(modality)
             if section.search.space:
                 config[modality]["search"]["trials"] += how.more
     return study_of(config)
+
+
+def _as_now(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recorded config with the keys that have come since, at their defaults."""
+    try:
+        return study_of(config).model_dump(mode="json")
+    except ValidationError:  # a key of it is gone: it is named as changed
+        return config
 
 
 def is_over(study: StudyConfig, state: StudyState | None) -> bool:

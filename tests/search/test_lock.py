@@ -73,14 +73,14 @@ def test_the_lock_outlives_the_study_s_folder(tmp_path: Path) -> None:
     assert holder_of(layout) is None
     with study_lock(layout):
         assert not layout.folder.exists()
-        assert [path.name for path in layout.folder.parent.iterdir()] == [".demo.lock"]
+        assert [path.name for path in (layout.runs / "locks").iterdir()] == ["demo.lock"]
 
 
 def test_a_lock_without_its_holder_s_name_holds(tmp_path: Path) -> None:
     """A full disk leaves the name out, or cuts it."""
     layout = Layout(tmp_path, "demo")
     with study_lock(layout):
-        (layout.folder.parent / ".demo.lock").write_text('{"host": "he')
+        (layout.runs / "locks" / "demo.lock").write_text('{"host": "he')
         holder = holder_of(layout)
         assert holder is not None
         assert holder.host == "an unknown machine"
