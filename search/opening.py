@@ -6,8 +6,8 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,8 +20,10 @@ from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.progress import human_seconds
 from search.provenance import code_commit, data_facts, versions
+from search.resources import Node, Share
 from search.study import StudyConfig
 from search.study_file import dump_study, study_of
+from search.tracking import without_password
 from search.warm_start import warm_trials
 from trainables.data.files import replace_file
 from trainables.data.samples import Split, splits_to_json
@@ -84,6 +86,15 @@ def _as_now(config: Mapping[str, Any]) -> Mapping[str, Any]:
         return study_of(config).model_dump(mode="json")
     except ValidationError:  # a key of it is gone: it is named as changed
         return config
+
+
+def earlier_shares(study: StudyConfig, state: StudyState | None, nodes: Sequence[Node]) -> dict[str, Share] | None:
+    """What trials were given in the last session, where neither the config nor the machines have changed since."""
+    if state is None or not state.sessions or state.sessions[-1].nodes != [asdict(node) for node in nodes]:
+        return None
+    if changes(_as_now(state.study), without_password(study).model_dump(mode="json")):
+        return None
+    return {modality: Share(**share) for modality, share in state.sessions[-1].shares.items()} or None
 
 
 def is_over(study: StudyConfig, state: StudyState | None) -> bool:

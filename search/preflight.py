@@ -99,12 +99,14 @@ def preflight(
     *,
     tokens: Layout | None = None,
     measured: Measure = measure,
+    earlier: Mapping[str, Share] | None = None,
 ) -> Preflight:
     """Check data, resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
     Ray must be up, as the steps run on it. No picture of the study is decoded but those of the steps. `tokens`: where
     tokenized texts are put (default: where the study's trials find them). `check_resources` is the part of it that
-    takes no time. UserError with every fault that was found.
+    takes no time. `earlier`: what trials were given before, on the same machines by the same config, so that nothing is
+    tried again. UserError with every fault that was found.
     """
     checks = _Checks()
     checks.run(lambda: check_resources(study, nodes))
@@ -116,20 +118,20 @@ def preflight(
     pictures = checks.run(lambda: plan_pictures(study, splits, layout))
     networks = {name: checks.run(partial(largest_network, study, name, splits)) for name in study.modalities}
     known = {name: size for name, size in networks.items() if size is not None}
-    probes = _probes(study, nodes, splits, list(known), checks, measured)
+    probes = {} if earlier is not None else _probes(study, nodes, splits, list(known), checks, measured)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
     results = {name: [probe.result for probe in found] for name, found in probes.items()}
-    shares = checks.run(lambda: plan_cluster(study, nodes, results, gpu_bytes))
+    shares = dict(earlier) if earlier else checks.run(lambda: plan_cluster(study, nodes, results, gpu_bytes))
     whole = shares if len(known) == len(networks) else None
     disk = checks.run(lambda: check_disk(study, known, whole or {}, layout.folder), whole)
     cut = checks.run(lambda: cut_text_lines(study, splits, tokens or layout), networks.get(TEXT, 0))
     checks.raise_faults()
     assert shares is not None and pictures is not None and disk is not None  # noqa: S101, PT018
-    seconds = {name: _seconds(study, name, probes[name], shares[name], len(splits[VAL])) for name in study.modalities}
+    seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
     lines = [f"{study.name}: {_data_text(splits)}"]
-    for name in study.modalities:
-        lines += [f"{name}: {text}" for text in modality_texts(probes[name], shares[name], gpu_bytes)]
-        lines += notes_of(name, probes[name])
+    for name, found in probes.items():
+        lines += [f"{name}: {text}" for text in modality_texts(found, shares[name], gpu_bytes)]
+        lines += notes_of(name, found)
     lines += [disk, *([pictures.line] if pictures.line else []), *(cut or [])]
     return Preflight(splits, known, probes, shares, pictures, seconds, tuple(lines))
 

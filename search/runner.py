@@ -9,7 +9,7 @@ from search.layout import Layout
 from search.ledger.events import Outcome
 from search.lock import study_lock
 from search.mps import mps_daemon
-from search.opening import How, continued, found_state, is_over, open_study, remove_study
+from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.pictures import decode_pictures
 from search.preflight import check_resources, preflight
 from search.session import Machine, SearchOutcome, Session
@@ -38,7 +38,7 @@ def run_search(
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
-            checked = preflight(study, nodes, layout)
+            checked = preflight(study, nodes, layout, earlier=earlier_shares(study, state, nodes))
             for line in ([said] if said else []) + list(checked.lines):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
             pictures = decode_pictures(study, checked.splits, layout, console)

@@ -96,10 +96,7 @@ class Session:
         detail, outcome = None, Outcome.FAILED
         try:
             with stop.signals():
-                shares = {modality: asdict(share) for modality, share in self._machine.shares.items()}
-                ledger.append(
-                    Kind.SESSION_BEGAN, host=socket.gethostname(), pid=os.getpid(), versions=versions(), shares=shares
-                )
+                self._begin()
                 driver = self._driver()
                 view.rungs = lambda modality: driver.searches[modality].stopping.rungs()
                 self._work(driver, stop)
@@ -114,6 +111,16 @@ class Session:
         ended = sum(trial.over for trial in ledger.state.trials.values())
         planned = sum(study.section(modality).trial_count() for modality in study.modalities)
         return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
+
+    def _begin(self) -> None:
+        self._ledger.append(
+            Kind.SESSION_BEGAN,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            versions=versions(),
+            shares={modality: asdict(share) for modality, share in self._machine.shares.items()},
+            nodes=[asdict(node) for node in self._machine.nodes],
+        )
 
     def _driver(self) -> StudyDriver:
         study, shares = self._study, self._machine.shares

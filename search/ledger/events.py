@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
     STUDY_CREATED = "study_created"  # format, uid, study, data, versions, commit, warm
     STUDY_CHANGED = "study_changed"  # study, changes
-    SESSION_BEGAN = "session_began"  # host, pid, versions, shares
+    SESSION_BEGAN = "session_began"  # host, pid, versions, shares, nodes
     SESSION_ENDED = "session_ended"  # outcome, detail
     TRIAL_CREATED = "trial_created"  # number, modality, params, config, inside
     ATTEMPT_BEGAN = "attempt_began"  # attempt, cpus, gpus

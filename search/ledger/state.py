@@ -109,6 +109,8 @@ class Session:
     host: str
     pid: int
     last_seen: float
+    shares: dict[str, Any] = field(default_factory=dict)  # by modality: what each trial was given
+    nodes: list[Any] = field(default_factory=list)  # the machines that there were
     outcome: Outcome | None = None
     detail: str | None = None
 
@@ -229,7 +231,11 @@ def _study_changed(state: StudyState, _: Trial | None, event: Event, body: Mappi
 
 
 def _session_began(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    state.sessions.append(Session(event.at, body["host"], body["pid"], event.at))
+    state.sessions.append(
+        Session(
+            event.at, body["host"], body["pid"], event.at, dict(body.get("shares", {})), list(body.get("nodes", []))
+        )
+    )
     state._ends.clear()
 
 
