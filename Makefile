@@ -57,7 +57,7 @@ format: $(READY)
 
 # No index address may enter the lock: it serves any mirror.
 lock:
-	uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-emit-index-url --quiet \
+	uv pip compile --universal --python-version 3.11 --extra demo --extra dev --no-header --no-emit-index-url --quiet \
 	  --upgrade -o requirements.lock pyproject.toml
 
 openclipart: $(READY)

@@ -42,7 +42,9 @@ def make_sampler(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if method == TPE:
-            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup_trials, constant_liar=parallel)
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=startup_trials, constant_liar=parallel, multivariate=False
+            )
         if method == CMAES:
             return optuna.samplers.CmaEsSampler(
                 seed=seed,
@@ -93,9 +95,9 @@ class Draws:
         """`space`: in the order of the search, parents first. `objectives`: as in `new_study`."""
         self._space, self._distributions = dict(space), to_distributions(space)
         self._method, self._seed, self._startup, self._parallel = method, seed, startup_trials, parallel
-        self._groups = _groups(self._space, self._distributions, method, objectives)
+        self._joint = _joint_keys(self._space, self._distributions, method)
         if method == CMAES and space:
-            _check_cmaes(self._groups)
+            _check_cmaes(self._joint)
         self._storage = ShownTrials()
         self._name = new_study(self._storage, objectives).study_name
         self._trials: list[FrozenTrial] = []  # as the method sees them
@@ -103,9 +105,11 @@ class Draws:
 
     def see(self, trial: FrozenTrial) -> None:
         """A trial of Optuna's record as it is now; a new one must come with the next number."""
-        if self._method in (CMAES, GP) and trial.state == TrialState.PRUNED and trial.values is not None:
+        if trial.state == TrialState.PRUNED and trial.intermediate_values:
+            # CMA-ES and GP would learn nothing from the state pruned. For TPE such trials would come after all complete
+            # ones, the bad ones among these too: it finds worse configurations so (tests/benchmarks/RESULTS.md).
             trial = copy.copy(trial)
-            trial.state = TrialState.COMPLETE  # these methods would learn nothing from the state pruned
+            trial.state, trial.value = TrialState.COMPLETE, max(trial.intermediate_values.values())
         if trial.number == len(self._trials):
             self._trials.append(trial)
         self._trials[trial.number] = trial
@@ -144,42 +148,31 @@ class Draws:
         distribution = self._distributions[key]
         if distribution.single():
             return {key: _only_value(distribution)}
-        group = next((keys for keys in self._groups if key in keys), [])
-        joint = {one: self._distributions[one] for one in group}
+        joint = {one: self._distributions[one] for one in self._joint} if key in self._joint else {}
         values = study.sampler.sample_relative(study, trial, joint) if joint else {}
         return values or {key: study.sampler.sample_independent(study, trial, key, distribution)}
 
     def _source(self, trial: FrozenTrial) -> FrozenTrial:
         """Another study's trial with the keys alone that CMA-ES draws."""
-        keys = self._groups[0]
-        params = {key: trial.params[key] for key in keys}
-        return create_trial(
-            values=trial.values, params=params, distributions={key: self._distributions[key] for key in keys}
-        )
+        params = {key: trial.params[key] for key in self._joint}
+        distributions = {key: self._distributions[key] for key in self._joint}
+        return create_trial(values=trial.values, params=params, distributions=distributions)
 
 
-def _groups(
-    space: Space, distributions: Mapping[str, BaseDistribution], method: str, objectives: int
-) -> list[list[str]]:
-    """The keys that a method draws jointly, as they are active in the same trials; the others by themselves."""
-    if method == RANDOM or objectives > 1:
-        return []  # where there are several objectives, Optuna's TPE draws each key by itself
-    # For the other methods each trial must have all keys, CMA-ES knows no choices.
-    keys = [key for key, dimension in space.items() if method == TPE or not dimension.when]
-    keys = [key for key in keys if not (method == CMAES and space[key].type == "choice")]
-    groups: list[list[str]] = []
-    for key in sorted(key for key in keys if not distributions[key].single()):  # Optuna's order
-        alike = next((group for group in groups if space[group[0]].when == space[key].when), None)
-        if alike is None:
-            groups.append([key])
-        else:
-            alike.append(key)
-    return groups
+def _joint_keys(space: Space, distributions: Mapping[str, BaseDistribution], method: str) -> list[str]:
+    """The keys that a method draws jointly, in Optuna's order; the others are drawn each by itself.
+
+    TPE draws every key by itself: on LCBench it finds better configurations so (tests/benchmarks/RESULTS.md).
+    """
+    if method in (TPE, RANDOM):
+        return []
+    # The other two must have each key in every trial, and CMA-ES knows no choices.
+    keys = [key for key, dimension in space.items() if not dimension.when and not distributions[key].single()]
+    return sorted(key for key in keys if not (method == CMAES and space[key].type == "choice"))
 
 
-def _check_cmaes(groups: list[list[str]]) -> None:
+def _check_cmaes(keys: list[str]) -> None:
     """UserError where CMA-ES has too little to draw."""
-    keys = [key for group in groups for key in group]
     if len(keys) < 2:
         raise UserError(
             f"`method: cmaes` needs two or more ranges that every trial searches, but the space has {len(keys)} "

@@ -28,14 +28,14 @@ class Sampler:
     counted. Then:
 
     - `random` goes on so.
-    - `tpe` models together the keys that have the same conditions. With `parallel`, running trials count as bad.
+    - `tpe` models each key by itself. With `parallel`, running trials count as bad.
     - `cmaes` moves a normal distribution over the ranges; choices and conditional keys are drawn at random. Ten or more
       trials of a warm start tell it where to begin.
     - `gp` fits a Gaussian process to 200 trials at most, the best and the latest; conditional keys are drawn at random.
       A proposal takes seconds where those of the others take milliseconds.
 
-    For TPE pruned trials are worse than complete ones, and the better the later they were pruned. The other two
-    wouldn't learn from them: there the last epoch's value counts as a trial's own.
+    What a method learns from is a trial's best val accuracy, of the epochs that a pruned one had. Optuna's own record
+    has such a trial as pruned, with its last value, as Optuna does.
     """
 
     def __init__(

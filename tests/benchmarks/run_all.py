@@ -20,7 +20,7 @@ from rendering import bounds_table
 from trainables.data.files import replace_file
 
 BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile")
-BY_NAME = ("learning",)  # only where asked for
+BY_NAME = ("learning", "search_quality")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
@@ -49,7 +49,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="BENCHMARK",
-        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last by default",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last two by default",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")

@@ -96,6 +96,24 @@ def test_a_pruned_trial_without_an_epoch_has_no_value() -> None:
     assert [len(run(one, number)) for number in range(1, 9)] == [5] * 8
 
 
+@pytest.mark.parametrize("method", ["tpe", "gp"])
+def test_a_pruned_trial_teaches_its_best_epoch(method: str) -> None:
+    """The proposals are those after trials that are complete with that value; Optuna's record says pruned."""
+    proposals = []
+    for reason in (StopReason.PRUNED, StopReason.COMPLETED):
+        one = sampler(method=method)
+        for number in range(6):
+            best = quality(one.propose(number))
+            one.reported(number, 1, best)
+            one.reported(number, 2, best / 2)
+            one.ended(number, reason, [best])
+        proposals.append(one.propose(6))
+        assert {trial.state for trial in one.study.trials[:6]} == {
+            TrialState.PRUNED if reason == StopReason.PRUNED else TrialState.COMPLETE
+        }
+    assert proposals[0] == proposals[1]
+
+
 def test_two_objectives_have_neither_reports_nor_pruned_trials() -> None:
     """Optuna knows neither there: both values of a complete trial are kept, a pruned one failed."""
     one = sampler(objectives=2)
