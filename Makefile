@@ -5,15 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY ?= configs/demo.yaml
 BENCH ?=
+CHAOS ?=
 
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench check format lock openclipart clean help
+.PHONY: demo test chaos bench check format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
 	@echo "make test         set up and run all tests"
+	@echo "make chaos        disturb a small study at random moments, 30 rounds (half an hour; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
@@ -41,6 +43,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+chaos: $(READY)
+	@PYTHONPATH=. $(BIN)/python tests/integration/chaos.py $(CHAOS)
 
 bench: $(READY)
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/run_all.py $(BENCH)

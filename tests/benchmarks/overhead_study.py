@@ -25,7 +25,7 @@ class MadeStudy:
         assert lag.events_behind == 0, lag
 
 
-def made_study(folder: Path, trials: int, at_once: int = 2) -> MadeStudy:
+def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | None = None) -> MadeStudy:
     """A new study in `folder`, its session begun."""
     from search.driver import Limits, ModalitySearch, Resources, StudyDriver
     from search.layout import Layout
@@ -42,6 +42,7 @@ def made_study(folder: Path, trials: int, at_once: int = 2) -> MadeStudy:
         "name": "overhead",
         "data": {"train": "/", "val": "/"},
         "runs": str(folder),
+        "tracking": {"uri": tracking_uri},
         "modalities": ["image"],
         "image": {"max_epochs": EPOCHS, "search": {"trials": trials, "space": space}},
     }

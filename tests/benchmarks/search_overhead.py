@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from harness import main
 from measure import Findings, at_most
@@ -22,6 +23,7 @@ STOCK_SHARE = 0.25  # ours takes at most this much of the stock glue's time
 REPORT_SECONDS = 0.010
 LATE = 1.5  # the last reports cost at most so many times what the first ones did
 SUGGESTION_SECONDS = 1.0
+OUTAGE = 1.05
 
 
 def benchmark(folder: Path, quick: bool) -> Findings:
@@ -32,6 +34,7 @@ def benchmark(folder: Path, quick: bool) -> Findings:
         for kind, found in seconds.items():
             found.append(run(f"overhead_{kind}.py", str(folder / f"{kind}{repeat}"), str(trials))["seconds"])
     long = run("overhead_long.py", str(folder / "long"), str(long_study))
+    outage = run("overhead_outage.py", str(folder / "outage"), "100" if quick else "500")
     wall = {kind: statistics.median(found) for kind, found in seconds.items()}
     figures = {
         "trials": trials,
@@ -39,17 +42,24 @@ def benchmark(folder: Path, quick: bool) -> Findings:
         "wall seconds, each run": seconds,
         "ours / stock": wall["ours"] / wall["stock"],
         "long study": long,
+        "search seconds by what MLflow's server does": outage,
     }
     bounds = [
         at_most(f"{trials} trials of milliseconds: ours / stock", STOCK_SHARE, wall["ours"] / wall["stock"]),
         at_most("driver seconds a report, tracking on SQLite", REPORT_SECONDS, long["report"]["mean"]),
         at_most(f"a report at trial {long_study} / at trial 100", LATE, long["report"]["late / early"]),
+        *(
+            at_most(
+                f"search time while MLflow's server {kind} / while it works", OUTAGE, outage[kind] / outage["works"]
+            )
+            for kind in ("refuses", "hangs")
+        ),
         at_most(f"seconds a suggestion, {long_study} trials behind it", SUGGESTION_SECONDS, long["suggestion"]["last"]),
     ]
     return Findings(figures, bounds, _NOTES)
 
 
-def run(script: str, *arguments: str) -> dict[str, dict[str, float]]:
+def run(script: str, *arguments: str) -> dict[str, Any]:
     """A script of this folder in a process of its own, and the JSON that it ends with; its wall seconds are added."""
     began = time.perf_counter()
     done = subprocess.run(
