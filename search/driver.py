@@ -229,10 +229,18 @@ class StudyDriver:
     ) -> bool:
         """Put an epoch on record; whether its trial has ended with it. `ends`: why it does so by itself.
 
-        A trial that the scheduler stops is over, as pruned. A resumed trial may repeat epochs: once is enough.
+        A trial that the scheduler stops is over, as pruned. A resumed trial may repeat epochs: once is enough. One that
+        leaves an epoch out is tried again, and news of an attempt that has ended is no news.
         """
         trial = self.ledger.state.trials[trial_id]
-        if result.epoch > len(trial.epochs):
+        if not trial.running:
+            return True
+        due = len(trial.epochs) + 1
+        if result.epoch > due:
+            gap = f"Epoch {due} must be reported next, but got epoch {result.epoch}."
+            self.attempt_failed(trial_id, Failure(StopReason.FAILED, gap, curable=True))
+            return True
+        if result.epoch == due:
             self._record_epoch(trial, result, worker, ends)
         if ends is not None:
             self.trial_stopped(trial_id, ends)

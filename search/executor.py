@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -38,12 +38,16 @@ def run_attempts(
     driver: StudyDriver,
     constants: Mapping[str, Mapping[str, Any]],
     stop: StopRequest,
-    trainable: type[tune.Trainable] = tune_adapter.TuneTrial,
+    trainable: Any = tune_adapter.TuneTrial,
 ) -> None:
-    """Run attempts until the driver has no more, or the request to stop was followed. `constants`: by modality."""
+    """Run attempts until the driver has no more, or the request to stop was followed.
+
+    `constants`: by modality, what each trial's raw dict has beside its hyperparameters; `trainable`: a class of Tune's
+    that runs a raw dict.
+    """
     with tempfile.TemporaryDirectory(prefix="binwise-tune-") as folder:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, _resources),
+            _attempts_of(trainable),
             param_space={},
             tune_config=tune.TuneConfig(
                 search_alg=AttemptSearcher(driver, constants),
@@ -67,8 +71,31 @@ def run_attempts(
         tuner.fit()
 
 
-def _resources(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    return tune.PlacementGroupFactory([dict(config[RESOURCES])])
+def _attempts_of(trainable: Any) -> Any:
+    """The trainable with what each attempt gets, and with errors that keep their kind.
+
+    Of an actor that can't be made Ray hands over a text alone; so what `setup` raises is raised by the first step. A
+    class within a function goes to the workers as it is: they needn't import this module, nor Optuna with it.
+    """
+
+    class Attempt(trainable):
+        @classmethod
+        def default_resource_request(cls, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+            return tune.PlacementGroupFactory([dict(config[RESOURCES])])
+
+        def setup(self, config: dict[str, Any]) -> None:
+            self._fault: Exception | None = None
+            try:
+                super().setup(config)
+            except Exception as error:
+                self._fault = error
+
+        def step(self) -> Any:
+            if self._fault is not None:
+                raise self._fault
+            return super().step()
+
+    return Attempt
 
 
 def _dirname(trial: Any) -> str:
@@ -78,6 +105,16 @@ def _dirname(trial: Any) -> str:
 def trial_id_of(trial: Any) -> str:
     """Our name of a Tune trial."""
     return trial_name(trial.config[tune_adapter.MODALITY], trial.config[tune_adapter.NUMBER])
+
+
+def error_of(trial: Any) -> Exception:
+    """The error that a Tune trial ended with. Tune's own getters look for it where only a snapshot would take it."""
+    try:
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except Exception:  # Tune keeps no object of errors of its own, and some can't be read back
+        file = trial.error_file
+        return RuntimeError(Path(file).read_text("utf-8", "replace") if file else "The attempt ended without a word.")
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
 
 
 class _Unsaved:
@@ -145,10 +182,11 @@ def put_on_record(driver: StudyDriver, trial_id: str, result: Mapping[str, Any])
     for note in str(result.get(NOTE, "")).splitlines():
         driver.noted(trial_id, note)
     ends = StopReason(result[STOP_REASON]) if result.get(STOP_REASON) else None
-    if math.isnan(result[VAL_ACCURACY]):  # it ended without an epoch
+    value = result.get(VAL_ACCURACY)
+    if value is None or not math.isfinite(value):  # it ended without an epoch
         driver.trial_stopped(trial_id, ends or StopReason.DIVERGED, result.get(DETAIL))
         return True
-    epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__})
+    epoch = EpochResult(**{name: result[name] for name in EpochResult.__dataclass_fields__ if name in result})
     return driver.epoch_ended(trial_id, epoch, result.get(WORKER), ends)
 
 
@@ -171,4 +209,4 @@ class AttemptEvents(_Unsaved, tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:
         """An attempt ended in an error, or its worker died."""
-        self._driver.attempt_failed(trial_id_of(trial), failure_of(trial.get_error()))
+        self._driver.attempt_failed(trial_id_of(trial), failure_of(error_of(trial)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import dataclass
 
 from trainables.records import StopReason
 
 ERROR_LENGTH = 4000  # characters of a traceback that are kept, its end
+COLOR = re.compile(r"\x1b\[[0-9;]*m")  # Ray's own, for terminals
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # The same code on the same data raises these again.
 INCURABLE = (
@@ -38,8 +40,8 @@ def failure_of(error: BaseException | None) -> Failure:
     """The failure of an error as Ray hands it over: the worker's death, or an exception within its code."""
     from ray.exceptions import RayActorError, RayTaskError
 
-    text = str(error)[-ERROR_LENGTH:] if error is not None else "unknown error"
-    if isinstance(error, RayActorError):
+    text = COLOR.sub("", str(error))[-ERROR_LENGTH:] if error is not None else "unknown error"
+    if isinstance(error, RayActorError) and not error.actor_init_failed:
         return Failure(StopReason.LOST, text, curable=True)
     cause = error.cause if isinstance(error, RayTaskError) else error
     if _is_disk_error(cause):

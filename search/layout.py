@@ -106,5 +106,5 @@ def find_study(given: str, runs: Path) -> Path:
     known = sorted(path.parent.name for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
     raise UserError(
         f"STUDY must be a study that was run, by name, folder or YAML file, but got {given!r}. "
-        f"There {'are' if known else 'is'} {', '.join(known) or 'none'} under {runs / 'studies'}."
+        f"There {'are' if len(known) > 1 else 'is'} {', '.join(known) or 'none'} under {runs / 'studies'}."
     )

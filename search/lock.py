@@ -80,5 +80,5 @@ def _named(path: Path) -> Holder:
 
 
 def _lock_file(layout: Layout) -> Path:
-    """Beside the study's folder, which may not be there yet or may be removed by --replace."""
-    return layout.folder.with_name(f".{layout.name}.lock")
+    """Not in the study's folder, which may not be there yet or may be removed by --replace."""
+    return layout.runs / "locks" / f"{layout.name}.lock"

@@ -8,11 +8,15 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from search.changes import check_data, merged
+from pydantic import ValidationError
+
+from search.changes import changes, check_data, merged
 from search.layout import Layout, create_study_folder
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.progress import human_seconds
 from search.provenance import code_commit, data_facts, versions
@@ -36,8 +40,23 @@ class How:
 
 
 def found_state(layout: Layout) -> StudyState | None:
-    """What is on record about the study; None where there is none of its name. UserError where it is damaged."""
-    return read_ledger(layout.ledger_file)[1] if layout.folder.exists() else None
+    """What is on record about the study; None where there is none of its name.
+
+    UserError where the record is damaged, or the folder holds something else.
+    """
+    if not _is_taken(layout):
+        return None
+    if not layout.ledger_file.is_file() and not mirror_of(layout.ledger_file).is_file():
+        raise UserError(
+            f"A study has its record in {layout.ledger_file.name}, but {layout.folder} holds other files, such as "
+            "those of an older Binwise: use another name (--set name=...), or --replace to remove them."
+        )
+    return read_ledger(layout.ledger_file)[1]
+
+
+def _is_taken(layout: Layout) -> bool:
+    """Whether there is anything in the study's folder."""
+    return layout.folder.is_dir() and any(layout.folder.iterdir())
 
 
 def continued(study: StudyConfig, state: StudyState | None, how: How) -> StudyConfig:
@@ -50,13 +69,21 @@ def continued(study: StudyConfig, state: StudyState | None, how: How) -> StudyCo
         raise UserError(already_there(state))
     if how.warm_start:
         raise UserError("A study learns from another one when it begins: --warm-start doesn't go with --resume.")
-    config = merged(study.name, state.study, study.model_dump(mode="json"))
+    config = merged(study.name, _as_now(state.study), study.model_dump(mode="json"))
     if how.more:
         for modality in study.modalities:
             section = study.section(modality)
             if section.search.space:
                 config[modality]["search"]["trials"] += how.more
     return study_of(config)
+
+
+def _as_now(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recorded config with the keys that have come since, at their defaults."""
+    try:
+        return study_of(config).model_dump(mode="json")
+    except ValidationError:  # a key of it is gone: it is named as changed
+        return config
 
 
 def is_over(study: StudyConfig, state: StudyState | None) -> bool:
@@ -66,7 +93,11 @@ def is_over(study: StudyConfig, state: StudyState | None) -> bool:
     return all(
         state.created_count(modality) >= study.section(modality).trial_count() or state.outcome == Outcome.TARGET
         for modality in study.modalities
-    ) and study.model_dump(mode="json") == study_of(state.study).model_dump(mode="json")
+    ) and not any(
+        # The record has no password, and `binwise sync` takes what is there elsewhere.
+        not key.startswith("tracking.")
+        for key in changes(study_of(state.study).model_dump(mode="json"), study.model_dump(mode="json"))
+    )
 
 
 def already_there(state: StudyState) -> str:
@@ -92,11 +123,15 @@ def open_study(
     `shown_study`: the config as it may be written down, without secrets. UserError where the data have changed.
     """
     config = shown_study.model_dump(mode="json")
-    if not layout.folder.exists():
+    if not _is_taken(layout):
         _create(shown_study, layout, splits, how)
         return Ledger(layout.ledger_file)
     ledger = Ledger(layout.ledger_file)
-    check_data(study.name, ledger.state.data, data_facts(splits))
+    try:
+        check_data(study.name, ledger.state.data, data_facts(splits))
+    except UserError:
+        ledger.close()
+        raise
     if config != ledger.state.study:
         ledger.append(Kind.STUDY_CHANGED, study=config)
     _restore_files(shown_study, layout, splits)

@@ -32,7 +32,7 @@ from trainables import tune_adapter
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.records import BEST_FOLDER, LATENCY, SIZE, VAL_ACCURACY, EpochResult, StopReason, UserError
 
-CRASHES = 3  # of Ray or Tune without an event between them, before the study gives up
+CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gives up
 # Fields of a trial's best epoch that a sampler may learn from.
 OBJECTIVE_FIELDS = {VAL_ACCURACY: "val_accuracy", LATENCY: "latency", SIZE: "weights_bytes"}
 
@@ -139,13 +139,13 @@ class Session:
         }
         crashes = 0
         while not driver.finished and driver.stop is None:
-            before = self._ledger.state.next_seq
+            before = self._progress()
             try:
                 run_attempts(driver, constants, stop)
             except Exception as error:  # Ray and Tune raise errors of many kinds
                 if self._ledger.failure is not None:
                     raise self._ledger.failure from error
-                crashes = 1 if self._ledger.state.next_seq > before else crashes + 1
+                crashes = 1 if self._progress() > before else crashes + 1
                 if crashes >= CRASHES:
                     raise
                 if driver.stop is not None:
@@ -157,6 +157,10 @@ class Session:
                 )
                 restart_ray(self._study.cluster.address)
             driver.attempts_vanished()
+
+    def _progress(self) -> int:
+        """Epochs on record and trials that are over: what shows that a restart got on."""
+        return sum(len(trial.epochs) + trial.over for trial in self._ledger.state.trials.values())
 
     def _disk_full(self, error: OSError) -> Exception:
         """What a person is told where the ledger can't be written."""

@@ -16,7 +16,9 @@ from typing import Any
 from search.driver import StudyDriver
 from search.ledger.events import Outcome
 
-GRACE_SECONDS = 20.0  # for trials to save their states; SLURM kills 30 seconds after its SIGTERM
+# For trials to save their states. Tune gives a worker that hangs 10 seconds more, and SLURM kills everything 30 seconds
+# after its SIGTERM.
+GRACE_SECONDS = 12.0
 LOOK_SECONDS = 0.5  # between two looks for the file
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from search.conditions import active
 from search.layout import find_study
 from search.ledger.ledger import read_ledger
 from search.ledger.state import Trial
@@ -40,7 +41,8 @@ def warm_trials(other: str, study: StudyConfig, runs: Path) -> dict[str, Any]:
 
 
 def _inside(trial: Trial, space: Space) -> bool:
-    return bool(space) and all(key in trial.config and contains(space[key], trial.config[key]) for key in space)
+    searched = active(space, trial.config)
+    return bool(space) and all(key in trial.config and contains(space[key], trial.config[key]) for key in searched)
 
 
 def _taught(trial: Trial, space: Space) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def _taught(trial: Trial, space: Space) -> dict[str, Any]:
     return {
         "trial_id": trial.trial_id,
         "stop_reason": trial.stop_reason.value,
-        "values": {key: trial.config[key] for key in space},
+        "values": {key: trial.config[key] for key in active(space, trial.config)},
         "accuracies": {str(epoch.epoch): epoch.val_accuracy for epoch in trial.epochs},
         "best": trial.best.as_metrics(),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from search.ledger.events import FORMAT, Event, Kind
-from search.ledger.lines import LinesFile, create_lines, read_lines
+from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
 from search.ledger.state import StudyState, fold
 from trainables.records import UserError
 
@@ -64,7 +64,7 @@ def create_ledger(path: Path, body: Mapping[str, Any], at: float) -> None:
 
 def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
     """A ledger's events and state, for readers; another process may be writing it. UserError where it is damaged."""
-    if not path.is_file():
+    if not path.is_file() and not mirror_of(path).is_file():
         raise UserError(f"A study must have its ledger, but {path} isn't there: run the study first.")
     events = _parsed(path, read_lines(path).events)
     return events, fold(events)

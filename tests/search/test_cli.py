@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from search.cli import main
+from search.ledger.ledger import create_ledger
 
 STUDY = """
 name: {name}
@@ -166,9 +167,15 @@ def test_study_name_with_a_slash(run: Run, here: Path) -> None:
 
 
 def test_study_of_that_name_is_there(run: Run, here: Path) -> None:
-    """An older study isn't overwritten; the message says what to do."""
-    (here / "mlruns" / "studies" / "small").mkdir(parents=True)
-    assert_refused(run("search", "study.yaml"), "small", "already there", "name=")
+    """An older study isn't overwritten, nor a folder that is none; the message says what there is and what to do."""
+    folder = here / "mlruns" / "studies" / "small"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    assert_refused(run("search", "study.yaml"), "mlruns/studies/small")
+    (folder / "notes.txt").unlink()
+    study = {"name": "small", "modalities": ["image"]}
+    create_ledger(folder / "ledger.jsonl", {"study": study, "uid": "u", "data": {}, "versions": {}}, 0.0)
+    assert_refused(run("search", "study.yaml"), "'small' is there already", "0 of 0 trials", "--resume", "name=")
 
 
 def test_unknown_study(run: Run, here: Path) -> None:

@@ -85,7 +85,9 @@ def test_the_status_of_a_study(told: Told) -> None:
     told.begin("image_001")
     told.fail("image_001", "failed", TRACEBACK, retry=False)
     told.end_session(Outcome.INTERRUPTED, "stopped by SIGINT")
-    assert [line.rstrip() for line in call("status", "garbage").output.splitlines()] == [
+    lines = [line.rstrip() for line in call("status", "garbage").output.splitlines()]
+    assert sum(line.startswith("Tracking    13 events, ") for line in lines) == 1
+    assert [line for line in lines if not line.startswith("Tracking")] == [
         "garbage  interrupted  20 s  stopped by SIGINT",
         "",
         "image   ━━━━━━━━                  2/6  best val accuracy 0.871  image_000, epoch 2",

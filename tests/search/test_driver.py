@@ -237,3 +237,62 @@ def test_more_trials_learn_from_those_before(tmp_path: Path) -> None:
     whole = new_ledger(tmp_path, "whole.jsonl")
     simulate(session(whole))
     assert facts(ledger) == facts(whole)
+
+
+def test_news_of_an_ended_attempt_is_no_news(tmp_path: Path) -> None:
+    """An epoch, an end and an error that come late change nothing: the record and the sampler stay as they were."""
+    ledger = new_ledger(tmp_path)
+    driver = session(ledger)
+    attempt = first(driver)
+    driver.epoch_ended(attempt.trial_id, epoch(1, 0.5), ends=StopReason.COMPLETED)
+    before = ledger.state.next_seq
+    assert driver.epoch_ended(attempt.trial_id, epoch(2, 0.9))
+    assert driver.epoch_ended(attempt.trial_id, epoch(2, 0.9), ends=StopReason.COMPLETED)
+    driver.trial_stopped(attempt.trial_id, StopReason.INTERRUPTED)
+    driver.attempt_failed(attempt.trial_id, LOST)
+    assert ledger.state.next_seq == before
+
+
+def test_an_epoch_that_is_left_out_is_asked_for_again(tmp_path: Path) -> None:
+    """The record has each epoch, in order: the trial is tried again from there, and can be read at any time."""
+    ledger = new_ledger(tmp_path)
+    driver = session(ledger)
+    attempt = first(driver)
+    driver.epoch_ended(attempt.trial_id, epoch(1, 0.5))
+    assert driver.epoch_ended(attempt.trial_id, epoch(3, 0.5))
+    again = first(driver)
+    assert (again.trial_id, again.recorded) == (attempt.trial_id, 1)
+    _, state = read_ledger(tmp_path / "ledger.jsonl")
+    assert state.trials[attempt.trial_id].attempts[0].error == "Epoch 2 must be reported next, but got epoch 3."
+
+
+def test_several_at_once_are_begun_in_order(tmp_path: Path) -> None:
+    """What broke off comes first, in the order in which it broke off, then new trials; each once."""
+    ledger = new_ledger(tmp_path)
+    driver = session(ledger, search_of(parallel=True), at_once=3)
+    begun = [first(driver).number for _ in range(3)]
+    assert driver.next_attempt() is Next.WAIT
+    driver.attempt_failed("image_002", LOST)
+    driver.attempt_failed("image_000", FAILED)
+    assert [first(driver).number for _ in range(2)] == [2, 0]
+    driver.attempts_vanished()
+    assert sorted(first(driver).number for _ in range(3)) == begun
+    assert driver.next_attempt() is Next.WAIT
+    assert all(trial.failed_attempts <= 1 for trial in ledger.state.trials.values())
+
+
+def test_a_larger_share_survives_other_failures(tmp_path: Path) -> None:
+    """A trial that ran out of memory and was then lost, or interrupted by a new start, keeps what it was given."""
+    ledger = new_ledger(tmp_path)
+
+    def larger(modality: str, resources: Resources) -> Resources | None:
+        return Resources(resources.cpus, resources.gpus * 2) if resources.gpus < 1 else None
+
+    driver = session(ledger, search_of(resources=Resources(1, 0.25)), larger=larger)
+    attempt = first(driver)
+    driver.trial_stopped(attempt.trial_id, StopReason.OOM)
+    driver.attempt_failed(first(driver).trial_id, LOST)
+    assert first(driver).resources.gpus == 0.5
+    driver = session(Ledger(tmp_path / "ledger.jsonl"), search_of(resources=Resources(1, 0.25)), larger=larger)
+    again = first(driver)
+    assert (again.trial_id, again.resources.gpus) == (attempt.trial_id, 0.5)

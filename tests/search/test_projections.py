@@ -8,7 +8,6 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import FrozenTrial
-from search_fakes import NAN
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
 from search.layout import Layout
@@ -18,6 +17,8 @@ from search.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, 
 from search.space import to_optuna
 from search.study import StudyConfig
 from trainables.records import StopReason, TrialRecord
+
+NAN = float("nan")
 
 STATES = {"completed": "COMPLETE", "pruned": "PRUNED"}
 

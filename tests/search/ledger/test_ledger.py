@@ -157,3 +157,15 @@ def test_no_ledger_is_one_message(tmp_path: Path) -> None:
     """Without the file there is no study."""
     with pytest.raises(UserError, match="run the study first"):
         read_ledger(tmp_path / "ledger.jsonl")
+
+
+def test_a_ledger_is_read_from_its_copy(ledger: Ledger, tmp_path: Path) -> None:
+    """Where the file itself is gone, readers see the other one, and the writer makes it again."""
+    path = ledger._file._path
+    begin(ledger)
+    content = path.read_bytes()
+    path.unlink()
+    assert read_ledger(path)[1].next_seq == ledger.state.next_seq
+    assert not path.exists()
+    Ledger(path)
+    assert path.read_bytes() == content

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
-from search_fakes import FakeTrial
+from tune_fakes import FakeTrial
 
 from search.methods.stopping import (
     Asha,
@@ -58,7 +58,7 @@ def compare(seed: int) -> tuple[int, int]:
     )
     ours, theirs = Asha(grace=grace, factor=factor, max_epochs=max_epochs), rays(max_epochs, grace, factor)
     levels = int(rng.integers(2, 1000))  # few: many ties
-    trials = [FakeTrial(number, {}) for number in range(int(rng.integers(2, 16)))]
+    trials = [FakeTrial(str(number), {}) for number in range(int(rng.integers(2, 16)))]
     for trial in trials:
         theirs.on_trial_add(None, trial)
     epochs, stopped, ended = dict.fromkeys(range(len(trials)), 0), 0, 0

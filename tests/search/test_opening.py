@@ -1,0 +1,235 @@
+"""A study is begun or gone on with: what is there, what may have changed, and the files that are made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from search_fakes import epoch, study
+
+from search.layout import Layout
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.lines import mirror_of
+from search.opening import How, already_there, continued, found_state, is_over, open_study, remove_study
+from search.study import StudyConfig
+from search.study_file import load_study
+from trainables.data.samples import Split
+from trainables.records import UserError
+
+SPACE = {"batch_size": {"type": "choice", "choices": [16, 32]}}
+RESUME = How(resume=True)
+
+
+def config(folder: Path, trials: int = 3, **changes: Any) -> StudyConfig:
+    """A study of images alone."""
+    search = {"space": SPACE, "trials": trials, **changes.pop("search", {})}
+    return study(folder, image={"search": search}, modalities=["image"], **changes)
+
+
+def splits(text: str = "bottle") -> dict[str, Split]:
+    """Train and val of two samples each."""
+
+    def split(words: str) -> Split:
+        return Split(("a", "b"), (words, "can"), np.array([0, 1]), (None, None), ("Blue", "Green"))
+
+    return {"train": split(text), "val": split("glass")}
+
+
+def opened(made: StudyConfig, how: How = RESUME, **changes: Any) -> Ledger:
+    """The study's ledger."""
+    return open_study(made, Layout.of(made), changes.get("data", splits()), how, shown_study=made)
+
+
+def run_trials(ledger: Ledger, count: int, outcome: Outcome | None = Outcome.FINISHED) -> None:
+    """A session that runs so many trials to their ends; without an outcome it is killed."""
+    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+    for number in range(len(ledger.state.trials), len(ledger.state.trials) + count):
+        values = {"batch_size": 32, "head_widths": [512, 256]}
+        trial, given = f"image_{number:03d}", {"params": {"batch_size": 32}, "config": values, "inside": True}
+        ledger.append(Kind.TRIAL_CREATED, trial, number=number, modality="image", **given)
+        ledger.append(Kind.ATTEMPT_BEGAN, trial, cpus=1, gpus=0)
+        ledger.append(Kind.EPOCH, trial, result=epoch(1, 0.5 + number / 100).as_metrics(), stop=False, ends="completed")
+        ledger.append(Kind.ATTEMPT_ENDED, trial, reason="completed", retry=False)
+        ledger.append(Kind.TRIAL_ENDED, trial, stop_reason="completed")
+    if outcome is not None:
+        ledger.append(Kind.SESSION_ENDED, outcome=outcome.value)
+    ledger.close()
+
+
+def test_a_new_study_is_on_record(tmp_path: Path) -> None:
+    """Its config, data, versions and an id of its own; its two files lie beside it. Nothing of it was there before."""
+    made = config(tmp_path)
+    layout = Layout.of(made)
+    assert found_state(layout) is None
+    assert continued(made, None, How()) is made
+    state = opened(made, How()).state
+    assert (state.name, state.trials, state.warm) == ("demo", {}, {})
+    assert state.study == made.model_dump(mode="json")
+    assert (state.data["train"]["samples"], state.data["val"]["classes"]) == (2, ["Blue", "Green"])
+    assert {"torch", "ray"} <= set(state.versions)
+    assert len(state.uid) == 32
+    assert load_study(layout.study_file) == made
+    assert json.loads(layout.data_file.read_text())["classes"] == ["Blue", "Green"]
+
+
+def test_an_empty_folder_is_no_study(tmp_path: Path) -> None:
+    """It may have been made beforehand; one that holds other files is left alone, with a remedy."""
+    made = config(tmp_path)
+    layout = Layout.of(made)
+    layout.folder.mkdir(parents=True)
+    assert found_state(layout) is None
+    opened(made, How()).close()
+    assert found_state(layout) is not None
+    layout.ledger_file.unlink()
+    assert found_state(layout) is not None  # its copy is there
+    mirror_of(layout.ledger_file).unlink()
+    with pytest.raises(UserError, match="holds other files") as error:
+        found_state(layout)
+    assert "--replace" in str(error.value)
+    assert layout.study_file.exists()
+
+
+def test_a_study_that_is_there_is_gone_on_with_on_request_only(tmp_path: Path) -> None:
+    """Else the message tells how far it is and what can be done."""
+    made = config(tmp_path)
+    run_trials(opened(made, How()), 2, Outcome.INTERRUPTED)
+    state = found_state(Layout.of(made))
+    assert state is not None
+    with pytest.raises(UserError) as error:
+        continued(made, state, How())
+    text = str(error.value)
+    assert text == already_there(state)
+    assert "2 of 2 trials ended, the best val accuracy is 0.510 (image_001), its search isn't over" in text
+    assert "To go on with --resume; to begin anew use --replace, or another name (--set name=...)." in text
+    assert continued(made, state, RESUME) == made
+    run_trials(opened(made), 1)
+    state = found_state(Layout.of(made))
+    assert state is not None
+    assert "its search is over. To extend it with --more N" in already_there(state)
+
+
+def test_what_doesn_t_go_together_is_refused(tmp_path: Path) -> None:
+    """More trials of a study that never ran; another study's lessons in the middle of one."""
+    made = config(tmp_path)
+    with pytest.raises(UserError, match="leave --more out"):
+        continued(made, None, How(more=2))
+    opened(made, How()).close()
+    state = found_state(Layout.of(made))
+    with pytest.raises(UserError, match="--warm-start doesn't go with --resume"):
+        continued(made, state, How(resume=True, warm_start="other"))
+
+
+def test_changes_are_on_record_or_refused(tmp_path: Path) -> None:
+    """A free key's change is written down and its file made again; a fixed one's leaves everything as it was."""
+    made = config(tmp_path)
+    opened(made, How()).close()
+    layout = Layout.of(made)
+    state = found_state(layout)
+    budget = config(tmp_path, time_budget="2h")
+    ledger = opened(continued(budget, state, RESUME))
+    assert ledger.state.study["time_budget"] == "2h"
+    assert load_study(layout.study_file).time_budget == "2h"
+    ledger.close()
+    assert opened(budget).state.next_seq == 2  # nothing has changed this time
+    content = layout.ledger_file.read_bytes()
+    with pytest.raises(UserError, match="'demo' was begun with other values:\n  seed: 0 -> 7\n"):
+        continued(config(tmp_path, seed=7), found_state(layout), RESUME)
+    assert layout.ledger_file.read_bytes() == content
+
+
+def test_more_trials_add_up(tmp_path: Path) -> None:
+    """They count from what was planned last, whatever the file says; fewer are never planned."""
+    made = config(tmp_path, trials=3)
+    run_trials(opened(made, How()), 3)
+    layout = Layout.of(made)
+    for planned in (5, 7):
+        state = found_state(layout)
+        more = continued(made, state, How(more=2))
+        assert more.image.search.trials == planned
+        assert not is_over(more, state)
+        run_trials(opened(more), 2)
+        assert is_over(more, found_state(layout))
+    assert continued(made, found_state(layout), RESUME).image.search.trials == 7
+
+
+def test_a_search_is_over_when_nothing_is_left(tmp_path: Path) -> None:
+    """Not where it was interrupted, killed, extended or changed; another place for MLflow's record is no change."""
+    made = config(tmp_path)
+    run_trials(opened(made, How()), 2, Outcome.INTERRUPTED)
+    layout = Layout.of(made)
+    assert not is_over(made, None)
+    assert not is_over(made, found_state(layout))
+    run_trials(opened(made), 1, None)
+    assert not is_over(made, found_state(layout))
+    run_trials(opened(made), 0)
+    assert is_over(made, found_state(layout))
+    assert is_over(config(tmp_path, tracking={"uri": "http://someone:secret@host"}), found_state(layout))
+    assert not is_over(config(tmp_path, trials=4), found_state(layout))
+    assert not is_over(config(tmp_path, search={"target": 0.99}), found_state(layout))
+
+
+def test_a_reached_target_ends_a_search(tmp_path: Path) -> None:
+    """Trials may be left; with a higher target it goes on."""
+    made = config(tmp_path, search={"target": 0.5})
+    run_trials(opened(made, How()), 1, Outcome.TARGET)
+    state = found_state(Layout.of(made))
+    assert is_over(made, state)
+    assert not is_over(config(tmp_path, search={"target": 0.6}), state)
+
+
+def test_changed_data_are_refused(tmp_path: Path) -> None:
+    """The message names what differs; the record and the files stay, and the ledger can be opened again."""
+    made = config(tmp_path)
+    opened(made, How()).close()
+    layout = Layout.of(made)
+    table = layout.data_file.read_bytes()
+    with pytest.raises(UserError, match=r"train or val has changed since 'demo' began:\n  train\.digest: "):
+        opened(made, data=splits("another text"))
+    assert layout.data_file.read_bytes() == table
+    assert opened(made).state.next_seq == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_damaged_files_are_made_again(tmp_path: Path, content: bytes | None) -> None:
+    """The config and the data's table come from the record and the data; whole ones aren't written."""
+    made = config(tmp_path)
+    opened(made, How()).close()
+    layout = Layout.of(made)
+    files = (layout.study_file, layout.data_file)
+    wanted = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink() if content is None else file.write_bytes(content)
+    opened(made).close()
+    assert [file.read_bytes() for file in files] == wanted
+    before = [file.stat().st_ino for file in files]
+    opened(made).close()
+    assert [file.stat().st_ino for file in files] == before
+
+
+def test_a_new_study_learns_from_another(tmp_path: Path) -> None:
+    """What it learned is in its own record, so that the other one may go; a wrong name leaves no study behind."""
+    run_trials(opened(config(tmp_path), How()), 2)
+    made = config(tmp_path, name="second")
+    with pytest.raises(UserError, match="got 'nobody'"):
+        opened(made, How(warm_start="nobody"))
+    assert not Layout.of(made).folder.exists()
+    opened(made, How(warm_start="demo")).close()
+    remove_study(Layout.of(config(tmp_path)))
+    _, state = read_ledger(Layout.of(made).ledger_file)
+    assert state.warm["from"] == "demo"
+    assert [one["values"] for one in state.warm["trials"]["image"]] == [{"batch_size": 32}] * 2
+
+
+def test_a_removed_study_is_gone(tmp_path: Path) -> None:
+    """With all its files; others stay, and one that isn't there is no fault."""
+    made, other = config(tmp_path), config(tmp_path, name="other")
+    for one in (made, other):
+        opened(one, How()).close()
+    for _ in range(2):
+        remove_study(Layout.of(made))
+    assert [path.name for path in Layout.of(made).folder.parent.iterdir()] == ["other"]
+    opened(made, How()).close()
