@@ -136,6 +136,23 @@ def _result() -> dict[str, float]:
     return epoch(1, 0.5).as_metrics()
 
 
+def test_a_trial_s_page_begins_with_its_story(ledger: Ledger) -> None:
+    """How it ended, what was searched, notes and the error's end; what others wrote stands in a code block."""
+    trial_id = create(ledger, 0)
+    attempt(ledger, trial_id, (0.5, 0.4))
+    searched = (
+        "Searched:\n\n    head_learning_rate  0.001\n    batch_size          32\n    head_widths         (512, 256)"
+    )
+    assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == searched
+    ledger.append(Kind.NOTE, trial_id, text="![a](http://b)")
+    finish(ledger, trial_id, "failed", error="Traceback\n```\nValueError: no")
+    assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == (
+        f"**Failed** after 2 epochs: best val accuracy 0.500 at epoch 1.\n\n{searched}\n\n"
+        "Notes:\n\n    ![a](http://b)\n\nError:\n\n    Traceback\n    ```\n    ValueError: no"
+    )
+    assert next(iter(projected(ledger).image(trial_id).points)).key == "best_val_accuracy"
+
+
 def test_texts_that_databases_refuse_are_escaped(ledger: Ledger) -> None:
     """A null character or half a character pair in an error can't stop the whole record."""
     trial_id = whole_trial(ledger, 0, (), "failed", error="a\0b \ud800")
