@@ -17,13 +17,12 @@ from browser import HEIGHT, WIDTH, chromium, outside, requests_of, save_picture
 from shown_study import make_study
 
 from search.ledger.state import StudyState
-from search.tracking.sync import sync
+from search.tracking import MlflowTracking
 from trainables.records import StopReason
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-pytestmark = pytest.mark.timeout(120)
 AGO = 1800.0  # seconds since the study began
 COLUMNS = [
     "metrics.`best_val_accuracy`",
@@ -50,8 +49,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def state(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> StudyState:
     """What is on record of a study; MLflow has it, too. Only made where there is a browser."""
-    _, layout, ledger = make_study(tmp_path_factory.mktemp("shown"), time.time() - AGO)
-    assert sync(layout.folder).agrees
+    study, layout, ledger = make_study(tmp_path_factory.mktemp("shown"), time.time() - AGO)
+    assert MlflowTracking(study, layout, ledger).close(timeout=90).events_behind == 0
     return ledger.state
 
 
