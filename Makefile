@@ -10,7 +10,7 @@ CHAOS ?=
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench check format lock openclipart clean help
+.PHONY: demo test chaos bench screenshots check format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
+	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean        remove the virtual environment and the demo's output"
 
@@ -59,6 +60,10 @@ check: $(READY)
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+screenshots: $(READY)
+	@BINWISE_SCREENSHOTS=$(CURDIR)/.github/pictures \
+	  $(BIN)/python -m pytest tests/integration/test_mlflow_ui.py tests/integration/test_status_picture.py
 
 # No index address may enter the lock: it serves any mirror.
 lock:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from search.addresses import redacted
+from search.layout import TRACKING_FILE
 from trainables.records import UserError
 
 HOST = "127.0.0.1"
@@ -41,13 +44,32 @@ def serve(runs: Path, port: int, uri: str | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         if _answers(server, free):
-            typer.echo(f"MLflow's UI: http://{HOST}:{free} (Ctrl-C ends it)")
+            typer.echo(f"MLflow's UI: http://{HOST}:{free}/{page(runs if uri is None else None)} (Ctrl-C ends it)")
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+def page(runs: Path | None) -> str:
+    """The page of the trials of the study that was last on record among the runs; without one, of all experiments.
+
+    MLflow's UI opens on pages for agents and their traces unless an address says that it is about training.
+    """
+    experiment = _last_experiment(runs) if runs is not None else None
+    return f"#/experiments{f'/{experiment}/runs' if experiment else ''}?workflowType=machine_learning"
+
+
+def _last_experiment(runs: Path) -> str | None:
+    files = sorted((runs / "studies").glob(f"[!.]*/{TRACKING_FILE}"), key=lambda file: file.stat().st_mtime)
+    for file in reversed(files):
+        with suppress(OSError, ValueError, AttributeError):
+            cursor = json.loads(file.read_text("utf-8"))
+            if str(cursor.get("uri", "")).startswith("sqlite:") and str(cursor.get("experiment_id")).isdigit():
+                return str(cursor["experiment_id"])
+    return None
 
 
 def free_port(first: int) -> int:

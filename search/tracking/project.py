@@ -13,6 +13,7 @@ from typing import Any
 
 from search.ledger.events import Event, Kind, Outcome
 from search.ledger.state import StudyState, Trial
+from search.tracking.describe import trial_description
 from trainables.records import EPOCH, METRIC_KEYS, STOP_REASON, EpochResult, StopReason
 
 STUDY_KEY = ""  # the study's own run among the keys of runs; the others are trial ids
@@ -37,6 +38,9 @@ STATUS_OF_STUDY = {
     Outcome.FAILED: FAILED,
 }
 BEST = {"best_val_macro_f1": "val_macro_f1", "best_val_loss": "val_loss"}  # of the best epoch so far
+FIRST = ("best_val_accuracy", "val_accuracy", "val_loss", "train_accuracy", "train_loss")  # MLflow keeps the order
+SOURCE = {"mlflow.source.name": "binwise", "mlflow.source.type": "LOCAL"}
+DIGEST_LENGTH = 16  # characters of a data set's digest; MLflow shows it beside the name
 _NOT_TRACKED_AT_ZERO = {
     field.name for field in dataclasses.fields(EpochResult) if field.default is not dataclasses.MISSING
 }  # 0: not known, or not the case
@@ -48,8 +52,8 @@ CHANGING_TAGS = frozenset(
         "notes",
         "worker",
         "checkpoint",
-        "checkpoint_digest",
-        "binwise.outcome",
+        "binwise.checkpoint_digest",
+        "outcome",
         "mlflow.note.content",
     }
 )  # tags that may have to go again
@@ -70,7 +74,7 @@ class DataInput:
     """A split as MLflow's data set; texts within MLflow's limits."""
 
     name: str
-    digest: str  # at most 36 characters
+    digest: str  # its beginning
     context: str
     source: str
     schema: str
@@ -169,7 +173,7 @@ def epoch_points(trial: Trial, after: int = 0) -> Iterator[Point]:
     for place in range(after, len(trial.epochs)):
         result, at = trial.epochs[place], _milliseconds(trial.times[place])
         best = max(trial.epochs[: place + 1], key=lambda e: (e.val_accuracy, -e.epoch))
-        values = {key: getattr(result, key) for key in METRIC_KEYS if key != EPOCH}
+        values = {key: getattr(result, key) for key in (*FIRST, *METRIC_KEYS) if key != EPOCH}
         values |= {key: getattr(best, field) for key, field in BEST.items()}
         for key, value in values.items():
             if math.isfinite(value) and (value or key not in _NOT_TRACKED_AT_ZERO):
@@ -187,8 +191,8 @@ def data_inputs(state: StudyState) -> tuple[DataInput, ...]:
         profile = {"num_rows": facts["samples"], "num_classes": len(facts["classes"])}
         found.append(
             DataInput(
-                name=_clean(PurePath(path).name or split)[:200],
-                digest=str(facts["digest"])[:36],
+                name=_clean("/".join(PurePath(path).parts[-2:]))[:200],
+                digest=str(facts["digest"])[:DIGEST_LENGTH],
                 context=split,
                 source=json.dumps({"uri": path}),
                 schema=json.dumps(schema),
@@ -200,7 +204,7 @@ def data_inputs(state: StudyState) -> tuple[DataInput, ...]:
 
 def data_digest(state: StudyState) -> str:
     """The digests of the splits in one line."""
-    return ", ".join(f"{split} {str(facts['digest'])[:16]}" for split, facts in state.data.items())
+    return ", ".join(f"{split} {str(facts['digest'])[:DIGEST_LENGTH]}" for split, facts in state.data.items())
 
 
 def digest_of(value: object) -> str:
@@ -220,44 +224,49 @@ def _study_params(state: StudyState) -> dict[str, str]:
 
 def _study_tags(state: StudyState) -> dict[str, Any]:
     planned = {
-        f"binwise.{modality}.trials": state.study.get(modality, {}).get("search", {}).get("trials")
+        f"{modality}.trials": state.study.get(modality, {}).get("search", {}).get("trials")
         for modality in state.study.get("modalities", ())
     }
     return {
-        KIND: "study",
-        "binwise.study": state.name,
-        UID: state.uid,
+        "outcome": state.outcome.value if state.outcome is not None else None,
+        "modalities": ",".join(state.study.get("modalities", ())),
+        "sessions": len(state.sessions),
+        **planned,
+        "mlflow.note.content": state.study.get("description"),
+        **_common_tags(state, "study"),
         "binwise.study_digest": digest_of(state.study),
         "binwise.data_digest": data_digest(state),
-        "binwise.modalities": ",".join(state.study.get("modalities", ())),
-        "binwise.seed": state.study.get("seed"),
-        "binwise.sessions": len(state.sessions),
-        "binwise.commit": state.commit,
-        "binwise.outcome": state.outcome.value if state.outcome is not None else None,
-        "mlflow.note.content": state.study.get("description"),
-        **planned,
     }
 
 
 def _trial_tags(state: StudyState, trial: Trial, reason: StopReason | None) -> dict[str, Any]:
+    """What a person looks for has a plain name and comes first; what is for programs begins with `binwise.`."""
     error = trial.error or trial.detail
     return {
-        KIND: "trial",
-        "binwise.study": state.name,
-        UID: state.uid,
-        TRIAL: trial.trial_id,
-        "binwise.modality": trial.modality,
-        "binwise.searched": ",".join(trial.params),
-        "binwise.data_digest": data_digest(state),
-        "config_digest": digest_of(trial.config),
         STOP_REASON: reason.value if reason is not None else None,
+        "modality": trial.modality,
         "epochs": len(trial.epochs),
         "attempts": len(trial.attempts),
         "worker": next((one.worker for one in reversed(trial.attempts) if one.worker), None),
         "error": error[-TEXT_LENGTH:] if error else None,
         "notes": "\n".join(trial.notes)[-TEXT_LENGTH:],
         "checkpoint": trial.checkpoint,
-        "checkpoint_digest": digest_of(trial.digests) if trial.digests else None,
+        "mlflow.note.content": trial_description(trial, reason),
+        **_common_tags(state, "trial"),
+        TRIAL: trial.trial_id,
+        "binwise.searched": ",".join(trial.params),
+        "binwise.config_digest": digest_of(trial.config),
+        "binwise.checkpoint_digest": digest_of(trial.digests) if trial.digests else None,
+    }
+
+
+def _common_tags(state: StudyState, kind: str) -> dict[str, Any]:
+    return {
+        "study": state.name,
+        **SOURCE,
+        "mlflow.source.git.commit": state.commit,
+        KIND: kind,
+        UID: state.uid,
     }
 
 

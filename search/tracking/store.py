@@ -21,6 +21,10 @@ from search.tracking.project import CHANGING_TAGS, RUNNING, STUDY_KEY, TRIAL, UI
 
 PARENT_TAG = "mlflow.parentRunId"
 DUPLICATE_TAG, ORPHAN_TAG, FILES_TAG = "binwise.duplicate", "binwise.orphan", "binwise.files"
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # training runs, not traces of an agent
+    "mlflow.experiment.primaryMetric.name": "best_val_accuracy",  # the first among the charts
+}
 REFUSALS = frozenset(
     {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"}
 )  # of one run, not of the store
@@ -87,8 +91,7 @@ class Store:
     def _experiment(self, name: str, location: str | None) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
-            return str(self._client.create_experiment(name, artifact_location=location, tags=kind))
+            return str(self._client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         if found.lifecycle_stage != "active":
             raise RefusedError(f"the experiment {name!r} was deleted: restore it, or set tracking.experiment")
         return str(found.experiment_id)

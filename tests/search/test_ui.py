@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from search.layout import TRACKING_FILE
 from search.tracking.store import open_client
-from search.ui import HOST, PORTS_TRIED, free_port, serve
+from search.ui import HOST, PORTS_TRIED, free_port, page, serve
 from trainables.records import UserError
 
 
@@ -73,6 +76,19 @@ def test_a_servers_own_ui_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "secret" not in said
 
 
+def test_it_opens_on_the_last_study(tmp_path: Path) -> None:
+    """On the experiment of the study that was last tracked here; other stores' and damaged records don't count."""
+    home = {"uri": "sqlite:///x", "experiment_id": "3"}
+    records = [json.dumps(home), json.dumps({**home, "uri": "http://host", "experiment_id": "9"}), "[]", "{", "{}"]
+    for number, text in enumerate(records):
+        file = tmp_path / "studies" / f"study{number}" / TRACKING_FILE
+        file.parent.mkdir(parents=True)
+        file.write_text(text, "utf-8")
+        os.utime(file, (number, number))
+    assert page(tmp_path) == "#/experiments/3/runs?workflowType=machine_learning"
+    assert page(tmp_path / "nowhere") == page(None) == "#/experiments?workflowType=machine_learning"
+
+
 def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
     """It says its address, answers there, and a SIGTERM ends it and gives the port back."""
     open_client(f"sqlite:///{tmp_path / 'mlflow.db'}").create_experiment("binwise")
@@ -82,11 +98,12 @@ def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
         assert ui.stdout is not None
         line = ui.stdout.readline()
         assert f"http://{HOST}:" in line
-        address = line.split()[2]
-        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310  # our own address
+        address, page = line.split()[2].split("#")
+        assert page == "/experiments?workflowType=machine_learning"
+        with urllib.request.urlopen(f"{address}health", timeout=10) as answer:  # noqa: S310  # our own address
             assert answer.status == 200
     finally:
         ui.send_signal(signal.SIGTERM)
         ui.wait(timeout=30)
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"{address}/health", timeout=10)  # noqa: S310
+        urllib.request.urlopen(f"{address}health", timeout=10)  # noqa: S310

@@ -126,7 +126,7 @@ def assert_holds(uri: str, layout: Layout, *, alive: bool = False, experiment: s
         image, run = projection.image(key), runs[key]
         assert (run.info.status, run.data.params) == (image.status, dict(image.params)), key
         parent = {"mlflow.parentRunId": runs[STUDY_KEY].info.run_id} if key != STUDY_KEY else {}
-        foreign = ("mlflow.runName", "mlflow.user", "mlflow.source.name", "mlflow.source.type", "binwise.files")
+        foreign = ("mlflow.runName", "mlflow.user", "binwise.files")
         assert {k: v for k, v in run.data.tags.items() if k not in foreign} == {**image.tags, **parent}, key
         assert {(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs} == {
             (one.name, one.digest) for one in image.data

@@ -30,7 +30,7 @@ def projected(ledger: Ledger, *, alive: bool = True) -> Projection:
     return Projection(read_ledger(ledger._file._path)[0], alive=alive)
 
 
-def test_a_trial_s_run(ledger: Ledger) -> None:
+def test_a_trial_s_run(ledger: Ledger, tmp_path: Path) -> None:
     """All hyperparameters, every metric by epoch at the ledger's time, the best ones, how it ended, the data."""
     whole_trial(ledger, 4, (0.4, 0.8, 0.6), "completed", checkpoint="image/image_004/best", digests={"weights": "12"})
     image = projected(ledger).image("image_004")
@@ -41,7 +41,7 @@ def test_a_trial_s_run(ledger: Ledger) -> None:
     assert image.tags["binwise.searched"] == "head_learning_rate,batch_size,head_widths"
     told = [image.tags[key] for key in ("stop_reason", "epochs", "attempts", "worker", "checkpoint")]
     assert told == ["completed", "3", "1", "here 2", "image/image_004/best"]
-    assert len(image.tags["checkpoint_digest"]) == len(image.tags["config_digest"]) == 64
+    assert len(image.tags["binwise.checkpoint_digest"]) == len(image.tags["binwise.config_digest"]) == 64
     times = [int(at * 1000) for at in ledger.state.trials["image_004"].times]
     values = {key: [p.value for p in image.points if p.key == key] for key in {p.key for p in image.points}}
     assert [(p.timestamp, p.step) for p in image.points if p.key == "val_accuracy"] == list(
@@ -53,8 +53,8 @@ def test_a_trial_s_run(ledger: Ledger) -> None:
     assert "micro_batch_size" not in values  # 0: the batch fitted
     assert len(values) <= 20
     [train, val] = image.data
-    assert (train.name, train.context, json.loads(train.profile)["num_rows"]) == ("train", "train", 10)
-    assert (len(val.digest), val.digest[:4]) == (36, "cdcd")
+    assert (train.name, json.loads(train.profile)["num_rows"]) == (f"{tmp_path.name}/train", 10)
+    assert (train.context, val.context, val.digest) == ("train", "val", "cd" * 8)
 
 
 @pytest.mark.parametrize("reason", list(StopReason))
@@ -107,7 +107,7 @@ def test_the_study_s_run(ledger: Ledger, outcome: str, status: str) -> None:
     projection = projected(ledger)
     image = projection.image(STUDY_KEY)
     assert (image.name, image.status, projection.image(waiting).status) == ("demo", status, "KILLED")
-    assert (image.tags["binwise.kind"], image.tags["binwise.outcome"]) == ("study", outcome)
+    assert (image.tags["binwise.kind"], image.tags["outcome"]) == ("study", outcome)
     assert (image.tags["mlflow.note.content"], image.tags["binwise.data_digest"][:10]) == (
         "What it is for.",
         "train abab",
@@ -134,6 +134,23 @@ def _result() -> dict[str, float]:
     from search_fakes import epoch
 
     return epoch(1, 0.5).as_metrics()
+
+
+def test_a_trial_s_page_begins_with_its_story(ledger: Ledger) -> None:
+    """How it ended, what was searched, notes and the error's end; what others wrote stands in a code block."""
+    trial_id = create(ledger, 0)
+    attempt(ledger, trial_id, (0.5, 0.4))
+    searched = (
+        "Searched:\n\n    head_learning_rate  0.001\n    batch_size          32\n    head_widths         (512, 256)"
+    )
+    assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == searched
+    ledger.append(Kind.NOTE, trial_id, text="![a](http://b)")
+    finish(ledger, trial_id, "failed", error="Traceback\n```\nValueError: no")
+    assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == (
+        f"**Failed** after 2 epochs: best val accuracy 0.500 at epoch 1.\n\n{searched}\n\n"
+        "Notes:\n\n    ![a](http://b)\n\nError:\n\n    Traceback\n    ```\n    ValueError: no"
+    )
+    assert next(iter(projected(ledger).image(trial_id).points)).key == "best_val_accuracy"
 
 
 def test_texts_that_databases_refuse_are_escaped(ledger: Ledger) -> None:
