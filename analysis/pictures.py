@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis import plots, wording
 from analysis.fusion import alpha_curve
+from analysis.pareto import Front
 from analysis.results import FinalTest, Selection
 from analysis.thumbnails import data_uri
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL, Predictions, TrialRecord
@@ -41,8 +42,12 @@ def draw_pictures(
     final: FinalTest | None,
     val: Mapping[str, Predictions],
     grid: Grid | None,
+    fronts: tuple[Front, ...],
 ) -> dict[str, Picture]:
-    """Every plot of the report by name; `val` are the val predictions by modality, `grid` the 11-point sweep."""
+    """Every plot of the report by name; `val` are the val predictions by modality, `grid` the 11-point sweep.
+
+    Where no search had two objectives, and `fronts` is empty, there is no plot of them.
+    """
     majority = selection.classes[selection.majority_class]
     names = {row: wording.row_name(row, majority) for row in wording.ROW_ORDER if row in selection.val}
     scores_val = {row: one.scores for row, one in selection.val.items()}
@@ -71,6 +76,10 @@ def draw_pictures(
         curve = alpha_curve(val[IMAGE].logits, val[TEXT].logits, val[IMAGE].labels)
         said = f"Val accuracy by alpha: highest at {wording.alpha(fusion)} with {wording.percent(fusion.accuracy)}."
         found.append(_picture("alpha", said, lambda theme: plots.alpha_figure(curve, grid, fusion, theme)))
+    if fronts:
+        what = " and by ".join(f"{front.objective} of every {front.modality} trial" for front in fronts)
+        said = f"Val accuracy by {what}: the Pareto front is connected, the selected trial marked."
+        found.append(_picture("pareto", said, lambda theme: plots.pareto_figure(fronts, theme)))
     return {picture.name: picture for picture in found}
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import store
+from analysis import store, wording
 from analysis.files import file_sha256
 from analysis.fusion import BestAlpha, alpha_curve, best_alpha, fuse
 from analysis.metrics import majority_class, score
@@ -29,7 +29,7 @@ from analysis.results import (
     SelectedModel,
     Selection,
 )
-from analysis.selection import select_best
+from analysis.selection import select_best, stop_reasons
 from trainables.records import (
     DATA_FILE,
     FUSED,
@@ -90,6 +90,7 @@ def analyze(
     store.refuse_if_opened(study_folder)
     models, say = models or real_models(), progress or _silent
     records = store.read_trials(study_folder)
+    say(wording.on_record(stop_reasons(records)))
     best = {modality: select_best(records, modality) for modality in MODALITIES if _has(records, modality)}
     splits = models.read_splits(study_folder)
     val = splits[VAL]

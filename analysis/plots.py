@@ -18,10 +18,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from analysis.fusion import AlphaCurve, BestAlpha
 from analysis.metrics import Scores
+from analysis.pareto import Front, Point
 from analysis.plot_data import (
     AlphaPlot,
     Bars,
@@ -32,11 +33,17 @@ from analysis.plot_data import (
     confusion_info,
     learning_curves_info,
 )
-from trainables.records import FUSED, IMAGE, TEXT, TrialRecord
+from trainables.records import FUSED, IMAGE, LATENCY, SIZE, TEXT, TrialRecord
 
 DOTS_PER_INCH = 144
 WIDTH = 10.0  # inches, of the report's column
 _LONGEST_NAME = 18
+_COST_AXES = {
+    SIZE: (1e-6, "Size of the weights, MB"),
+    LATENCY: (1e3, "Latency in the evaluation on val, ms per sample"),
+}
+_WIDE = 20  # where costs are so many times apart, their axis is logarithmic
+_MOST_LABELS = 8  # of trials on the front, so that they don't cover each other
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,14 @@ def bars_figure(
     for place, (metric, field) in enumerate([("Accuracy", "accuracy"), ("Macro F1", "macro_f1")], start=1):
         ax = _axes(figure, theme, 2, place)
         plot_bars(bars_info(metric, field, names, val, test), ax, theme, labelled=place == 1)
+    return figure_to_png(figure)
+
+
+def pareto_figure(fronts: Sequence[Front], theme: Theme = LIGHT) -> bytes:
+    """Val accuracy by cost of each modality that had two objectives, side by side."""
+    figure = _figure(3.8, theme)
+    for place, front in enumerate(fronts, start=1):
+        plot_pareto(front, _axes(figure, theme, len(fronts), place), theme)
     return figure_to_png(figure)
 
 
@@ -203,6 +218,47 @@ def plot_bars(info: Bars, ax: Axes, theme: Theme = LIGHT, *, labelled: bool = Tr
     ax.spines["left"].set_visible(False)
     _percent_axis(ax, "x")
     _title(ax, info.metric + (" (pale: val, full: test)" if info.test else " on val"), theme)
+
+
+def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
+    """Every trial, the selected one marked; the front as steps: the best accuracy to be had for at most a cost."""
+    colour, (scale, label) = theme.models[info.modality], _COST_AXES[info.objective]
+    on_front = {point.trial_id for point in info.front}
+    others = [point for point in info.points if point.trial_id not in on_front]
+    selected = [point for point in info.points if point.trial_id == info.selected]
+    costs, accuracies = _places(info.front, scale)
+    ax.plot(*_places(others, scale), "o", color=theme.muted, alpha=0.75, markersize=6, label="other trials")
+    ax.step(
+        costs, accuracies, where="post", color=colour, linewidth=1.6, marker="o", markersize=7, label="Pareto front"
+    )
+    ax.plot(
+        *_places(selected, scale), "D", color=colour, markersize=10, zorder=5, label=f"selected: {info.selected}",
+        markeredgecolor=theme.paper,
+    )  # fmt: skip
+    if max(point.cost for point in info.points) > _WIDE * min(point.cost for point in info.points):
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    ax.margins(x=0.1, y=0.14)
+    ax.set_xlabel(label, color=theme.muted)
+    ax.set_ylabel("Val accuracy", color=theme.muted)
+    _percent_axis(ax, "y")
+    _title(ax, f"{info.modality.capitalize()} trials", theme)
+    _label_front(info, scale, ax, theme)
+    _legend(ax, theme, *ax.get_legend_handles_labels())
+
+
+def _places(points: Sequence[Point], scale: float) -> tuple[list[float], list[float]]:
+    return [point.cost * scale for point in points], [point.accuracy for point in points]
+
+
+def _label_front(info: Front, scale: float, ax: Axes, theme: Theme) -> None:
+    unselected = [point for point in info.front if point.trial_id != info.selected]
+    for point in unselected if len(info.front) <= _MOST_LABELS else ():
+        ax.annotate(
+            point.trial_id, (point.cost * scale, point.accuracy), xytext=(7, -4), textcoords="offset points",
+            va="top", fontsize=8, color=theme.ink, parse_math=False,
+        )  # fmt: skip
 
 
 def _write_counts(info: Confusion, ax: Axes, theme: Theme, ramp: LinearSegmentedColormap) -> None:

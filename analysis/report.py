@@ -19,6 +19,7 @@ from analysis.files import replace_file
 from analysis.findings import Headline, headline, key_findings
 from analysis.fusion import alpha_grid
 from analysis.metrics import Scores
+from analysis.pareto import Front, front_of, front_sentence
 from analysis.pictures import MODELS, Grid, Picture, draw_pictures
 from analysis.results import Evaluation, Example, FinalTest, Selection
 from analysis.selection import LeaderboardRow, leaderboard, stop_reasons
@@ -113,6 +114,7 @@ class Report:
     classes: tuple[ClassRow, ...]
     grid: Grid | None
     boards: tuple[Board, ...]
+    fronts: tuple[Front, ...]  # of the modalities whose search had two objectives
     samples: tuple[SampleCard, ...]
     pictures: Mapping[str, Picture]
 
@@ -144,6 +146,8 @@ def build_report(study_folder: Path) -> Report:
     grid = _grid(val)
     shown_rows = final.test if final else selection.val
     models = tuple(model for model in MODELS if model in shown_rows)
+    found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
+    fronts = tuple(front for front in found if front is not None)
     return Report(
         study=selection.study,
         selection=selection,
@@ -158,8 +162,9 @@ def build_report(study_folder: Path) -> Report:
         classes=_class_rows([shown_rows[model].scores for model in models]),
         grid=grid,
         boards=tuple(_board(records, selection, modality) for modality in selection.models),
+        fronts=fronts,
         samples=_samples(selection, shown, store.load_examples(study_folder, split)),
-        pictures=draw_pictures(records, selection, final, val, grid),
+        pictures=draw_pictures(records, selection, final, val, grid, fronts),
     )
 
 
@@ -185,7 +190,7 @@ def escape_markdown(value: Any) -> str:
 
 def _rendered(environment: Environment, template: str, report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.globals["wording"] = wording
+    environment.globals |= {"wording": wording, "front_sentence": front_sentence}
     return environment.get_template(template).render(report=report)
 
 

@@ -30,10 +30,12 @@ class LeaderboardRow:
 
 
 def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
-    """The trial with the highest best val accuracy; of equals the lower val loss at that epoch, then the lower number.
+    """The trial with the highest best val accuracy; of equals the one that is better in the second objective, where
+    there is one, then the lower val loss at that epoch, then the lower number.
 
-    A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted;
-    one that diverged, failed or was lost doesn't. UserError where none qualifies, with how the modality's trials ended.
+    A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted: a
+    study that ends with its time budget or its target leaves sound trials that would have gone on. One that diverged,
+    failed, was lost or ran out of memory doesn't. UserError where none qualifies, with how the modality's trials ended.
     """
     qualified = [record for record in records if record.modality == modality and qualifies(record)]
     if not qualified:
@@ -57,16 +59,17 @@ def leaderboard(records: Sequence[TrialRecord], modality: str) -> tuple[Leaderbo
     return tuple(rows + [_row(record, None) for record in others])
 
 
-def stop_reasons(records: Sequence[TrialRecord], modality: str) -> dict[str, int]:
-    """How many trials of a modality ended for which reason; every reason has a key, in the order of `StopReason`."""
-    counts = Counter(record.stop_reason for record in records if record.modality == modality)
+def stop_reasons(records: Sequence[TrialRecord], modality: str | None = None) -> dict[str, int]:
+    """How many trials, of a modality or of all, ended for which reason: a key for each, in `StopReason`'s order."""
+    counts = Counter(record.stop_reason for record in records if modality in (None, record.modality))
     return {reason.value: counts[reason] for reason in StopReason}
 
 
-def _order(record: TrialRecord) -> tuple[float, float, int]:
+def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, int]:
     best = _best(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
-    return -best.val_accuracy, loss, record.number
+    costs = tuple(best.objective(name) for name in record.objectives[1:])
+    return -best.val_accuracy, costs, loss, record.number
 
 
 def _best(record: TrialRecord) -> EpochResult:

@@ -7,6 +7,7 @@ before any test data are read, and `final_test.json` is written once and never a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -23,12 +24,14 @@ from analysis.results import Example, FinalTest, Selection, final_test_from_json
 from trainables.records import (
     ANALYSIS_FOLDER,
     FINAL_TEST_FILE,
+    META_FILE,
     SELECTION_FILE,
     TEST_OPENED_FILE,
     TRIALS_FILE,
     Predictions,
     TrialRecord,
     UserError,
+    study_checkpoint,
 )
 
 
@@ -38,7 +41,10 @@ def now() -> str:
 
 
 def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
-    """All trials of a study, in the order of its `trials.jsonl`.
+    """All trials of a study that ended, as its `trials.jsonl` has them: while it runs or after a crash, those so far.
+
+    A trial that was interrupted may have kept the weights of an epoch that isn't on record: it comes without its
+    checkpoint, and a note says so.
 
     UserError where the file is missing or empty, a line is no record, or a trial stands there twice.
     """
@@ -50,7 +56,7 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
     if not records or twice:
         found = f"these twice: {', '.join(twice)}" if twice else "none"
         raise UserError(f"{path} must hold every trial once, but holds {found}. Run or resume the study.")
-    return records
+    return tuple(_sound(study_folder, record) for record in records)
 
 
 def write_selection(study_folder: Path, selection: Selection) -> Path:
@@ -190,6 +196,24 @@ def _analysis(study_folder: Path) -> Path:
 def _record(path: Path, number: int, line: str) -> TrialRecord:
     with _readable(path, f"Line {number} is no trial's record: run or resume the study, which writes it anew."):
         return TrialRecord.from_json(line)
+
+
+def _sound(study_folder: Path, record: TrialRecord) -> TrialRecord:
+    """The record, without a checkpoint that is of another epoch than the record's best."""
+    if record.checkpoint is None or record.best is None:
+        return record
+    path = study_checkpoint(study_folder, record) / META_FILE
+    if not path.is_file():
+        return record  # said by name where it is selected
+    with _readable(path, "Restore it from a backup, or begin the study anew."):
+        epoch = json.loads(path.read_text("utf-8"))["epoch"]
+    if epoch == record.best.epoch:
+        return record
+    note = (
+        f"It can't be selected: its checkpoint is of epoch {epoch}, while on record epoch {record.best.epoch} is the "
+        "best. Where it was interrupted, resuming the study mends that."
+    )
+    return dataclasses.replace(record, checkpoint=None, notes=(*record.notes, note))
 
 
 def _read_text(path: Path, remedy: str) -> str:

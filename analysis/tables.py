@@ -22,6 +22,8 @@ def trials_table(records: Sequence[TrialRecord]) -> pd.DataFrame:
             "best_val_accuracy": record.best.val_accuracy if record.best else None,
             "best_epoch": record.best.epoch if record.best else None,
             "epochs": len(record.epochs),
+            "weights_bytes": record.best.weights_bytes if record.best else None,
+            "latency": record.best.latency if record.best else None,
             "stop_reason": record.stop_reason.value,
             "seconds": round(record.seconds, 1),
             "notes": " ".join(record.notes),

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.fusion import BestAlpha
 from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY
-from trainables.records import FUSED, IMAGE, TEXT
+from trainables.records import FUSED, IMAGE, LATENCY, SIZE, TEXT
 
 NONE = "–"
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
@@ -20,6 +20,9 @@ _ROW_NAMES = {
     LINEAR_FUSED: "Linear: fused",
 }
 ROW_ORDER = (*_ROW_NAMES, MAJORITY)
+CHEAP = {SIZE: "small", LATENCY: "fast"}
+CHEAPER = {SIZE: "smaller", LATENCY: "faster"}
+CHEAPEST = {SIZE: "smallest", LATENCY: "fastest"}
 
 
 def row_name(row: str, majority: str) -> str:
@@ -61,7 +64,18 @@ def milliseconds(seconds: float | None) -> str:
     if seconds is None:
         return NONE
     value = 1000 * seconds
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else _three_digits(value)
+
+
+def megabytes(size: float) -> str:
+    """Bytes as MB (a million bytes) with three significant digits; a dash where the size isn't known."""
+    value = size / 1e6
+    return NONE if not size else f"{value:,.0f}" if value >= 100 else _three_digits(value)
+
+
+def cost(objective: str, value: float) -> str:
+    """What a trial is worth in its second objective, with its unit."""
+    return f"{megabytes(value)}{_SPACE}MB" if objective == SIZE else f"{milliseconds(value)}{_SPACE}ms a sample"
 
 
 def duration(seconds: float) -> str:
@@ -90,6 +104,12 @@ def last_line(error: str | None) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def on_record(ended: Mapping[str, int]) -> str:
+    """6 trials on record: 4 completed, 2 interrupted. While a study runs, that tells how many of its trials count."""
+    found = ", ".join(f"{number} {reason}" for reason, number in ended.items() if number)
+    return f"{count(sum(ended.values()), 'trial')} on record: {found}".replace(_SPACE, " ")
+
+
 def linear_note(rows: Iterable[str]) -> str:
     """What the linear baseline's rows are, in a sentence; empty where there are none."""
     kinds = {LINEAR_IMAGE: "frozen image features", LINEAR_TEXT: "the texts’ character n\u2011grams"}
@@ -100,6 +120,11 @@ def linear_note(rows: Iterable[str]) -> str:
 def date(iso: str) -> str:
     """2026-01-31T12:00:05+00:00 -> 2026-01-31 12:00 UTC."""
     return f"{iso[:10]} {iso[11:16]} UTC" if iso[10:11] == "T" else iso
+
+
+def _three_digits(value: float) -> str:
+    """A number below 100 with three significant digits, zeros at its end too."""
+    return f"{value:#.3g}"
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Optuna's own plots of a study's searches, as one HTML page: history, curves, slices, parallel coordinates."""
+"""Optuna's own plots of a study's searches, as one HTML page: history, curves or front, slices, coordinates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from search.projections import open_journal
 
@@ -44,14 +44,31 @@ def _figures(study: optuna.Study) -> Iterator[Any]:
     from optuna import visualization
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    names = study.metric_names
+    target = {"target": _first_value, "target_name": TARGET} if names else {"target_name": TARGET}
+    # What makes trials good is asked for, and of a `target` Optuna takes the low values for good.
+    loss = {"target": _negative} if names else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield visualization.plot_optimization_history(study, target_name=TARGET)
-        yield visualization.plot_intermediate_values(study)
+        warnings.filterwarnings("ignore", message="PedAnovaImportanceEvaluator computes")  # heeded: `loss`
+        yield visualization.plot_optimization_history(study, **target)
+        if names:
+            yield visualization.plot_pareto_front(study, target_names=names)
+        else:
+            yield visualization.plot_intermediate_values(study)
         if any(trial.params for trial in complete):
-            yield visualization.plot_slice(study, target_name=TARGET)
-            yield visualization.plot_parallel_coordinate(study, target_name=TARGET)
+            yield visualization.plot_slice(study, **target)
+            yield visualization.plot_parallel_coordinate(study, **target)
         searched = [trial for trial in complete if len(trial.params) > 1]
         if len(searched) >= FEWEST_FOR_IMPORTANCE:
-            figure = visualization.plot_param_importances(study, target_name=TARGET)
+            figure = visualization.plot_param_importances(study, **(target | loss))
             yield figure.update_layout(title=f"Hyperparameter importances, from {len(searched)} complete trials")
+
+
+def _first_value(trial: FrozenTrial) -> float:
+    """Val accuracy, of trials with two values."""
+    return float(trial.values[0])
+
+
+def _negative(trial: FrozenTrial) -> float:
+    return -_first_value(trial)

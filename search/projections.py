@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.ledger.events import Event, Kind
@@ -27,6 +29,7 @@ from trainables.records import (
     OPTUNA_JOURNAL,
     STOP_REASON,
     TRIALS_FILE,
+    VAL_ACCURACY,
     StopReason,
     TrialRecord,
 )
@@ -51,7 +54,7 @@ def rebuild(study_folder: Path, study: StudyConfig | None = None) -> None:
     events, state = read_ledger(study_folder / LEDGER_FILE)
     study = study_of(state.study) if study is None else study
     ended = ended_trials(events, state)
-    content = "".join(f"{trial.record(state.name).to_json()}\n" for trial in ended).encode()
+    content = "".join(f"{state.record(trial).to_json()}\n" for trial in ended).encode()
     path = study_folder / TRIALS_FILE
     if not path.is_file() or path.read_bytes() != content:
         replace_file(path, content)
@@ -77,7 +80,7 @@ class TrialsFile:
         """A line is on the disk before the next event is looked at."""
         if event.kind == Kind.TRIAL_ENDED and event.trial_id is not None:
             with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(state.trials[event.trial_id].record(state.name).to_json() + "\n")
+                stream.write(state.record(state.trials[event.trial_id]).to_json() + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             self._written.add(event.trial_id)
@@ -122,36 +125,40 @@ class OptunaRecord:
                 self._outdated = False
             else:
                 trial = state.trials[event.trial_id]
-                self._of(trial.modality).add_trial(optuna_trial(trial, self._space(trial.modality)))
-
-    def _space(self, modality: str) -> Mapping[str, Dimension]:
-        return self._study.section(modality).search.space
+                search = self._study.section(trial.modality).search
+                self._of(trial.modality).add_trial(optuna_trial(trial, search.space, search.objectives))
 
     def _of(self, modality: str) -> optuna.Study:
         if modality not in self._studies:
-            self._studies[modality] = _journal_study(self._journal, self._study.name, modality)
+            self._studies[modality] = _journal_study(self._journal, self._study, modality)
         return self._studies[modality]
 
 
-def optuna_trial(trial: Trial, space: Mapping[str, Dimension]) -> FrozenTrial:
-    """A trial that ended as Optuna's: of its parameters those that the space has; outside of the space it has none."""
+def optuna_trial(
+    trial: Trial, space: Mapping[str, Dimension], objectives: Sequence[str] = (VAL_ACCURACY,)
+) -> FrozenTrial:
+    """A trial that ended as Optuna's: of its parameters those that the space has; outside of the space it has none.
+
+    With two objectives only complete trials have values, and none has intermediate ones: Optuna knows no others.
+    """
     assert trial.stop_reason is not None  # noqa: S101
+    alone = len(objectives) == 1
     state = STATE_OF[trial.stop_reason]
     searched = {key: space[key] for key in space if key in trial.params}
     inside = trial.inside and all(contains(searched[key], trial.params[key]) for key in searched)
-    value = None
+    values = None
     if trial.best is not None and state == TrialState.COMPLETE:
-        value = trial.best.val_accuracy
-    elif trial.epochs and state == TrialState.PRUNED:
-        value = trial.epochs[-1].val_accuracy
-    if state == TrialState.COMPLETE and value is None:  # Optuna has no complete trial without a value
+        values = [trial.best.objective(name) for name in objectives]
+    elif trial.epochs and state == TrialState.PRUNED and alone:
+        values = [trial.epochs[-1].val_accuracy]
+    if state == TrialState.COMPLETE and values is None:  # Optuna has no complete trial without a value
         state = TrialState.FAIL
     return optuna.trial.create_trial(
         state=state,
-        value=value,
+        values=values,
         params=to_optuna(searched, trial.params) if inside else {},
         distributions=to_distributions(searched) if inside else {},
-        intermediate_values={epoch.epoch: epoch.val_accuracy for epoch in trial.epochs},
+        intermediate_values={epoch.epoch: epoch.val_accuracy for epoch in trial.epochs if alone},
         user_attrs={"trial_id": trial.trial_id, STOP_REASON: trial.stop_reason.value, OUTSIDE: not inside},
     )
 
@@ -160,11 +167,10 @@ def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -
     """Make Optuna's journal anew where it differs from these trials."""
     # Left by a process that was killed while it wrote; the study has one writer, which holds the study's lock.
     Path(f"{journal}.lock").unlink(missing_ok=True)
+    searches = {modality: study.section(modality).search for modality in study.modalities}
     wanted = {
-        modality: [
-            optuna_trial(trial, study.section(modality).search.space) for trial in ended if trial.modality == modality
-        ]
-        for modality in study.modalities
+        modality: [optuna_trial(one, search.space, search.objectives) for one in ended if one.modality == modality]
+        for modality, search in searches.items()
     }
     there = _trials_of(journal, study)
     if all(list(map(_facts, there.get(name, ()))) == list(map(_facts, trials)) for name, trials in wanted.items()) and (
@@ -174,7 +180,7 @@ def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -
     with tempfile.TemporaryDirectory(prefix=f".{journal.name}.", dir=journal.parent) as folder:
         new = Path(folder) / journal.name
         for modality, trials in wanted.items():
-            _journal_study(new, study.name, modality).add_trials(trials)
+            _journal_study(new, study, modality).add_trials(trials)
         fsync(new)
         new.replace(journal)
     fsync(journal.parent)
@@ -182,30 +188,50 @@ def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -
 
 def _facts(trial: FrozenTrial) -> tuple[Any, ...]:
     """What is on record of a trial; Optuna's times of writing aren't."""
-    return trial.state, trial.value, trial.params, trial.distributions, trial.intermediate_values, trial.user_attrs
+    return trial.state, trial.values, trial.params, trial.distributions, trial.intermediate_values, trial.user_attrs
 
 
 def _trials_of(journal: Path, study: StudyConfig) -> dict[str, list[FrozenTrial]]:
-    """A journal's trials by modality; none where there is no journal, or it is damaged."""
+    """A journal's trials by modality; none where there is no journal, or it is damaged or of other objectives."""
     if not journal.is_file():
         return {}
     try:
         storage = open_journal(journal)
         names = {one.study_name for one in optuna.get_all_study_summaries(storage)}
-        return {
-            modality: optuna.load_study(study_name=f"{study.name}/{modality}", storage=storage).trials
+        found = {
+            modality: optuna.load_study(study_name=f"{study.name}/{modality}", storage=storage)
             for modality in study.modalities
             if f"{study.name}/{modality}" in names
+        }
+        return {
+            modality: one.trials
+            for modality, one in found.items()
+            if one.metric_names == _metric_names(study.section(modality).search.objectives)
         }
     except Exception:  # a damaged journal raises whatever its lines lead to; it is made anew
         logging.getLogger("binwise.projections").info("%s is damaged.", journal)
         return {}
 
 
-def _journal_study(journal: Path, study: str, modality: str) -> optuna.Study:
-    return optuna.create_study(
-        storage=open_journal(journal), study_name=f"{study}/{modality}", direction="maximize", load_if_exists=True
+def _journal_study(journal: Path, study: StudyConfig, modality: str) -> optuna.Study:
+    objectives = study.section(modality).search.objectives
+    made = optuna.create_study(
+        storage=open_journal(journal),
+        study_name=f"{study.name}/{modality}",
+        directions=[StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE][: len(objectives)],
+        load_if_exists=True,
     )
+    names = _metric_names(objectives)
+    if made.metric_names != names and names is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            made.set_metric_names(names)
+    return made
+
+
+def _metric_names(objectives: Sequence[str]) -> list[str] | None:
+    """What Optuna's plots and dashboard call the values, where there are two."""
+    return list(objectives) if len(objectives) > 1 else None
 
 
 def open_journal(journal: Path) -> optuna.storages.JournalStorage:

@@ -30,11 +30,9 @@ from search.tracking import MlflowTracking
 from search.view import make_view
 from trainables import tune_adapter
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
-from trainables.records import BEST_FOLDER, LATENCY, SIZE, VAL_ACCURACY, EpochResult, StopReason, UserError
+from trainables.records import BEST_FOLDER, EpochResult, StopReason, UserError
 
 CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gives up
-# Fields of a trial's best epoch that a sampler may learn from.
-OBJECTIVE_FIELDS = {VAL_ACCURACY: "val_accuracy", LATENCY: "latency", SIZE: "weights_bytes"}
 
 
 @dataclass(frozen=True)
@@ -214,8 +212,7 @@ def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Led
 
 def objective_of(objectives: Sequence[str]) -> Callable[[EpochResult], list[float]]:
     """What the sampler learns from a trial's best epoch: its val accuracy, and latency or size where they count."""
-    fields = [OBJECTIVE_FIELDS[name] for name in objectives]
-    return lambda best: [float(getattr(best, field)) for field in fields]
+    return lambda best: [best.objective(name) for name in objectives]
 
 
 def teach(sampler: Sampler, taught: Mapping[str, Any], objective: Callable[[EpochResult], list[float]]) -> None:

@@ -32,6 +32,8 @@ EPOCH = "epoch"
 VAL_ACCURACY = "val_accuracy"
 LATENCY = "latency"  # an objective: seconds per sample on val
 SIZE = "size"  # an objective: bytes of the weights
+# Where an epoch has an objective's value.
+OBJECTIVE_FIELDS = {VAL_ACCURACY: VAL_ACCURACY, LATENCY: "latency", SIZE: "weights_bytes"}
 BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
 MICRO_BATCH_SIZE = "micro_batch_size"
@@ -113,6 +115,10 @@ class EpochResult:
     latency: float = 0.0  # seconds per sample of the epoch's evaluation
     weights_bytes: int = 0  # of the tensors that predict
 
+    def objective(self, name: str) -> float:
+        """Its value in one objective: val accuracy (share), latency (seconds per sample) or size (bytes)."""
+        return float(getattr(self, OBJECTIVE_FIELDS[name]))
+
     def as_metrics(self) -> dict[str, float]:
         """All fields by name."""
         return dataclasses.asdict(self)
@@ -138,6 +144,7 @@ class TrialRecord:
     checkpoint: str | None  # the best checkpoint's folder, relative to the study folder
     error: str | None = None  # the traceback's end, where it failed
     notes: tuple[str, ...] = ()  # what happened on the way
+    objectives: tuple[str, ...] = (VAL_ACCURACY,)  # what its search was for; a second one is to be small
 
     @property
     def best(self) -> EpochResult | None:
@@ -157,6 +164,7 @@ class TrialRecord:
         raw["epochs"] = tuple(EpochResult(**e) for e in raw["epochs"])
         raw["stop_reason"] = StopReason(raw["stop_reason"])
         raw["notes"] = tuple(raw.get("notes", ()))
+        raw["objectives"] = tuple(raw.get("objectives", (VAL_ACCURACY,)))
         return cls(**raw)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from search.ledger.events import FORMAT, Event, Kind, Outcome
-from trainables.records import EpochResult, StopReason, TrialRecord, UserError
+from trainables.records import VAL_ACCURACY, EpochResult, StopReason, TrialRecord, UserError
 
 RETRIED = (StopReason.FAILED, StopReason.LOST, StopReason.OOM)  # ends of attempts that count as tries
 
@@ -83,7 +83,7 @@ class Trial:
         """The epoch with the highest val accuracy, the first of equals."""
         return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
 
-    def record(self, study: str) -> TrialRecord:
+    def record(self, study: str, objectives: Sequence[str] = (VAL_ACCURACY,)) -> TrialRecord:
         """The line of `trials.jsonl`; an open trial counts as interrupted."""
         return TrialRecord(
             study=study,
@@ -98,6 +98,7 @@ class Trial:
             checkpoint=self.checkpoint,
             error=self.error or self.detail,
             notes=tuple(self.notes),
+            objectives=tuple(objectives),
         )
 
 
@@ -187,6 +188,11 @@ class StudyState:
         """Trials by state: a stop reason, `running` or `waiting`."""
         trials = self.trials.values() if modality is None else self.of(modality)
         return Counter(state_of(trial) for trial in trials)
+
+    def record(self, trial: Trial) -> TrialRecord:
+        """A trial's line of `trials.jsonl`."""
+        search = self.study.get(trial.modality, {}).get("search", {})
+        return trial.record(self.name, search.get("objectives", (VAL_ACCURACY,)))
 
     def apply(self, event: Event) -> None:
         """Take in the next event. ValueError where it isn't the next one."""

@@ -44,7 +44,7 @@ def space_text(study: StudyConfig) -> str:
 
 def leaderboard(state: StudyState) -> str:
     """CSV with a row a trial that came to an end, the best of each modality first."""
-    records = [trial.record(state.name) for trial in state.trials.values() if trial.stop_reason is not None]
+    records = [state.record(trial) for trial in state.trials.values() if trial.stop_reason is not None]
     records.sort(key=lambda one: (one.modality, -(one.best.val_accuracy if one.best else -1.0)))
     params = sorted({key for record in records for key in record.params})
     stream = io.StringIO()

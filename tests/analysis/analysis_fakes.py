@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,10 @@ from trainables.data.samples import Split
 from trainables.records import (
     DATA_FILE,
     IMAGE,
+    SIZE,
     TEXT,
     TRIALS_FILE,
+    VAL_ACCURACY,
     WEIGHTS_FILE,
     EpochResult,
     Predictions,
@@ -169,3 +172,9 @@ def trials(modality: str, best: float) -> tuple[TrialRecord, ...]:
         trial(modality, 2, (best - 0.4,), reason=StopReason.PRUNED),
         trial(modality, 3, (), reason=StopReason.FAILED, checkpoint=False, error="RuntimeError: out of memory"),
     )
+
+
+def costing(record: TrialRecord, weights_bytes: int, latency: float = 1e-3, objective: str = SIZE) -> TrialRecord:
+    """The same trial, of a search that had `objective` beside val accuracy."""
+    epochs = tuple(dataclasses.replace(one, weights_bytes=weights_bytes, latency=latency) for one in record.epochs)
+    return dataclasses.replace(record, epochs=epochs, objectives=(VAL_ACCURACY, objective))

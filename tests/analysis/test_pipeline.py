@@ -54,6 +54,7 @@ def test_analyze_selects_and_freezes(tmp_path: Path, fakes: FakeModels) -> None:
     assert selection.metrics()["alpha"] == selection.fusion.alpha
     assert "Selected image_001" in selection.summary()
     assert fakes.reads == 0
+    assert said[0] == "8 trials on record: 4 completed, 2 pruned, 2 failed"
     assert said[-1] == "Froze the selection"
 
 

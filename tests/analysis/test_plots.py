@@ -6,14 +6,15 @@ import io
 
 import numpy as np
 import pytest
-from analysis_fakes import trial
+from analysis_fakes import costing, trial
 from PIL import Image
 
 from analysis import plots
 from analysis.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
 from analysis.metrics import score
+from analysis.pareto import front_of
 from analysis.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
-from trainables.records import IMAGE, TEXT, StopReason
+from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason
 
 NASTY = ("a $\\frac$ b", "<script>", "x|y\nz", "a very long class name that no axis has room for")
 
@@ -86,3 +87,18 @@ def test_bars_hold_val_and_test() -> None:
     assert (info.val, info.test) == ((1.0, 1.0), (0.5, 0.5))
     assert bars_info("Accuracy", "accuracy", names, dict.fromkeys(names, val), None).test is None
     assert is_png(plots.bars_figure(names, dict.fromkeys(names, val), dict.fromkeys(names, test)))
+
+
+@pytest.mark.parametrize("sizes", [(5,), (7, 7, 7), (10**5, 10**6, 10**8), tuple(range(10**6, 12 * 10**6, 10**6))])
+def test_fronts_of_any_shape_are_drawn(sizes: tuple[int, ...]) -> None:
+    """One trial, equal ones, costs far apart, and more trials than there is room for names; by size and by latency."""
+    records = [
+        costing(trial(modality, n, (0.3 + n / 20,)), size, size / 1e9, objective)
+        for modality, objective in ((IMAGE, SIZE), (TEXT, LATENCY))
+        for n, size in enumerate(sizes)
+    ]
+    fronts = [front_of(records, modality, f"{modality}_000") for modality in (IMAGE, TEXT)]
+    found = [front for front in fronts if front is not None]
+    assert len(found) == 2
+    assert is_png(plots.pareto_figure(found))
+    assert is_png(plots.pareto_figure(found[:1], plots.DARK))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import study_folder, trial
+from analysis_fakes import costing, study_folder, trial
 from PIL import Image
 
 from analysis import store
@@ -147,6 +147,39 @@ def test_before_the_test_the_report_says_so(tmp_path: Path) -> None:
     for content in (render_html(report), render_markdown(report)):
         assert "has not been opened" in content
         assert "test samples" not in content
+
+
+def test_two_objectives_have_their_front(tmp_path: Path) -> None:
+    """Only the modality with two objectives has one: a picture, a sentence, and a table that marks the choice."""
+    analyzed(tmp_path)
+    assert build_report(tmp_path).fronts == ()
+    assert "Pareto" not in render_html(build_report(tmp_path))
+    records = store.read_trials(tmp_path)
+    costly = [costing(one, 10**6 * (one.number + 1)) if one.modality == TEXT else one for one in records]
+    (tmp_path / "trials.jsonl").write_text("".join(one.to_json() + "\n" for one in costly))
+    write_report(tmp_path)
+    report = build_report(tmp_path)
+    assert [row.trial_id for row in report.fronts[0].rows] == ["text_001", "text_000"]
+    page, markdown = Page(render_html(report)), render_markdown(report)
+    assert "2 of 3\xa0trials are on the front" in page.text
+    assert "takes 1.00\xa0MB, 50.0\xa0% of what the selected text_001 takes" in markdown
+    assert re.search(r"\*\*text_001\*\* \| 90\.0.% \| 2 \| 2\.00 \| 1\.00 \| learning rate 0\.002 \|", markdown)
+    assert "![Val accuracy by size of every text trial" in markdown
+    assert (tmp_path / "analysis" / "plots" / "pareto.png").is_file()
+
+
+def test_every_end_has_its_words(tmp_path: Path) -> None:
+    """Both forms count trials by how they ended, and tell why one was interrupted without the look of an error."""
+    analyzed(tmp_path)
+    with (tmp_path / "trials.jsonl").open("a") as trials:
+        for number, reason in enumerate(StopReason, start=10):
+            record = trial(IMAGE, number, (0.1,), reason=reason, error="the time budget is used up")
+            trials.write(record.to_json() + "\n")
+    html, markdown = render_html(build_report(tmp_path)), render_markdown(build_report(tmp_path))
+    counts = "3 completed, 2 pruned, 1 diverged, 1 oom, 2 failed, 1 lost, 1 interrupted"
+    assert counts in html
+    assert counts in markdown
+    assert html.count('<em class="why">the time budget is used up</em>') == 1
 
 
 def test_missing_pictures_and_analysis(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from analysis_fakes import trial
+from analysis_fakes import costing, trial
 
 from analysis.selection import leaderboard, select_best, stop_reasons
 from trainables.records import IMAGE, TEXT, StopReason, UserError
@@ -28,8 +28,19 @@ def test_ties_go_to_the_lower_loss_then_the_lower_number() -> None:
     assert [row.trial_id for row in leaderboard(records, IMAGE)] == ["image_001", "image_002", "image_003", "image_004"]
 
 
+def test_of_equals_the_one_that_is_better_in_the_second_objective_wins() -> None:
+    """Where the search had two objectives the cost comes before the loss, so that the winner lies on the front."""
+    records = [
+        costing(trial(IMAGE, 0, (0.8,), losses=(0.1,)), 300),
+        costing(trial(IMAGE, 1, (0.8,), losses=(0.9,)), 200),
+        costing(trial(IMAGE, 2, (0.7,), losses=(0.1,)), 100),
+    ]
+    assert select_best(records, IMAGE).number == 1
+    assert [row.trial_id for row in leaderboard(records, IMAGE)] == ["image_001", "image_000", "image_002"]
+
+
 def test_pruned_and_interrupted_trials_qualify_and_others_do_not() -> None:
-    """With a checkpoint a pruned or interrupted trial may win; a diverged, failed or checkpoint-less one may not."""
+    """With a checkpoint a pruned or interrupted trial may win; one of another end, or without a checkpoint, may not."""
     records = [
         trial(IMAGE, 0, (0.5,)),
         trial(IMAGE, 1, (0.9,), reason=StopReason.DIVERGED),
@@ -38,8 +49,12 @@ def test_pruned_and_interrupted_trials_qualify_and_others_do_not() -> None:
         trial(IMAGE, 4, (0.6,), reason=StopReason.PRUNED),
         trial(IMAGE, 5, (0.7,), reason=StopReason.INTERRUPTED),
     ]
+    records += [
+        trial(IMAGE, 6 + n, (0.9,), reason=reason) for n, reason in enumerate((StopReason.LOST, StopReason.OOM))
+    ]
     assert select_best(records, IMAGE).number == 5
     assert select_best(records[:5], IMAGE).number == 4
+    assert [row.rank for row in leaderboard(records, IMAGE)].count(None) == 5
 
 
 def test_nothing_to_select_says_how_the_trials_ended() -> None:
@@ -82,3 +97,4 @@ def test_stop_reasons_count_all_ends() -> None:
         "lost": 0,
         "interrupted": 0,
     }
+    assert sum(stop_reasons(records).values()) == 3

@@ -45,6 +45,23 @@ def test_trials_are_read_as_written(tmp_path: Path) -> None:
     assert store.read_trials(tmp_path) == tuple(records)
 
 
+def test_a_checkpoint_of_an_epoch_that_is_not_on_record_does_not_count(tmp_path: Path) -> None:
+    """A worker was killed between keeping weights and reporting them: its trial can't be selected, and says so."""
+    record = trial(IMAGE, 0, (0.5, 0.6), reason=StopReason.INTERRUPTED)
+    (tmp_path / "trials.jsonl").write_text(record.to_json() + "\n")
+    meta = tmp_path / "image" / "image_000" / "best" / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text('{"epoch": 2}')
+    assert store.read_trials(tmp_path) == (record,)
+    meta.write_text('{"epoch": 3}')
+    (read,) = store.read_trials(tmp_path)
+    assert read.checkpoint is None
+    assert "its checkpoint is of epoch 3, while on record epoch 2 is the best" in read.notes[0]
+    meta.write_text("{")
+    with pytest.raises(UserError, match=r"meta\.json must be readable"):
+        store.read_trials(tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "", "{", '{"study": "x"}\n'])
 def test_unreadable_trials_name_the_file(tmp_path: Path, content: str | None) -> None:
     """A missing, empty, torn or foreign trials.jsonl is a user error that names it."""

@@ -14,6 +14,7 @@ def test_best_trial_of_a_modality_comes_first() -> None:
     """Trials are listed by modality, and in it by best val accuracy."""
     table = trials_table([trial("image", 0, (0.5,)), trial("image", 1, (0.9,)), trial("text", 0, (0.7,))])
     assert list(table["trial_id"]) == ["image_001", "image_000", "text_000"]
+    assert {"weights_bytes", "latency"} <= set(table)
 
 
 def test_cells_are_no_formulas(tmp_path: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import create_trial
+from search_fakes import SPACE
 from tracking_fakes import begin, new_study, whole_trial
 
-from search.optuna_plots import FEWEST_FOR_IMPORTANCE, write_optuna_plots
-from search.projections import OptunaRecord
+from search.optuna_plots import FEWEST_FOR_IMPORTANCE, _figures, write_optuna_plots
+from search.projections import OptunaRecord, rebuild
 
 
 @pytest.mark.parametrize("trials", [1, FEWEST_FOR_IMPORTANCE])
@@ -26,3 +30,37 @@ def test_a_page_for_any_number_of_trials(tmp_path: Path, trials: int) -> None:
     assert page.count("<script") < 10  # plotly's own script once, then a small one a plot
     assert "cdn.plot.ly/plotly" not in page[:2000]
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("trials", [0, 1, FEWEST_FOR_IMPORTANCE])
+def test_two_objectives_have_their_front(tmp_path: Path, trials: int) -> None:
+    """The front takes the place of the curves by epoch; every other plot is of val accuracy."""
+    two = {"space": SPACE, "objectives": ["val_accuracy", "latency"], "scheduler": {"name": "none"}}
+    config, layout, ledger = new_study(tmp_path, image={"search": two})
+    rebuild(layout.folder, config)
+    ledger.listeners.append(OptunaRecord(layout.optuna_journal, config))
+    begin(ledger)
+    for number in range(trials):
+        changed = {"batch_size": 16 * (1 + number % 4), "head_learning_rate": 0.001 * (1 + number % 10)}
+        whole_trial(ledger, number, (0.5, 0.5 + number / 100), "completed", config=changed)
+    page = write_optuna_plots(tmp_path, layout.optuna_journal, "demo", ["image"]).read_text()
+    assert "Pareto-front Plot" in page
+    assert "Intermediate Values Plot" not in page
+    assert ("importances, from 10 complete trials" in page) == (trials == FEWEST_FOR_IMPORTANCE)
+
+
+def test_importances_are_those_of_a_high_accuracy() -> None:
+    """With two objectives as with one: Optuna takes a target's low values for good ones, so that it is given losses."""
+    space = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
+    found = []
+    for directions in (["maximize"], ["maximize", "minimize"]):
+        study = optuna.create_study(directions=directions)
+        if len(directions) > 1:
+            study.set_metric_names(["val_accuracy", "size"])
+        for number in range(40):
+            params = {"a": number / 40, "b": (number * 17 % 40) / 40}
+            values = [params["a"] ** 8, 1.0][: len(directions)]
+            study.add_trial(create_trial(params=params, distributions=space, values=values))
+        (figure,) = [one for one in _figures(study) if "importances" in (one.layout.title.text or "")]
+        found.append(dict(zip(figure.data[0].y, figure.data[0].x, strict=True)))
+    assert found[0] == pytest.approx(found[1])

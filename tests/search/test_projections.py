@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import FrozenTrial
+from search_fakes import SPACE, searching, study
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
 from search.layout import Layout
@@ -48,7 +49,7 @@ def test_files_agree_with_the_records(tmp_path: Path) -> None:
         accuracies = () if reason == StopReason.LOST else (0.5, 0.8, 0.7)
         whole_trial(ledger, number, accuracies, reason.value, error="Traceback\u2028\nno" if number > 2 else None)
     records, trials = read(layout), journal_trials(layout)
-    assert records == [trial.record("demo") for trial in ledger.state.trials.values()]
+    assert records == [ledger.state.record(trial) for trial in ledger.state.trials.values()]
     space = config.image.search.space
     for one, trial in zip(records, trials, strict=True):
         assert trial.state.name == STATES.get(one.stop_reason.value, "FAIL")
@@ -144,3 +145,35 @@ def test_damaged_files_are_made_anew(tmp_path: Path, damage: str) -> None:
     ]
     own = {"study.yaml", "data.json", "ledger.jsonl", "ledger.mirror.jsonl", "trials.jsonl", "optuna.journal"}
     assert {path.name for path in layout.folder.iterdir()} == own
+
+
+TWO = {"search": {"space": SPACE, "objectives": ["val_accuracy", "size"], "scheduler": {"name": "none"}}}
+
+
+def test_with_two_objectives_optuna_has_both_values(tmp_path: Path) -> None:
+    """Complete trials have val accuracy, to be high, and size, to be low; nothing else has values; names are kept."""
+    config, layout, ledger = new_study(tmp_path, image=TWO)
+    listened(config, layout, ledger)
+    begin(ledger)
+    for number, reason in enumerate(StopReason):
+        whole_trial(ledger, number, (0.5, 0.8, 0.7), reason.value)
+    there = optuna.load_study(study_name="demo/image", storage=open_journal(layout.optuna_journal))
+    assert [direction.name for direction in there.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert there.metric_names == ["val_accuracy", "size"]
+    assert [trial.values for trial in there.trials] == [[0.8, 0.0], *[None] * (len(StopReason) - 1)]
+    assert not any(trial.intermediate_values for trial in there.trials)
+    assert [trial.number for trial in there.best_trials] == [0]
+    assert {one.objectives for one in read(layout)} == {("val_accuracy", "size")}
+    before = layout.optuna_journal.read_bytes()
+    rebuild(layout.folder)
+    assert layout.optuna_journal.read_bytes() == before
+
+
+def test_a_journal_of_other_objectives_is_made_anew(tmp_path: Path) -> None:
+    """One that was kept for val accuracy alone doesn't stay where the study has two objectives."""
+    config, layout, ledger = new_study(tmp_path, image=TWO)
+    rebuild(layout.folder, config.model_copy(update={"image": study(tmp_path, image=searching()).image}))
+    listened(config, layout, ledger)
+    begin(ledger)
+    whole_trial(ledger, 0, (0.5,), "completed")
+    assert [trial.values for trial in journal_trials(layout)] == [[0.5, 0.0]]

@@ -53,6 +53,17 @@ def test_a_record_is_one_line_and_comes_back(error: str | None) -> None:
     assert json.loads(line)["stop_reason"] == "completed"
 
 
+def test_objectives_come_back_and_older_records_have_one() -> None:
+    """A record of before there were objectives was of val accuracy alone; an epoch has a value in each objective."""
+    two = dataclasses.replace(record(0.5), objectives=("val_accuracy", "size"))
+    assert TrialRecord.from_json(two.to_json()) == two
+    older = json.loads(two.to_json())
+    del older["objectives"]
+    assert TrialRecord.from_json(json.dumps(older)).objectives == ("val_accuracy",)
+    result = dataclasses.replace(two.epochs[0], weights_bytes=17, latency=0.25)
+    assert [result.objective(name) for name in ("val_accuracy", "size", "latency")] == [0.5, 17.0, 0.25]
+
+
 @pytest.mark.parametrize("reason", list(StopReason))
 def test_every_stop_reason_comes_back(reason: StopReason) -> None:
     """The word in the file is the reason's own."""

@@ -61,6 +61,7 @@ def test_a_trial_s_life_is_folded(ledger: Ledger) -> None:
     assert trial.seconds == 3.0  # begun at 3, ended at 6
     assert trial.attempts[0].worker == "here 12"
     assert trial.record("demo").best == trial.epochs[0]
+    assert ledger.state.record(trial).objectives == ("val_accuracy",)
     events, state = read_ledger(Path(ledger._file._path))
     assert [event.seq for event in events] == list(range(8))
     assert vars(state.trials[trial_id]) == vars(trial)
