@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from controller_fakes import FakeTrial, FakeTune, ended_result
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.tune.search import Searcher
 from search_fakes import epoch
 from simulation import new_ledger, search_of, session
-from tune_fakes import FakeTrial, FakeTune, ended_result
 
 from search.driver import Limits, Resources, StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of

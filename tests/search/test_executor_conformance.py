@@ -12,13 +12,13 @@ from typing import Any
 
 import optuna
 import pytest
+from controller_fakes import NAN, FakeTrial, FakeTune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 from ray.tune.search import ConcurrencyLimiter, Searcher
 from ray.tune.search.optuna import OptunaSearch
 from search_fakes import epoch
 from simulation import MAX_EPOCHS, OWN, SPACE, new_ledger, search_of, session
-from tune_fakes import NAN, FakeTrial, FakeTune
 
 from search.driver import StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher

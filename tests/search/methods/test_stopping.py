@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from controller_fakes import FakeTrial
 from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
-from tune_fakes import FakeTrial
 
 from search.methods.stopping import (
     Asha,
