@@ -90,10 +90,11 @@ def front_sentence(front: Front) -> str:
     cheapest = front.front[0]
     if selected is not None and _equal(cheapest, selected):
         return f"Of {known} none is more accurate than {front.selected}, which was selected, and none is {smaller}."
+    others = f": any other is at best as accurate as one of them and at best as {wording.CHEAP[front.objective]}"
     said = (
-        f"{len(front.front)} of {known} are on the front: any other is at best as accurate as one of them and at best "
-        f"as {wording.CHEAP[front.objective]}. The {wording.CHEAPEST[front.objective]} of them, {cheapest.trial_id}, "
-        f"takes {wording.cost(front.objective, cheapest.cost)}"
+        f"{len(front.front)} of {known} are on the front{others if len(front.front) < len(front.points) else ''}. "
+        f"The {wording.CHEAPEST[front.objective]} of them, {cheapest.trial_id}, takes "
+        f"{wording.cost(front.objective, cheapest.cost)}"
     )
     if selected is None:
         return f"{said}."

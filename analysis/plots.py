@@ -227,7 +227,8 @@ def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
     others = [point for point in info.points if point.trial_id not in on_front]
     selected = [point for point in info.points if point.trial_id == info.selected]
     costs, accuracies = _places(info.front, scale)
-    ax.plot(*_places(others, scale), "o", color=theme.muted, alpha=0.75, markersize=6, label="other trials")
+    if others:
+        ax.plot(*_places(others, scale), "o", color=theme.muted, alpha=0.75, markersize=6, label="other trials")
     ax.step(
         costs, accuracies, where="post", color=colour, linewidth=1.6, marker="o", markersize=7, label="Pareto front"
     )

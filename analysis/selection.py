@@ -99,5 +99,5 @@ def _nothing_to_select(records: Sequence[TrialRecord], modality: str) -> str:
     found = ", ".join(f"{count} {reason}" for reason, count in ended.items()) or "no trial at all"
     return (
         f"At least one {modality} trial must have ended an epoch and kept a checkpoint (completed, pruned or "
-        f"interrupted), but the study has {found}. Look at the errors in trials.jsonl, then run or extend the study."
+        f"interrupted), but the study has {found}. Look at the errors in trials.jsonl, then resume or extend the study."
     )

@@ -106,6 +106,7 @@ def test_what_is_said_of_it() -> None:
         "val accuracy."
     )
     assert front_sentence(front(three(), "image_003")).replace("\xa0", " ").endswith("image_000, takes 4.00 MB.")
+    assert front_sentence(front(three()[:3], "image_001")).startswith("3 of 3\xa0trials are on the front. The smallest")
     alone = costing(trial(IMAGE, 0, (0.8,)), 5, 0.002, LATENCY), costing(trial(IMAGE, 1, (0.7,)), 5, 0.002, LATENCY)
     assert front_sentence(front(list(alone), "image_000")).replace("\xa0", " ") == (
         "Of 2 trials none is more accurate than image_000, which was selected, and none is faster."

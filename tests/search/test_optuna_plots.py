@@ -56,7 +56,8 @@ def test_importances_are_those_of_a_high_accuracy() -> None:
     for directions in (["maximize"], ["maximize", "minimize"]):
         study = optuna.create_study(directions=directions)
         if len(directions) > 1:
-            study.set_metric_names(["val_accuracy", "size"])
+            with pytest.warns(optuna.exceptions.ExperimentalWarning):
+                study.set_metric_names(["val_accuracy", "size"])
         for number in range(40):
             params = {"a": number / 40, "b": (number * 17 % 40) / 40}
             values = [params["a"] ** 8, 1.0][: len(directions)]
