@@ -59,7 +59,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 2, never a traceback."""
-    signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except UserError as error:
@@ -68,6 +68,8 @@ def main() -> None:
     except PermissionError as error:
         typer.echo(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
         sys.exit(2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminated(number: int, frame: object) -> None:
