@@ -52,7 +52,7 @@ def clear_command(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
-    """Remove caches; they are computed again when they are needed. Not while a study runs that uses them."""
+    """Remove caches; they are computed again when they are needed. Refused while a study runs."""
     from search.caches import clear_caches, links_below, list_caches
     from search.progress import human_bytes
 
@@ -69,6 +69,7 @@ def clear_command(
     if not entries:
         typer.echo(f"{root}: nothing to clear")
         return
+    _refuse_while_used(runs)
     if not yes:
         _ask(entries)
     freed = clear_caches(root, entries)
@@ -79,6 +80,17 @@ def _root(runs: Path) -> Path:
     from search.layout import Layout
 
     return Layout(runs.absolute(), "").cache_root
+
+
+def _refuse_while_used(runs: Path) -> None:
+    from search.lock import running_studies
+
+    running = running_studies(runs.absolute())
+    if running:
+        raise UserError(
+            f"Caches can't be cleared while a study uses them, but {', '.join(running)} "
+            f"{'is' if len(running) == 1 else 'are'} running: wait, or stop it with `binwise stop {running[0]}`."
+        )
 
 
 def _ask(entries: Sequence[CacheEntry]) -> None:

@@ -16,6 +16,7 @@ from trainables.locks import FileLock, try_lock
 from trainables.records import UserError
 
 PATIENCE = 0.5  # seconds
+LOCKS = "locks"  # a folder of the runs
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ def holder_of(layout: Layout) -> Holder | None:
     return None
 
 
+def running_studies(runs: Path) -> list[str]:
+    """The names of the studies under `runs` that a process runs now."""
+    names = sorted(path.stem for path in (runs / LOCKS).glob("*.lock"))
+    return [name for name in names if holder_of(Layout(runs, name)) is not None]
+
+
 def _named(path: Path) -> Holder:
     """Who wrote the file last."""
     try:
@@ -81,4 +88,4 @@ def _named(path: Path) -> Holder:
 
 def _lock_file(layout: Layout) -> Path:
     """Not in the study's folder, which may not be there yet or may be removed by --replace."""
-    return layout.runs / "locks" / f"{layout.name}.lock"
+    return layout.runs / LOCKS / f"{layout.name}.lock"

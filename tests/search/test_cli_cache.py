@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from search.cli import app
+from search.layout import Layout
+from search.lock import study_lock
 from trainables.records import UserError
 
 
@@ -112,3 +114,12 @@ def test_links_are_told_and_left_alone(root: Path, tmp_path: Path) -> None:
     assert f"Left alone, as it is a link: {root / 'pictures' / 'link'}" in result.output
     assert left(root) == ["pictures/link"]
     assert (tmp_path / "precious").is_dir()
+
+
+def test_nothing_is_cleared_while_a_study_runs(root: Path) -> None:
+    """A study that runs may use any of them: it is named, and every cache stays."""
+    with study_lock(Layout(root.parent, "busy")), pytest.raises(UserError, match="busy is running"):
+        call("clear", "--yes")
+    assert len(left(root)) == 3
+    assert call("clear", "--yes").exit_code == 0
+    assert left(root) == []
