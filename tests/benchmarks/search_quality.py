@@ -186,4 +186,4 @@ def notes(size: Size) -> list[str]:
 
 
 if __name__ == "__main__":
-    main("search_quality", benchmark)
+    main("search_quality", benchmark, section="Searches in simulated time")
