@@ -106,8 +106,8 @@ class Draws:
     def see(self, trial: FrozenTrial) -> None:
         """A trial of Optuna's record as it is now; a new one must come with the next number."""
         if trial.state == TrialState.PRUNED and trial.intermediate_values:
-            # CMA-ES and GP would learn nothing from the state pruned. For TPE such trials would come after all complete
-            # ones, the bad ones among these too: it finds worse configurations so (tests/benchmarks/RESULTS.md).
+            # CMA-ES and GP would learn nothing from the state pruned, and for TPE such trials come after all complete
+            # ones, the bad ones among these too. No search on LCBench was worse so (tests/benchmarks/RESULTS.md).
             trial = copy.copy(trial)
             trial.state, trial.value = TrialState.COMPLETE, max(trial.intermediate_values.values())
         if trial.number == len(self._trials):

@@ -21,6 +21,10 @@ from search.space import FloatRange, IntRange, Space
 VARIABLE = "BINWISE_LCBENCH"
 REPOSITORY = Path(__file__).parents[2]
 FILES = ("model.onnx", "encoding.json", "config_space.json")
+INSTALL = (
+    "Install the extra `bench`: `uv pip install --python .venv/bin/python -e '.[bench]'`, or without uv "
+    "`.venv/bin/python -m pip install -e '.[bench]'`."
+)
 EPOCHS = 52
 SPACE: Space = {
     "batch_size": IntRange(low=16, high=512, log=True),
@@ -47,7 +51,7 @@ def missing() -> str | None:
             f"https://github.com/slds-lmu/yahpo_data and let {VARIABLE} name it."
         )
     if find_spec("onnxruntime") is None:
-        return "Not run: onnxruntime isn't installed. `.venv/bin/python -m pip install -e '.[bench]'` installs it."
+        return f"Not run: onnxruntime isn't installed. {INSTALL}"
     return None
 
 

@@ -26,7 +26,9 @@ def bounds_table(results: Sequence[Result]) -> str:
 
 
 def machine_name(machine: Mapping[str, str]) -> str:
-    """What tells one machine from another in RESULTS.md."""
+    """What tells one machine from another in RESULTS.md; figures that don't depend on it have a section by name."""
+    if "section" in machine:
+        return machine["section"]
     gpu = "no GPU" if machine["gpu"] == "none" else machine["gpu"]
     return f"{machine['cpu']}, {machine['cores']} cores, {gpu}"
 
@@ -34,7 +36,8 @@ def machine_name(machine: Mapping[str, str]) -> str:
 def section(results: Sequence[Result]) -> str:
     """The results of one machine as Markdown, between the marks by which `updated` finds it again."""
     machine = results[0]["machine"]
-    words = ", ".join(f"{key} {value}" for key, value in machine.items() if key not in ("cpu", "cores", "gpu"))
+    named = ("section",) if "section" in machine else ("cpu", "cores", "gpu")
+    words = ", ".join(f"{key} {value}" for key, value in machine.items() if key not in named)
     bounds = [
         f"| {bound['what']} | {bound['bound']} | {number(bound['measured'])} | {HOLDS[bound['holds']]} |"
         for result in results

@@ -2,8 +2,8 @@
 
 Simulated time: four workers, which together work as long as 100 median full trainings of the task take. Regret is in
 points of val accuracy, against the best of 4,000 random full trainings; a search that finds a better one has less than
-none. Run by name only (`make bench BENCH=search_quality`): it takes half an hour, a file that isn't part of the
-repository (`lcbench.py`) and `.venv/bin/python -m pip install -e '.[bench]'`. What the peers found is kept in
+none. Run by name only (`make bench BENCH=search_quality`): it takes an hour, half of it for Syne Tune's BOHB, a file
+that isn't part of the repository (`lcbench.py`) and the extra `bench`. What the peers found is kept in
 `mlruns/bench/search_quality` for their versions; delete it to have them search anew.
 """
 
@@ -29,7 +29,7 @@ from simulated import Config, Curve, Found, Maker, mean_and_error, simulate
 from search.methods.sampler import Sampler
 from trainables.data.files import replace_file
 
-# Curves cross on all but the first: fixed before any search was run on them, defaults are chosen on others.
+# On some curves cross much, on some little. The search's defaults were chosen on other tasks (RESULTS.md).
 TASKS = ("3945", "167168", "189906", "126026", "7593", "167201")
 SEEDS, WORKERS, TRAININGS, RANDOM_CURVES = 10, 4, 100, 4000
 SHARES = (0.25, 1.0)  # of the budget
@@ -86,7 +86,7 @@ def missing_peers() -> str | None:
     """What to do where the peers aren't installed; None where they are."""
     if find_spec("syne_tune") is not None:
         return None
-    return "Not run: syne-tune isn't installed. `.venv/bin/python -m pip install -e '.[bench]'` installs it."
+    return f"Not run: syne-tune isn't installed. {lcbench.INSTALL}"
 
 
 def words_of_versions() -> str:
@@ -186,4 +186,4 @@ def notes(size: Size) -> list[str]:
 
 
 if __name__ == "__main__":
-    main("search_quality", benchmark)
+    main("search_quality", benchmark, section="Searches in simulated time")

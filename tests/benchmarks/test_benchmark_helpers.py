@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import write_results
 from made_data import CLASSES, THINGS, make_pictures, make_text_split
 from measure import at_least, at_most, interleaved, mean_difference, ratio, summary
 from memory import growth, trend
@@ -87,6 +89,21 @@ def test_results_of_one_machine_replace_its_own_section_alone() -> None:
     assert "| loop | <= 1.15 | 1.5 | MISSED |" in again
     assert "| loop | <= 1.15 | 1.1 | holds |" in again
     assert updated(again, [result(1.5)]) == again
+
+
+def test_figures_that_depend_on_no_machine_have_a_section_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder with both kinds fills two sections, whatever machine each was made on."""
+    monkeypatch.setattr(write_results, "RESULTS", tmp_path / "RESULTS.md")
+    for file, one in {"a": result(1.0), "b": result(2.0, section="Simulated")}.items():
+        (tmp_path / f"{file}.json").write_text(json.dumps({**one, "quick": False}), "utf-8")
+    write_results.write([tmp_path])
+    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Some CPU, 2 cores, no GPU",
+        "## Simulated",
+    ]
 
 
 def test_figures_are_shown_with_their_path() -> None:

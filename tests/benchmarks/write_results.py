@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rendering import updated
+from rendering import machine_name, updated
 
 from trainables.data.files import replace_file
 
@@ -30,9 +30,9 @@ def write(folders: Sequence[Path]) -> None:
     document = RESULTS.read_text("utf-8") if RESULTS.exists() else TITLE
     for folder in folders:
         results = [result for result in read(folder) if not result["quick"]]
-        if results:
-            document = updated(document, results)
-        else:
+        for name in dict.fromkeys(machine_name(result["machine"]) for result in results):
+            document = updated(document, [one for one in results if machine_name(one["machine"]) == name])
+        if not results:
             print(f"{folder} has no results but those of quick runs: nothing of it is written.", file=sys.stderr)
     replace_file(RESULTS, document.encode())
     print(f"Written: {RESULTS}")

@@ -44,7 +44,7 @@ def test_a_disturbed_study_ends_like_a_calm_one(
 ) -> None:
     """Twelve trials, each epoch once, the same decisions and winner, every MLflow run ended, no process left over."""
     now = prepare(folder, f"round{seed}", server, concurrency)
-    story = disturbed(now, random.Random(seed), disturbances=3, seconds=6.0)
+    story = disturbed(now, random.Random(seed), disturbances=2, seconds=6.0)
     assert story
     check(now, calm, same_order=concurrency == 1)
 
