@@ -70,6 +70,7 @@ def run(script: str, *arguments: str) -> dict[str, Any]:
 
 _NOTES = [
     "Wall seconds are of whole processes: imports, Ray's start, the search, and until MLflow has everything.",
+    "A report that ends its trial writes more than one that doesn't: late and early are compared within each kind.",
     "A report's driver time is what the calling thread spends on an epoch: ledger, scheduler, sampler, projections.",
 ]
 
