@@ -84,6 +84,7 @@ WAIT = """
 import signal, sys, time
 from pathlib import Path
 from search.stop_request import StopRequest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it
 stop = StopRequest(Path(sys.argv[1]))
 with stop.signals():
     print("ready", flush=True)
