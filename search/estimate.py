@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from search.sections import SearchedSection
 
@@ -72,7 +71,5 @@ def slowdown(gpus: float, utilization: float | None) -> float:
 
 def scheduler_of(section: SearchedSection) -> tuple[str, int, int]:
     """A search's scheduler by name, with its first rung and its factor."""
-    search: Any = section.search
-    if hasattr(search, "scheduler"):
-        return search.scheduler.name, search.scheduler.grace, search.scheduler.factor
-    return "asha" if search.asha.enabled else "none", search.asha.grace, search.asha.factor
+    scheduler = section.search.scheduler
+    return scheduler.name, scheduler.grace, scheduler.factor
