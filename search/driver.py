@@ -8,71 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Any
 
+from search.attempts import Attempt, Limits, ModalitySearch, Next, Resources
 from search.failures import Failure
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from search.methods.sampler import Sampler
-from search.methods.stopping import Stopping
-from search.study import Point
+from search.replay import replay, tell_end
 from trainables.records import EpochResult, StopReason, trial_name
 
 INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards "too many in a row"
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one attempt gets."""
-
-    cpus: float
-    gpus: float
-
-
-@dataclass(frozen=True)
-class ModalitySearch:
-    """One modality's search: how many trials, proposed and stopped how."""
-
-    modality: str
-    trials: int
-    points: Sequence[Point]  # the trials to begin with
-    own: Mapping[str, Any]  # every hyperparameter's value where the space has no say
-    searched: Sequence[str]
-    sampler: Sampler
-    stopping: Stopping
-    resources: Resources
-    objective: Callable[[EpochResult], Sequence[float]]  # the values that the sampler learns from
-    target: float | None = None
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A trial to run now."""
-
-    trial_id: str
-    number: int
-    modality: str
-    config: Mapping[str, Any]  # every hyperparameter
-    recorded: int  # epochs that are on record
-    resources: Resources
-
-
-class Next(Enum):
-    """What there is where no attempt is to be begun."""
-
-    WAIT = auto()  # until one that runs has ended
-    DONE = auto()  # nothing runs, and nothing is left
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of a study."""
-
-    retries: int = 2  # a failed attempt's trial is tried again so often
-    in_a_row: int = 5  # so many trials that fail one after the other stop the study
-    seconds: float | None = None  # the time budget, all sessions together
 
 
 @dataclass
@@ -361,29 +306,3 @@ class StudyDriver:
                 self._interrupt(trial, why)
         self.ledger.append(Kind.SESSION_ENDED, outcome=outcome.value, detail=self.stop.detail if self.stop else None)
         return outcome
-
-
-def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
-    """Tell samplers and schedulers what is on record, event by event."""
-    trials = ledger.state.trials
-    for event in ledger.events:
-        if event.trial_id is None or trials[event.trial_id].modality not in searches:
-            continue
-        trial = trials[event.trial_id]
-        search = searches[trial.modality]
-        if event.kind == Kind.TRIAL_CREATED:
-            space = {key: trial.config[key] for key in search.searched}
-            search.sampler.started(trial.number, {**search.own, **space} if trial.inside else None)
-        elif event.kind == Kind.EPOCH:
-            result = EpochResult(**event.body["result"])
-            search.stopping.result(trial.number, result.epoch, result.val_accuracy)
-            search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
-        elif event.kind == Kind.TRIAL_ENDED and StopReason(event.body["stop_reason"]) != StopReason.INTERRUPTED:
-            tell_end(search, trial)
-
-
-def tell_end(search: ModalitySearch, trial: Trial) -> None:
-    """The sampler learns how a trial ended."""
-    assert trial.stop_reason is not None  # noqa: S101
-    best = trial.best
-    search.sampler.ended(trial.number, trial.stop_reason, search.objective(best) if best else None)

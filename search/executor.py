@@ -16,7 +16,8 @@ from ray import cloudpickle, tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from search.driver import Attempt, Next, StudyDriver
+from search.attempts import Attempt, Next
+from search.driver import StudyDriver
 from search.failures import failure_of
 from search.stop_request import StopRequest
 from trainables import tune_adapter

@@ -11,8 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
+from search.attempts import Limits, ModalitySearch, Resources
 from search.cluster import restart_ray  # first of all: it says how Ray is to behave
-from search.driver import Limits, ModalitySearch, Resources, StudyDriver
+from search.driver import StudyDriver
 from search.executor import run_attempts
 from search.layout import Layout
 from search.ledger.events import Kind, Outcome

@@ -4,7 +4,7 @@ MLflow itself is imported in `store.py` alone, and that only where a store is sp
 """
 
 from search.tracking import environment  # noqa: F401  # before MLflow is imported
-from search.tracking.cursor import Lag, lag_of, read_lag, tracking_uri, with_credentials, without_password
+from search.tracking.cursor import Lag, lag_of, tracking_uri, with_credentials, without_password
 from search.tracking.listener import MlflowTracking
 from search.tracking.results import log_results
 
@@ -13,7 +13,6 @@ __all__ = [
     "MlflowTracking",
     "lag_of",
     "log_results",
-    "read_lag",
     "tracking_uri",
     "with_credentials",
     "without_password",

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from search.addresses import redacted
 from search.layout import Layout
 from search.ledger.events import Event
-from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
 from search.study import StudyConfig
 from trainables.data.files import replace_file
@@ -58,13 +57,8 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
     replace_file(path, json.dumps(asdict(cursor)).encode())
 
 
-def read_lag(layout: Layout, uri: str, now: float | None = None) -> Lag:
-    """How far behind a store is, from the files alone: for any process. UserError where the ledger can't be read."""
-    return lag_of(layout, *read_ledger(layout.ledger_file), uri, now)
-
-
 def lag_of(layout: Layout, events: Sequence[Event], state: StudyState, uri: str, now: float | None = None) -> Lag:
-    """The same, of a ledger that was read already."""
+    """How far behind a store is, by its cursor and the ledger that was read: for any process."""
     cursor = read_cursor(layout.tracking_file, uri, state.uid)
     first = min(cursor.next_seq, len(events))
     behind = len(events) - first

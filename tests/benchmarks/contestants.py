@@ -11,7 +11,8 @@ import optuna
 from lcbench import EPOCHS, SPACE
 from simulated import Contestant, Maker
 
-from search.driver import Attempt, Limits, ModalitySearch, Resources, StudyDriver
+from search.attempts import Attempt, Limits, ModalitySearch, Resources
+from search.driver import StudyDriver
 from search.ledger.events import FORMAT, Event, Kind
 from search.ledger.ledger import Ledger
 from search.ledger.state import fold

@@ -27,7 +27,8 @@ class MadeStudy:
 
 def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | None = None) -> MadeStudy:
     """A new study in `folder`, its session begun."""
-    from search.driver import Limits, ModalitySearch, Resources, StudyDriver
+    from search.attempts import Limits, ModalitySearch, Resources
+    from search.driver import StudyDriver
     from search.layout import Layout
     from search.ledger.events import Kind
     from search.ledger.ledger import Ledger, create_ledger

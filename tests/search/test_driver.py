@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search_fakes import epoch
 from simulation import MAX_EPOCHS, curve, facts, new_ledger, search_of, session, simulate
 
-from search.driver import Attempt, Limits, Next, Resources
+from search.attempts import Attempt, Limits, Next, Resources
 from search.failures import Failure
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger

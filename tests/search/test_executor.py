@@ -15,7 +15,8 @@ from ray.tune.search import Searcher
 from search_fakes import epoch
 from simulation import new_ledger, search_of, session
 
-from search.driver import Limits, Resources, StudyDriver
+from search.attempts import Limits, Resources
+from search.driver import StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of
 from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from simulation import new_ledger, session
 
-from search.driver import Limits, Next, StudyDriver
+from search.attempts import Limits, Next
+from search.driver import StudyDriver
 from search.ledger.events import Outcome
 from search.stop_request import LOOK_SECONDS, StopRequest
 

@@ -17,7 +17,7 @@ from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, read_ledger
 from search.study import StudyConfig
 from search.study_file import dump_study
-from search.tracking import without_password
+from search.tracking import Lag, lag_of, without_password
 from search.tracking.project import STUDY_KEY, TRIAL, UID, Projection
 
 FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}
@@ -39,6 +39,11 @@ def open_ledger(layout: Layout) -> Ledger:
     times = iter(range(int(ledger.state.last_at) + 1, 2**40))
     ledger._clock = lambda: float(next(times))
     return ledger
+
+
+def lag(layout: Layout, uri: str) -> Lag:
+    """How far behind the store is, as another process sees it."""
+    return lag_of(layout, *read_ledger(layout.ledger_file), uri)
 
 
 def begin(ledger: Ledger) -> None:

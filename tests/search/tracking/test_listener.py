@@ -11,9 +11,21 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tracking_fakes import assert_holds, attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
+from tracking_fakes import (
+    assert_holds,
+    attempt,
+    begin,
+    create,
+    end,
+    finish,
+    lag,
+    live,
+    new_study,
+    open_ledger,
+    whole_trial,
+)
 
-from search.tracking import MlflowTracking, listener, read_lag
+from search.tracking import MlflowTracking, listener
 from search.tracking.shipper import Shipper
 
 
@@ -116,7 +128,7 @@ def test_a_store_that_fails_costs_nothing_and_is_caught_up_with(tmp_path: Path, 
     live(ledger, seed=5)
     until(lambda: tracking.lag().last_error is not None)
     assert tracking.lag().events_behind == ledger.state.next_seq
-    until(lambda: read_lag(layout, database).last_error is not None)
+    until(lambda: lag(layout, database).last_error is not None)
     path.write_bytes(whole)
     end(ledger)
     until(lambda: tracking.lag().events_behind == 0)

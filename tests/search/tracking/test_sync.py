@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tracking_fakes import assert_holds, attempt, begin, create, end, live, new_study
+from tracking_fakes import assert_holds, attempt, begin, create, end, lag, live, new_study
 from typer.testing import CliRunner
 
 from search.cli import app
 from search.layout import Layout
 from search.lock import study_lock
-from search.tracking import log_results, read_lag, with_credentials, without_password
+from search.tracking import log_results, with_credentials, without_password
 from search.tracking.sync import sync
 from trainables.records import UserError
 
@@ -33,11 +33,11 @@ def test_a_fresh_store_gets_everything_once(
     layout: Layout, database: str, other_database: Callable[[str], str]
 ) -> None:
     """All runs are made; the second time nothing is done; another store gets all of it too, and has its own count."""
-    assert read_lag(layout, database).events_behind > 0
+    assert lag(layout, database).events_behind > 0
     first = sync(layout.folder)
     assert (first.agrees, first.trials, len(first.created)) == (True, 8, 9)
     assert_holds(database, layout)
-    assert read_lag(layout, database).events_behind == 0
+    assert lag(layout, database).events_behind == 0
     assert sync(layout.folder).unchanged
     cursor = layout.tracking_file.read_bytes()
     other = other_database("other.db")

@@ -1,0 +1,65 @@
+"""What the driver is asked for and given: a modality's search, the attempts that it hands out, and their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from search.methods.sampler import Sampler
+from search.methods.stopping import Stopping
+from search.study import Point
+from trainables.records import EpochResult
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one attempt gets."""
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
+class ModalitySearch:
+    """One modality's search: how many trials, proposed and stopped how."""
+
+    modality: str
+    trials: int
+    points: Sequence[Point]  # the trials to begin with
+    own: Mapping[str, Any]  # every hyperparameter's value where the space has no say
+    searched: Sequence[str]
+    sampler: Sampler
+    stopping: Stopping
+    resources: Resources
+    objective: Callable[[EpochResult], Sequence[float]]  # the values that the sampler learns from
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A trial to run now."""
+
+    trial_id: str
+    number: int
+    modality: str
+    config: Mapping[str, Any]  # every hyperparameter
+    recorded: int  # epochs that are on record
+    resources: Resources
+
+
+class Next(Enum):
+    """What there is where no attempt is to be begun."""
+
+    WAIT = auto()  # until one that runs has ended
+    DONE = auto()  # nothing runs, and nothing is left
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a study."""
+
+    retries: int = 2  # a failed attempt's trial is tried again so often
+    in_a_row: int = 5  # so many trials that fail one after the other stop the study
+    seconds: float | None = None  # the time budget, all sessions together
