@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY ?= configs/demo.yaml
 BENCH ?=
+JOBS ?= 2
 CHAOS ?=
 
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
@@ -14,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
-	@echo "make test         set up and run all tests"
+	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four)"
 	@echo "make chaos        disturb a small study at random moments, 30 rounds (half an hour; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
@@ -43,7 +44,7 @@ demo: $(READY)
 	@$(BIN)/binwise run $(STUDY) --replace
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 chaos: $(READY)
 	@PYTHONPATH=. $(BIN)/python tests/integration/chaos.py $(CHAOS)

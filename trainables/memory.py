@@ -34,12 +34,13 @@ def release_memory() -> None:
         trim(0)
 
 
-def reset_peak() -> None:
-    """Let the peak of the resident memory count from here on, where the system can do that (Linux)."""
+def reset_peak() -> bool:
+    """Let the peak of the resident memory count from here on; whether the system can do that (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        return
+        return False
+    return True
 
 
 def resident_bytes() -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from trainables.memory import peak_resident_bytes, reset_peak, resident_bytes
+
 SAMPLE_EVERY = 1.0  # seconds between two looks at the GPU's utilisation: about as often as the driver measures it
-_PROCESS = Path("/proc/self")
 
 
 class GpuShare:
@@ -76,7 +76,7 @@ class Usage:
 
     def start(self) -> None:
         """A trial begins: the peaks of the one before are forgotten."""
-        self._resettable = _reset_host_peak()
+        self._resettable = reset_peak()
         self._peak = 0
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
@@ -107,8 +107,8 @@ class Usage:
     def _host_peak(self) -> int:
         """The peak of resident memory; of the moments that were read where the system keeps a whole process's."""
         if self._resettable:
-            return _status_bytes("VmHWM")
-        self._peak = max(self._peak, _status_bytes("VmRSS"))
+            return peak_resident_bytes()
+        self._peak = max(self._peak, resident_bytes())
         return self._peak
 
 
@@ -122,21 +122,3 @@ def own_gpu() -> GpuShare | None:
         pynvml = None
     uuid = getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), "uuid", "")
     return GpuShare(pynvml, f"GPU-{uuid}")
-
-
-def _reset_host_peak() -> bool:
-    """Linux lets a process begin its peak of resident memory anew; whether it did."""
-    try:
-        (_PROCESS / "clear_refs").write_text("5", "ascii")
-    except OSError:
-        return False
-    return True
-
-
-def _status_bytes(name: str) -> int:
-    """A line of /proc/self/status, such as `VmHWM:  10896 kB`; 0 where the system has none."""
-    try:
-        lines = (_PROCESS / "status").read_text("ascii", errors="replace").splitlines()
-    except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
