@@ -10,6 +10,7 @@ Result = Mapping[str, Any]  # the JSON of one benchmark
 
 HOLDS = {True: "holds", False: "MISSED"}
 _SECTION = re.compile(r"<!-- machine: (?P<machine>.*?) -->\n.*?<!-- end of machine -->\n", re.DOTALL)
+_BENCHMARK = re.compile(r"^### (.+)$", re.MULTILINE)
 
 
 def bounds_table(results: Sequence[Result]) -> str:
@@ -92,9 +93,18 @@ def number(value: float | str) -> str:
 
 
 def updated(document: str, results: Sequence[Result]) -> str:
-    """The document with its machine's section replaced or added; what stands outside the sections stays."""
+    """The document with its machine's section replaced or added; what stands outside the sections stays.
+
+    ValueError where the section has benchmarks of which there are no results: their figures would be lost.
+    """
     machine = machine_name(results[0]["machine"])
     new = section(results)
+    old = next((match[0] for match in _SECTION.finditer(document) if match["machine"] == machine), "")
+    if lost := sorted({*_BENCHMARK.findall(old)} - {*_BENCHMARK.findall(new)}):
+        raise ValueError(
+            f"The results must have all that RESULTS.md has of {machine}, but {', '.join(lost)} would be lost: run "
+            "what is missing, or take its section out by hand."
+        )
     if any(match["machine"] == machine for match in _SECTION.finditer(document)):
         return _SECTION.sub(lambda match: new if match["machine"] == machine else match[0], document)
     return f"{document.rstrip()}\n\n{new}"

@@ -91,6 +91,19 @@ def test_results_of_one_machine_replace_its_own_section_alone() -> None:
     assert updated(again, [result(1.5)]) == again
 
 
+def test_no_benchmarks_figures_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that has only some of a machine's results doesn't replace its section."""
+    monkeypatch.setattr(write_results, "RESULTS", tmp_path / "RESULTS.md")
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**result(1.0), "name": name, "quick": False}), "utf-8")
+    write_results.write([tmp_path])
+    before = (tmp_path / "RESULTS.md").read_text("utf-8")
+    (tmp_path / "first.json").unlink()
+    with pytest.raises(SystemExit, match="but first would be lost"):
+        write_results.write([tmp_path])
+    assert (tmp_path / "RESULTS.md").read_text("utf-8") == before
+
+
 def test_figures_that_depend_on_no_machine_have_a_section_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

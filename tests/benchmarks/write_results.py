@@ -26,12 +26,18 @@ between two figures of one run, in which reference and ours took turns; figures 
 
 
 def write(folders: Sequence[Path]) -> None:
-    """Replace or add each folder's machine. Results of `--quick` are left out: their figures are rough."""
+    """Replace or add each folder's machine. Results of `--quick` are left out: their figures are rough.
+
+    Where that would lose another benchmark's figures, nothing is written and the process ends with exit code 1.
+    """
     document = RESULTS.read_text("utf-8") if RESULTS.exists() else TITLE
     for folder in folders:
         results = [result for result in read(folder) if not result["quick"]]
         for name in dict.fromkeys(machine_name(result["machine"]) for result in results):
-            document = updated(document, [one for one in results if machine_name(one["machine"]) == name])
+            try:
+                document = updated(document, [one for one in results if machine_name(one["machine"]) == name])
+            except ValueError as error:
+                sys.exit(f"{folder}: {error}")
         if not results:
             print(f"{folder} has no results but those of quick runs: nothing of it is written.", file=sys.stderr)
     replace_file(RESULTS, document.encode())
