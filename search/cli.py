@@ -10,6 +10,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,9 +60,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 2, never a traceback."""
-    before = signal.signal(signal.SIGTERM, _terminated)
+    terminated: list[int] = []
+
+    def handler(number: int, _: FrameType | None) -> None:
+        """Before a search has begun, or a second one: nothing is half-written, and the exit code says why."""
+        terminated.append(number)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, handler)
     try:
         app()
+    except SystemExit as end:
+        # Within Ray's calls an exit becomes a Ctrl-C, and while it starts its own handler exits with the bare number.
+        if terminated or end.code == signal.SIGTERM:
+            sys.exit(128 + signal.SIGTERM)
+        raise
     except UserError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
@@ -70,11 +83,6 @@ def main() -> None:
         sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _terminated(number: int, frame: object) -> None:
-    """SIGTERM before a search has begun, or a second one: nothing is half-written, and the exit code says why."""
-    sys.exit(128 + number)
 
 
 @app.command()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 # Before Ray is imported: no telemetry, our own output instead of Tune's loggers, no advice about either, no snapshots
 # (the ledger is what a study is rebuilt from), and our own handling of Ctrl-C.
@@ -38,13 +41,14 @@ def ray_cluster(address: str | None) -> Iterator[None]:
 def start_ray(address: str | None) -> None:
     """Connect to the cluster, or start one here. UserError where it can't be reached."""
     try:
-        ray.init(
-            address=address,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=True,
-        )
+        with _signals_wait():
+            ray.init(
+                address=address,
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
             f"cluster.address must be a running Ray cluster, but {address!r} can't be reached ({error}): start one "
@@ -52,6 +56,35 @@ def start_ray(address: str | None) -> None:
         ) from error
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """SIGINT and SIGTERM wait for the block's end: they crash a Ray that starts. A second one doesn't wait.
+
+    Afterwards the handlers are those from before: Ray leaves its own for SIGTERM, in Python and below it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody set handlers
+        yield
+        return
+    received: list[int] = []
+    now = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in now.items() if handler is not None}
+
+    def wait(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, before[number])
+
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in received[:1]:
+        signal.raise_signal(number)
 
 
 def restart_ray(address: str | None) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from search.addresses import first_line, without_secrets
+from search.addresses import first_line, root_of, without_secrets
 from search.layout import Layout
 from search.ledger.events import Event
 from search.ledger.ledger import Ledger
@@ -121,4 +121,5 @@ def store_opener(uri: str, study: StudyConfig, layout: Layout, uid: str) -> Call
 
 def error_text(error: BaseException, uri: str) -> str:
     """An error in one line, without the store's password."""
-    return without_secrets(f"{type(error).__name__}: {first_line(error)}", uri)
+    root = root_of(error)
+    return without_secrets(f"{type(root).__name__}: {first_line(root)}", uri)

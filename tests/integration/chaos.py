@@ -247,26 +247,32 @@ def fill_disk(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -
     return {1, 2}
 
 
-DISTURBANCES = (kill_driver, terminate_driver, interrupt_driver, kill_worker, kill_server, fill_disk)
+ENDS = (kill_driver, terminate_driver, interrupt_driver)
+DISTURBANCES = (*ENDS, kill_worker, kill_server, fill_disk)
+EARLY = 0.2  # of the starts are cut short
 
 
 def disturbed(now: Round, rng: random.Random, disturbances: int, seconds: float) -> list[str]:
-    """Run the study, disturbed so often, each time within so many seconds of its start; what was done to it."""
+    """Run the study, disturbed so often, within so many seconds of its start or of the last time; what was done.
+
+    One start in five is cut short before its session is on record.
+    """
     story: list[str] = []
-    driver = now.search()
+    driver, early = _started(now, rng)
     for _ in range(disturbances):
-        harm = rng.choice(DISTURBANCES)
-        if not _wait(now, driver, rng.uniform(0, seconds)):
+        harm = rng.choice(ENDS if early else DISTURBANCES)
+        if not _still_runs(driver, rng.uniform(0, seconds)):
             break
-        story.append(harm.__name__)
+        story.append(harm.__name__ + " early" * early)
         expected = harm(now, driver, rng)
         if not expected:
             continue
         code = driver.wait(timeout=120)
-        assert code in {*expected, 0}, (story, code, now.tail())
+        # A signal in the moment in which Ray has just started makes it crash; the study's record isn't open then.
+        assert code in {*expected, 0} or (early and code == -signal.SIGABRT), (story, code, now.tail())
         if code == 0:
             break
-        driver = now.search()
+        driver, early = _started(now, rng)
     code = driver.wait(timeout=300)
     for _ in range(3):  # what was limited by the last disturbance is limited no more
         if code == 0:
@@ -277,19 +283,28 @@ def disturbed(now: Round, rng: random.Random, disturbances: int, seconds: float)
     return story
 
 
-def _wait(now: Round, driver: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Until the session is on record and so many seconds have gone by; False where the driver has ended before."""
-    began = len(now.state().sessions) if now.state() else 0  # type: ignore[union-attr]
+def _started(now: Round, rng: random.Random) -> tuple[subprocess.Popen[bytes], bool]:
+    """A driver and False once its session is on record, or it has ended; True: it has begun to start a second ago."""
+    before = now.state()
+    sessions = len(before.sessions) if before else 0
+    driver = now.search()
+    if rng.random() < EARLY:
+        _still_runs(driver, 1)
+        return driver, True
 
     def begun() -> bool:
         state = now.state()
-        return driver.poll() is not None or (state is not None and len(state.sessions) > began)
+        return driver.poll() is not None or (state is not None and len(state.sessions) > sessions)
 
     until(begun, 120, "the driver begins")
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and driver.poll() is None:
-        time.sleep(0.05)
-    return driver.poll() is None
+    return driver, False
+
+
+def _still_runs(driver: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether the driver runs after so many seconds."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        driver.wait(timeout=seconds)
+    return driver.returncode is None
 
 
 # What must hold afterwards
