@@ -109,6 +109,7 @@ def test_a_store_that_fails_for_a_while(tmp_path: Path, proxy: FaultProxy, direc
     if fault == DENIED:
         assert "401" in str(lag.last_error)
     if fault == "refused":
+        assert lag.last_error == "ConnectionRefusedError: [Errno 111] Connection refused"
         proxy.start()
     proxy.fault = lambda number: OK
     until(lambda: tracking.lag().events_behind == 0)
