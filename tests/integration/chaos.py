@@ -25,8 +25,10 @@ from mlflow import MlflowClient
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
 from trainables.data.demo import make_demo
+from trainables.records import EpochResult
 
 TRIALS = 12
+STARTUP = 4  # of them
 MARK = "BINWISE_CHAOS"  # in the environment of everything that a round starts
 STUDY = """
 name: {name}
@@ -311,19 +313,26 @@ def _still_runs(driver: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def facts(state: StudyState) -> dict[str, Any]:
-    """Everything about a study's trials that doesn't depend on the time."""
-    timed = ("epoch_seconds", "samples_per_second", "latency", "utilization", "memory")
+    """Everything about a study's trials that doesn't depend on the time: hyperparameters, end, epochs."""
     return {
-        trial.trial_id: (
-            trial.params,
-            trial.stop_reason,
-            [
-                {key: value for key, value in epoch.as_metrics().items() if not any(word in key for word in timed)}
-                for epoch in trial.epochs
-            ],
-        )
+        trial.trial_id: (trial.params, trial.stop_reason, [untimed(epoch) for epoch in trial.epochs])
         for trial in state.trials.values()
     }
+
+
+def untimed(epoch: EpochResult) -> dict[str, Any]:
+    """An epoch without what was measured by the clock or of the machine."""
+    timed = ("epoch_seconds", "samples_per_second", "latency", "utilization", "memory")
+    return {key: value for key, value in epoch.as_metrics().items() if not any(word in key for word in timed)}
+
+
+def check_learnt(now: StudyState, calm: StudyState) -> None:
+    """Two at once: results come in any order, and proposals and stops follow it. But each trial learns the same."""
+    alike = [key for key, trial in now.trials.items() if trial.params == calm.trials[key].params]
+    assert {f"text_{number:03d}" for number in range(STARTUP)} <= set(alike)  # proposed without a look at the others
+    for key in alike:
+        pairs = zip(now.trials[key].epochs, calm.trials[key].epochs, strict=False)  # one may have been pruned earlier
+        assert all(untimed(ours) == untimed(theirs) for ours, theirs in pairs), key
 
 
 def decisions(folder: Path) -> list[tuple[str | None, int, bool]]:
@@ -343,6 +352,8 @@ def check(now: Round, calm: Round, *, same_order: bool) -> None:
     if same_order:
         assert facts(state) == facts(expected)
         assert decisions(now.study) == decisions(calm.study)
+    else:
+        check_learnt(state, expected)
     until(lambda: not now.processes(), 60, f"no process is left over, but {now.processes()} are")
     done = now.start("sync", now.name).wait(timeout=120)
     assert done == 0, now.tail()
