@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
 	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four)"
-	@echo "make chaos        disturb a small study at random moments, 30 rounds (half an hour; CHAOS=--rounds 5 --seed 7)"
+	@echo "make chaos        disturb a small study at random moments, 30 rounds (40 minutes; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"

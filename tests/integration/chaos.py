@@ -249,8 +249,40 @@ def fill_disk(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -
     return {1, 2}
 
 
+def tear_file(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
+    """SIGKILL, and one of the study's files is left empty, halved or with a flipped bit: of the ledger one copy."""
+    driver.kill()
+    driver.wait()
+    state = now.state()
+    running = next((trial.trial_id for trial in state.open_trials()), None) if state else None
+    ledger = now.study / rng.choice(("ledger.jsonl", "ledger.mirror.jsonl"))
+    files = [path for path in (ledger, *state_files(now, running)) if path.is_file()]
+    if files:
+        damage(rng.choice(files), rng.choice(("empty", "half", "flipped")))
+    return {-signal.SIGKILL}
+
+
+def state_files(now: Round, trial: str | None) -> list[Path]:
+    """What a study is read from beside its ledger, and the state that a trial resumes from."""
+    names = ("study.yaml", "data.json", "trials.jsonl", "optuna.journal", "mlflow.json")
+    states = (now.study / "text" / trial / "last").glob("*") if trial else ()
+    return [path for path in (*(now.study / name for name in names), *states) if path.is_file()]
+
+
+def damage(path: Path, kind: str) -> None:
+    """Empty a file, cut it in half, or flip a bit in its middle."""
+    content = path.read_bytes()
+    middle = len(content) // 2
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "half":
+        path.write_bytes(content[:middle])
+    else:
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
+
+
 ENDS = (kill_driver, terminate_driver, interrupt_driver)
-DISTURBANCES = (*ENDS, kill_worker, kill_server, fill_disk)
+DISTURBANCES = (*ENDS, tear_file, kill_worker, kill_server, fill_disk)
 EARLY = 0.2  # of the starts are cut short
 
 

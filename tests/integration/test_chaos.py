@@ -14,7 +14,19 @@ from pathlib import Path
 
 import chaos
 import pytest
-from chaos import MlflowServer, Round, check, disturbed, facts, prepare, server_in, undisturbed, until
+from chaos import (
+    MlflowServer,
+    Round,
+    check,
+    damage,
+    disturbed,
+    facts,
+    prepare,
+    server_in,
+    state_files,
+    undisturbed,
+    until,
+)
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,18 +61,6 @@ def test_a_disturbed_study_ends_like_a_calm_one(
     check(now, calm, same_order=concurrency == 1)
 
 
-def damage(path: Path, kind: str) -> None:
-    """Empty a file, cut it in half, or flip a bit in its middle."""
-    content = path.read_bytes()
-    middle = len(content) // 2
-    if kind == "empty":
-        path.write_bytes(b"")
-    elif kind == "half":
-        path.write_bytes(content[:middle])
-    else:
-        path.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
-
-
 def kill_at(now: Round, trial: str, epoch: int) -> None:
     """Run the study until this epoch is on record, then SIGKILL."""
     driver = now.search()
@@ -82,9 +82,7 @@ def test_torn_files_are_put_right(folder: Path, server: MlflowServer, calm: Roun
     longest = [trial.trial_id for trial in trials if len(trial.epochs) >= 4]
     for place, kind in ((0, "empty"), (len(longest) // 2, "half"), (len(longest) - 1, "flipped")):
         kill_at(now, longest[place], 3)
-        files = ("ledger.jsonl", "study.yaml", "data.json", "trials.jsonl", "optuna.journal", "mlflow.json")
-        states = [path for path in (now.study / "text" / longest[place] / "last").glob("*") if path.is_file()]
-        torn = [path for path in (*(now.study / name for name in files), *states) if path.is_file()]
+        torn = [now.study / "ledger.jsonl", *state_files(now, longest[place])]
         assert len(torn) >= 6
         for path in torn:
             damage(path, kind)
