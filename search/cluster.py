@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 # Before Ray is imported: no telemetry, our own output instead of Tune's loggers, no advice about either, no snapshots
 # (the ledger is what a study is rebuilt from), and our own handling of Ctrl-C.
@@ -25,6 +23,7 @@ os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
 import ray
 
 from search.preflight import Node
+from search.signals import first_signal
 from trainables.records import UserError
 
 
@@ -64,25 +63,9 @@ def _signals_wait() -> Iterator[None]:
 
     Afterwards the handlers are those from before: Ray leaves its own for SIGTERM, in Python and below it.
     """
-    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody set handlers
-        yield
-        return
     received: list[int] = []
-    now = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    before = {number: handler for number, handler in now.items() if handler is not None}
-
-    def wait(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, before[number])
-
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:
-            signal.signal(number, wait)
-    try:
+    with first_signal(received.append):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     for number in received[:1]:
         signal.raise_signal(number)
 

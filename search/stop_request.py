@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from search.driver import StudyDriver
 from search.ledger.events import Outcome
+from search.signals import first_signal
 
 # For trials to save their states. Tune gives a worker that hangs 10 seconds more, and SLURM kills everything 30 seconds
 # after its SIGTERM.
@@ -74,19 +74,10 @@ class StopRequest:
 
         return Overdue()
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
+    def signals(self) -> AbstractContextManager[None]:
         """Within the block SIGINT and SIGTERM ask for a stop; a second one ends the process at once."""
-        before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-        def asked(number: int, _: FrameType | None) -> None:
+        def asked(number: int) -> None:
             self.signal = number
-            signal.signal(number, before[number])
 
-        for number in before:
-            signal.signal(number, asked)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return first_signal(asked)

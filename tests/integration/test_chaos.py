@@ -12,21 +12,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import chaos
 import pytest
-from chaos import (
-    MlflowServer,
-    Round,
-    check,
-    damage,
-    disturbed,
-    facts,
-    prepare,
-    server_in,
-    state_files,
-    undisturbed,
-    until,
-)
+from chaos import check, disturbed, facts
+from chaos_study import MARK, MlflowServer, Round, marked, prepare, server_in, undisturbed, until
+from disturbances import damage, state_files
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -144,8 +133,10 @@ def test_more_gpus_than_there_are_is_refused_at_once(folder: Path, server: Mlflo
 
 def test_a_process_that_is_left_over_would_be_seen() -> None:
     """The harness finds what has a round's mark in its environment, as long as it lives."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={chaos.MARK: "left-over"})
-    until(lambda: process.pid in chaos.marked(f"{chaos.MARK}=left-over"), 10, "it is found")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={chaos_study.MARK: "left-over"}
+    )
+    until(lambda: process.pid in marked(f"{MARK}=left-over"), 10, "it is found")
     process.kill()
     process.wait()
-    assert chaos.marked(f"{chaos.MARK}=left-over") == []
+    assert marked(f"{MARK}=left-over") == []

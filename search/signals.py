@@ -1,0 +1,35 @@
+"""SIGINT and SIGTERM for a while in one's own hands."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def first_signal(told: Callable[[int], None]) -> Iterator[None]:
+    """Within the block the first SIGINT or SIGTERM does no more than call `told` with its number.
+
+    A second one does what it did before the block, whose handlers are put back at its end, whoever set others
+    meanwhile. In another thread than the main one, where Python lets nobody set handlers, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    now = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in now.items() if handler is not None}
+
+    def once(number: int, _: FrameType | None) -> None:
+        told(number)
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, once)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
