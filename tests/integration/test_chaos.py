@@ -133,9 +133,7 @@ def test_more_gpus_than_there_are_is_refused_at_once(folder: Path, server: Mlflo
 
 def test_a_process_that_is_left_over_would_be_seen() -> None:
     """The harness finds what has a round's mark in its environment, as long as it lives."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={chaos_study.MARK: "left-over"}
-    )
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={MARK: "left-over"})
     until(lambda: process.pid in marked(f"{MARK}=left-over"), 10, "it is found")
     process.kill()
     process.wait()
