@@ -112,9 +112,9 @@ def save_state(trial: Path, weights: Mapping[str, Tensor], meta: Mapping[str, An
 
 
 def read_state(trial: Path) -> tuple[Checkpoint | None, str]:
-    """The newest whole state of a trial, and what is to be said about it; None where it never saved one.
+    """The newest whole state of a trial, and what is to be said about it; None where there is none.
 
-    UserError where states were saved and none of them is whole: a trial never begins anew in silence.
+    Where states were saved and none of them is whole, that is said: a trial never begins anew in silence.
     """
     faults = []
     for folder in (trial / LAST_FOLDER, trial / PREVIOUS_FOLDER):
@@ -126,9 +126,7 @@ def read_state(trial: Path) -> tuple[Checkpoint | None, str]:
             faults.append(str(error))
             continue
         return checkpoint, f"Its last state was damaged, the one before it was used: {faults[0]}" if faults else ""
-    if faults:
-        raise UserError(f"A trial must resume from a whole state, but none in {trial} is: {' '.join(faults)}")
-    return None, ""
+    return None, f"None of its saved states is whole: {' '.join(faults)}" if faults else ""
 
 
 def drop_states(trial: Path) -> None:

@@ -224,10 +224,12 @@ class TuneTrial(tune.Trainable):
         save_state(self._folder(), learner.weights(), meta, learner.state_dict())
 
     def _resume(self) -> None:
-        """Go on from the newest whole state, if there is one, and say so."""
+        """Go on from the newest whole state, and say so; or that what was trained before must be trained again."""
         restore_replaced(self._folder() / BEST_FOLDER)  # the worker may have died while it replaced it
         checkpoint, warning = read_state(self._folder())
         if checkpoint is None or checkpoint.state is None:
+            if warning or self._recorded():
+                self._notes.append(f"Trained anew from its first epoch. {warning or 'It had saved no state.'}")
             return
         meta = checkpoint.meta
         if meta["config"] != self._built.meta["config"] or meta[SEED] != self._seed():

@@ -44,6 +44,24 @@ def test_each_epoch_is_reported_once(modality: str, recorded: int | None, raw: A
     assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
 
 
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_where_no_state_is_whole_a_trial_is_trained_anew(modality: str, raw: Any, tmp_path: Path) -> None:
+    """It ends as undisturbed, to the last weight, best checkpoint included, and says what happened."""
+    config = raw(modality, checkpoint_every=1, max_epochs=3)
+    expected, whole = undisturbed(config, tmp_path)
+    first = worker(config)
+    for _ in range(2):
+        first.step()
+    for folder in ("last", "previous"):
+        (folder_of(tmp_path, modality) / folder / "weights.safetensors").write_bytes(b"")
+    second = worker({**config, "recorded": 2})
+    reports = [timeless(report) for report in run(second)]
+    assert reports[0]["note"].startswith("Trained anew from its first epoch. None of its saved states is whole: ")
+    assert [report | {"note": ""} for report in reports] == expected
+    assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
+    assert "best" in names(folder_of(tmp_path, modality))
+
+
 def test_what_the_state_tells_is_what_was_measured(raw: Any) -> None:
     """An epoch that is reported from the state has the seconds and bytes of when it was trained."""
     config = raw(TEXT, checkpoint_every=1)
