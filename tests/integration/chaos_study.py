@@ -19,6 +19,7 @@ from trainables.data.demo import make_demo
 
 TRIALS = 12
 STARTUP = 4  # of them
+WORKER = b"ray::Attempt"  # what Ray calls the process of an actor of `executor.run_attempts`
 MARK = "BINWISE_CHAOS"  # in the environment of everything that a round starts
 STUDY = """
 name: {name}
@@ -28,6 +29,7 @@ data: {{train: {data}/Train, val: {data}/Val}}
 runs: {runs}
 tracking: {{uri: "{uri}", experiment: {name}}}
 linear_baseline: false
+failures: {{retries: 9}}  # a worker that is killed again and again doesn't end its trial
 text:
   backbone: distilbert-base-uncased
   weights: none
@@ -146,7 +148,7 @@ class Round:
 
     def workers(self) -> list[int]:
         """The processes in which trials run."""
-        return [pid for pid in self.processes() if b"TuneTrial" in command_of(pid)]
+        return [pid for pid in self.processes() if WORKER in command_of(pid)]
 
     def tail(self) -> str:
         """The end of the driver's output."""

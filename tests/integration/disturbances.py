@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from chaos_study import Round
+from chaos_study import Round, until
 
 
 def kill_driver(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
@@ -33,10 +33,11 @@ def interrupt_driver(now: Round, driver: subprocess.Popen[bytes], rng: random.Ra
 
 
 def kill_worker(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
-    """SIGKILL for one worker."""
-    workers = now.workers()
-    if workers:
-        os.kill(rng.choice(workers), signal.SIGKILL)
+    """SIGKILL for one worker, as soon as there is one."""
+    until(lambda: bool(now.workers()) or driver.poll() is not None, 60, "a worker runs")
+    if workers := now.workers():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(rng.choice(workers), signal.SIGKILL)
     return set()
 
 
