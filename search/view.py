@@ -80,25 +80,21 @@ class _Base:
         return status_of(self._state, self._clock(), holder, self._lag(), rungs)
 
 
-class PlainView(_Base):
-    """Lines that stay: one for each trial that ended or is tried again, and now and then one about the study."""
+class _Lines(_Base):
+    """Lines that stay: one for each trial that ended or is tried again, and the last ones, a line a modality."""
 
     def __init__(
         self, console: Console, state: StudyState, lag: LagOf = _no_lag, clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__(state, lag, clock)
         self._console = console
-        self._said = -math.inf
 
     def heard(self, event: Event, state: StudyState) -> None:
         """Say what a person would want to know."""
         self._say(*event_lines(event, state))
-        if event.kind == Kind.EPOCH and self._clock() - self._said >= LINE_SECONDS:
-            self._said = self._clock()
-            self._say(status_line(self.status()))
 
     def close(self) -> None:
-        """Where the study stands at the end, a line a modality."""
+        """Where the study stands at the end."""
         self._say(*last_lines(self.status(over=True)))
 
     def _say(self, *lines: str) -> None:
@@ -106,14 +102,26 @@ class PlainView(_Base):
             self._console.print(Text(printable(line)), soft_wrap=True)
 
 
-class LiveView(_Base):
-    """The same lines with a picture below them, drawn by a timer: it costs the study's own thread nothing."""
+class PlainView(_Lines):
+    """And now and then one about the study."""
+
+    _said = -math.inf
+
+    def heard(self, event: Event, state: StudyState) -> None:
+        """At most one a while about where the study stands."""
+        super().heard(event, state)
+        if event.kind == Kind.EPOCH and self._clock() - self._said >= LINE_SECONDS:
+            self._said = self._clock()
+            self._say(status_line(self.status()))
+
+
+class LiveView(_Lines):
+    """With a picture below them, drawn by a timer: it costs the study's own thread nothing."""
 
     def __init__(
         self, console: Console, state: StudyState, lag: LagOf = _no_lag, clock: Callable[[], float] = time.time
     ) -> None:
-        super().__init__(state, lag, clock)
-        self._console = console
+        super().__init__(console, state, lag, clock)
         self._picture: RenderableType = Text("")
         self._live = Live(
             get_renderable=self.picture,
@@ -130,16 +138,10 @@ class LiveView(_Base):
             self._picture = status_picture(self.status(), self._console.width, self._console.height - 1, hint=STOP_HINT)
         return self._picture
 
-    def heard(self, event: Event, state: StudyState) -> None:
-        """Lines that stay are printed above the picture."""
-        for line in event_lines(event, state):
-            self._console.print(Text(printable(line)), soft_wrap=True)
-
     def close(self) -> None:
         """The picture goes, the last lines stay."""
         self._live.stop()
-        for line in last_lines(self.status(over=True)):
-            self._console.print(Text(printable(line)), soft_wrap=True)
+        super().close()
 
 
 class JsonView(_Base):
