@@ -68,17 +68,17 @@ def tear_file(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -
     state = now.state()
     running = next((trial.trial_id for trial in state.open_trials()), None) if state else None
     ledger = now.study / rng.choice(("ledger.jsonl", "ledger.mirror.jsonl"))
-    files = [path for path in (ledger, *state_files(now, running)) if path.is_file()]
-    if files:
-        damage(rng.choice(files), rng.choice(("empty", "half", "flipped")))
+    if ledger.is_file():  # there is a study, if only just
+        damage(rng.choice((ledger, *state_files(now, running))), rng.choice(("empty", "half", "flipped")))
     return {-signal.SIGKILL}
 
 
 def state_files(now: Round, trial: str | None) -> list[Path]:
-    """What a study is read from beside its ledger, and the state that a trial resumes from."""
+    """What a study is read from beside its ledger, and the state that a trial resumes from; what is empty can't tear."""
     names = ("study.yaml", "data.json", "trials.jsonl", "optuna.journal", "mlflow.json")
     states = (now.study / "text" / trial / "last").glob("*") if trial else ()
-    return [path for path in (*(now.study / name for name in names), *states) if path.is_file()]
+    files = (*(now.study / name for name in names), *states)
+    return [path for path in files if path.is_file() and path.stat().st_size]
 
 
 def damage(path: Path, kind: str) -> None:
