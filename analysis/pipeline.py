@@ -5,7 +5,6 @@ The models are given as callables, so that everything here runs without one.
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,11 +71,11 @@ class Models:
 
 def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
-    from trainables.data.samples import read_split
+    from trainables.data.samples import read_split, read_study_data
     from trainables.inference import predict_split
     from trainables.linear import linear_baseline
 
-    return Models(_read_study_splits, read_split, predict_split, linear_baseline)
+    return Models(lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baseline)
 
 
 def analyze(
@@ -169,15 +168,6 @@ def _silent(_message: str) -> None:
 
 def _has(records: Sequence[TrialRecord], modality: str) -> bool:
     return any(record.modality == modality for record in records)
-
-
-def _read_study_splits(study_folder: Path) -> Mapping[str, Split]:
-    from trainables.data.samples import splits_from_json
-
-    path = study_folder / DATA_FILE
-    if not path.is_file():
-        raise UserError(f"{path} must exist, but doesn't. Copy the study folder whole, or run the study again.")
-    return splits_from_json(json.loads(path.read_text("utf-8")))
 
 
 def _selected(study_folder: Path, record: TrialRecord) -> SelectedModel:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -20,6 +20,7 @@ from search.cli_data import data_app
 from search.cli_plan import plan_command
 from search.cli_status import status_app
 from search.cli_sync import sync_command
+from search.output import json_alone
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ def search(
     as_json: EventsAsJson = False,
 ) -> None:
     """Run a study's trials: the best image model and the best text model. Or go on with a study that was begun."""
-    config = _load(study, overrides)
-    outcome = _search(config, Mode(replace, resume, more, warm_start, as_json))
-    _next(config, outcome, as_json)
+    with json_alone(wanted=as_json) as json_out:
+        config = _load(study, overrides)
+        _next(config, _search(config, Mode(replace, resume, more, warm_start, json_out)))
 
 
 @app.command()
@@ -112,42 +113,42 @@ def run(
     as_json: EventsAsJson = False,
 ) -> None:
     """All of it: search, analyze, test once, report."""
-    config = _load(study, overrides)
-    mode = Mode(replace, resume, more, warm_start, as_json)
-    outcome, console = _search(config, mode), _console(error=as_json)
-    _analyze(config, outcome.folder, console)
-    if config.data.test is not None:
-        _test(config, outcome.folder, console)
-    _report(config, outcome.folder, console)
+    with json_alone(wanted=as_json) as json_out:
+        config = _load(study, overrides)
+        folder = _search(config, Mode(replace, resume, more, warm_start, json_out)).folder
+        _analyze(config, folder)
+        if config.data.test is not None:
+            _test(config, folder)
+        _report(config, folder)
 
 
 @app.command("resume")
 def resume_command(study: StudyRef, runs: Runs = Path("mlruns"), more: More = 0, as_json: EventsAsJson = False) -> None:
     """Go on with a study that was stopped, killed or finished (--more), as it was begun."""
-    config, _ = _found(study, runs)
-    outcome = _search(config, Mode(resume=True, more=more, as_json=as_json))
-    _next(config, outcome, as_json)
+    with json_alone(wanted=as_json) as json_out:
+        config, _ = _found(study, runs)
+        _next(config, _search(config, Mode(resume=True, more=more, json_out=json_out)))
 
 
 @app.command()
 def analyze(study: StudyRef, runs: Runs = Path("mlruns")) -> None:
     """Pick the best checkpoints on val, fit alpha on val, and freeze the selection."""
     config, folder = _found(study, runs)
-    _analyze(config, folder, _console())
+    _analyze(config, folder)
 
 
 @app.command("test")
 def final_test(study: StudyRef, runs: Runs = Path("mlruns")) -> None:
     """The one evaluation on the test split; it can't be run twice."""
     config, folder = _found(study, runs)
-    _test(config, folder, _console())
+    _test(config, folder)
 
 
 @app.command()
 def report(study: StudyRef, runs: Runs = Path("mlruns")) -> None:
     """Write the report: one HTML file and one Markdown file."""
     config, folder = _found(study, runs)
-    _report(config, folder, _console())
+    _report(config, folder)
 
 
 @app.command()
@@ -191,14 +192,13 @@ def _load(path: Path, overrides: list[str] | None) -> StudyConfig:
 def _found(given: str, runs: Path) -> tuple[StudyConfig, Path]:
     """The study that is meant by a name, a folder or a YAML file, and its folder."""
     from search.layout import Layout, find_study
-    from search.study_file import load_study
-    from trainables.records import STUDY_FILE
+    from search.study_file import load_study, recorded_study
 
     if given.endswith((".yaml", ".yml")) and Path(given).is_file():
         layout = Layout.of(load_study(Path(given), []))
         given, runs = layout.name, layout.runs
     folder = find_study(given, runs)
-    return load_study(folder / STUDY_FILE, []), folder
+    return recorded_study(folder), folder
 
 
 def _check_test(config: StudyConfig) -> None:
@@ -223,7 +223,7 @@ class Mode:
     resume: bool = False
     more: int = 0
     warm_start: str | None = None
-    as_json: bool = False
+    json_out: TextIO | None = None
 
 
 def _search(config: StudyConfig, mode: Mode) -> SearchOutcome:
@@ -241,10 +241,10 @@ def _search(config: StudyConfig, mode: Mode) -> SearchOutcome:
         _refuse_if_tested(config)
     outcome = run_search(
         config,
-        _console(error=mode.as_json),
+        _console(),
         How(mode.resume, mode.more, mode.warm_start),
         replace_old=mode.replace,
-        as_json=mode.as_json,
+        json_out=mode.json_out,
     )
     if outcome.outcome not in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
         _say_stopped(config, outcome)
@@ -273,31 +273,31 @@ def _refuse_if_tested(config: StudyConfig) -> None:
     refuse_if_opened(Layout.of(config).folder)
 
 
-def _next(config: StudyConfig, outcome: SearchOutcome, as_json: bool) -> None:
-    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}", err=as_json)
+def _next(config: StudyConfig, outcome: SearchOutcome) -> None:
+    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
 
 
-def _analyze(config: StudyConfig, folder: Path, console: Console) -> None:
+def _analyze(config: StudyConfig, folder: Path) -> None:
     from analysis.pipeline import analyze as analyze_study
 
-    with console.status("Choosing on val"):
+    with _console().status("Choosing on val"):
         selection = analyze_study(folder, linear_baseline=config.linear_baseline)
     typer.echo(selection.summary())
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
 
 
-def _test(config: StudyConfig, folder: Path, console: Console) -> None:
+def _test(config: StudyConfig, folder: Path) -> None:
     from analysis.pipeline import final_test as test_study
 
     if config.data.test is None:
         raise UserError("The study must name a test split to be tested on, but data.test is empty.")
-    with console.status("Testing, once"):
+    with _console().status("Testing, once"):
         result = test_study(folder, config.data.test)
     typer.echo(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
 
 
-def _report(config: StudyConfig, folder: Path, console: Console) -> None:
+def _report(config: StudyConfig, folder: Path) -> None:
     from analysis.report import write_report
     from search.addresses import redacted
     from search.layout import Layout
@@ -305,7 +305,7 @@ def _report(config: StudyConfig, folder: Path, console: Console) -> None:
     from search.tracking import tracking_uri
     from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
-    with console.status("Writing the report"):
+    with _console().status("Writing the report"):
         html, markdown = write_report(folder)
         plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
     _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
@@ -323,10 +323,10 @@ def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> N
         typer.echo(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)
 
 
-def _console(*, error: bool = False) -> Console:
+def _console() -> Console:
     from rich.console import Console
 
-    return Console(stderr=error)
+    return Console()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.output import json_alone
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., Non
         from search.study_file import load_study
 
         config = load_study(study, overrides or [])
-        found = _planned(config, check_test)
+        with json_alone(wanted=as_json):
+            found = _planned(config, check_test)
         if as_json:
             typer.echo(json.dumps(as_dict(config, found), ensure_ascii=False, indent=1))
             return

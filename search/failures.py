@@ -26,6 +26,9 @@ INCURABLE = (
 )
 
 
+DIED = "The worker died: it was killed, ran out of the host's memory, crashed, or its machine is gone."
+
+
 @dataclass(frozen=True)
 class Failure:
     """How an attempt ended, its error's text, whether trying again may help, and whether the study must stop."""
@@ -42,7 +45,7 @@ def failure_of(error: BaseException | None) -> Failure:
 
     text = COLOR.sub("", str(error))[-ERROR_LENGTH:] if error is not None else "unknown error"
     if isinstance(error, RayActorError) and not error.actor_init_failed:
-        return Failure(StopReason.LOST, text, curable=True)
+        return Failure(StopReason.LOST, f"{text}\n{DIED}", curable=True)  # Ray's own last line is a page of guesses
     cause = error.cause if isinstance(error, RayTaskError) else error
     if _is_disk_error(cause):
         return Failure(StopReason.INTERRUPTED, text, curable=False, stops_study=True)

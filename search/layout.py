@@ -101,7 +101,7 @@ def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any], l
 def find_study(given: str, runs: Path) -> Path:
     """The folder of a study that was run, by its name or its folder; UserError with the names that exist."""
     for folder in (Path(given), runs / "studies" / given):
-        if (folder / STUDY_FILE).is_file():
+        if (folder / STUDY_FILE).is_file() or (folder / LEDGER_FILE).is_file():
             return folder.absolute()
     known = sorted(path.parent.name for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
     raise UserError(

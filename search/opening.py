@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import uuid
@@ -21,13 +20,13 @@ from search.ledger.state import StudyState
 from search.progress import human_seconds
 from search.provenance import code_commit, data_facts, versions
 from search.resources import Node, Share
+from search.restore import restore
 from search.study import StudyConfig
 from search.study_file import dump_study, study_of
 from search.tracking import without_password
 from search.warm_start import warm_trials
-from trainables.data.files import replace_file
 from trainables.data.samples import Split, splits_to_json
-from trainables.records import DATA_FILE, STUDY_FILE, TRAIN, VAL, UserError
+from trainables.records import TRAIN, VAL, UserError
 
 ENDED = (Outcome.FINISHED, Outcome.TARGET)
 
@@ -145,7 +144,7 @@ def open_study(
         raise
     if config != ledger.state.study:
         ledger.append(Kind.STUDY_CHANGED, study=config)
-    _restore_files(shown_study, layout, splits)
+    restore(shown_study, layout, splits)
     return ledger
 
 
@@ -159,18 +158,6 @@ def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split
         "warm": warm_trials(how.warm_start, shown_study, layout.runs) if how.warm_start else None,
     }
     create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), body)
-
-
-def _restore_files(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:
-    """The files that are made from the record and the data, where they are missing, damaged or older."""
-    wanted = {
-        STUDY_FILE: dump_study(study).encode(),
-        DATA_FILE: json.dumps(splits_to_json(splits[TRAIN], splits[VAL])).encode(),
-    }
-    for name, content in wanted.items():
-        path = layout.folder / name
-        if not path.is_file() or path.read_bytes() != content:
-            replace_file(path, content)
 
 
 def remove_study(layout: Layout) -> None:

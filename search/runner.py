@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 from rich.console import Console
 
 from search.cluster import cluster_nodes, ray_cluster  # first of all: it says how Ray is to behave
@@ -12,15 +14,21 @@ from search.mps import mps_daemon
 from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.pictures import decode_pictures
 from search.preflight import check_resources, preflight
+from search.restore import restore_ended
 from search.session import Machine, SearchOutcome, Session
 from search.study import StudyConfig
 from search.tracking import without_password
 
 
 def run_search(
-    study: StudyConfig, console: Console, how: How | None = None, *, replace_old: bool = False, as_json: bool = False
+    study: StudyConfig,
+    console: Console,
+    how: How | None = None,
+    *,
+    replace_old: bool = False,
+    json_out: TextIO | None = None,
 ) -> SearchOutcome:
-    """Run a study's search to its end, from its beginning or from wherever it was left.
+    """Run a study's search to its end, from its beginning or from wherever it was left. `json_out`: for JSON lines.
 
     Raises UserError: anything that can be known before the first trial; the study is there and wasn't to be gone on
     with; its record is damaged; another process runs it; the disk is full.
@@ -32,6 +40,7 @@ def run_search(
         state = found_state(layout)
         study = continued(study, state, how)
         if state is not None and is_over(study, state):
+            restore_ended(study, layout, state)
             console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
@@ -44,6 +53,6 @@ def run_search(
             pictures = decode_pictures(study, checked.splits, layout, console)
             ledger = open_study(study, layout, checked.splits, how, shown_study=without_password(study))
             try:
-                return Session(study, layout, Machine(nodes, checked.shares), pictures, ledger, console, as_json).run()
+                return Session(study, layout, Machine(nodes, checked.shares), pictures, ledger, console, json_out).run()
             finally:
                 ledger.close()

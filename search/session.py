@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -77,10 +77,10 @@ class Session:
         pictures: TrialPictures,
         ledger: Ledger,
         console: Console,
-        as_json: bool,
+        json_out: TextIO | None,
     ) -> None:
         self._study, self._layout, self._machine, self._pictures = study, layout, machine, pictures
-        self._ledger, self._console, self._as_json = ledger, console, as_json
+        self._ledger, self._console, self._json_out = ledger, console, json_out
 
     def run(self) -> SearchOutcome:
         """Until the study is over or stopped."""
@@ -90,7 +90,7 @@ class Session:
         stop = StopRequest(layout.stop_file)
         rebuild(layout.folder, study)
         tracking = MlflowTracking(study, layout, ledger)
-        view = make_view(self._console, study, ledger, as_json=self._as_json, lag=tracking.lag)
+        view = make_view(self._console, study, ledger, json_out=self._json_out, lag=tracking.lag)
         ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking, view]
         detail, outcome = None, Outcome.FAILED
         try:

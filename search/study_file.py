@@ -17,7 +17,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from search.faults import Fault, KeyPath, faults_of, shown
 from search.sections import SECTION_OF
 from search.study import StudyConfig
-from trainables.records import IMAGE, TEXT, UserError
+from trainables.records import IMAGE, LEDGER_FILE, STUDY_FILE, TEXT, UserError
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
 VALUE_LIMIT = 100_000  # values after aliases are resolved: a small file can name billions
@@ -43,6 +43,19 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     lines = [f"{origin}: {len(faults)} fault{'' if len(faults) == 1 else 's'}", *(fault.line for fault in faults)]
     # Half of a character pair, which YAML can escape, can't be printed.
     raise UserError("\n".join(lines).encode(errors="backslashreplace").decode())
+
+
+def recorded_study(folder: Path) -> StudyConfig:
+    """The config in a study's folder, where it may have been edited; UserError, with a remedy where it is torn."""
+    try:
+        return load_study(folder / STUDY_FILE)
+    except UserError as error:
+        if not (folder / LEDGER_FILE).is_file():
+            raise
+        raise UserError(
+            f"{error}\nWhere it was damaged, the YAML file that the study was begun with puts it right: "
+            "binwise search STUDY.yaml --resume"
+        ) from None
 
 
 def study_of(config: Mapping[str, Any]) -> StudyConfig:

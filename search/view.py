@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -56,11 +55,11 @@ class View(Protocol):
 
 
 def make_view(
-    console: Console, study: StudyConfig, ledger: Ledger, *, as_json: bool = False, lag: LagOf = _no_lag
+    console: Console, study: StudyConfig, ledger: Ledger, *, json_out: TextIO | None = None, lag: LagOf = _no_lag
 ) -> View:
-    """The view for this console. `lag`: how far the tracking store is behind."""
-    if as_json:
-        return JsonView(sys.stdout, ledger.state, lag)
+    """The view for this console, or for `json_out`. `lag`: how far the tracking store is behind."""
+    if json_out is not None:
+        return JsonView(json_out, ledger.state, lag)
     return LiveView(console, ledger.state, lag) if console.is_terminal else PlainView(console, ledger.state, lag)
 
 

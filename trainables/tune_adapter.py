@@ -6,7 +6,6 @@ What a trial is given (keys below) holds train and val only; where the test spli
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,7 +20,7 @@ from trainables.attempt import StopFile, Stopped, lock_trial, untold, worker_nam
 from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.cadence import Cadence
 from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
-from trainables.data.samples import Split, splits_from_json
+from trainables.data.samples import Split, read_study_data
 from trainables.locks import FileLock
 from trainables.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.memory import forget_compiled, release_memory
@@ -275,4 +274,4 @@ class TuneTrial(tune.Trainable):
 @lru_cache(maxsize=2)
 def read_splits(data_file: str, changed: int) -> dict[str, Split]:
     """The study's table of train and val, read once per actor and version (`changed`: its time of change, ns)."""
-    return splits_from_json(json.loads(Path(data_file).read_text("utf-8")))
+    return read_study_data(Path(data_file))

@@ -15,13 +15,13 @@ from search.layout import Layout
 from search.ledger.events import Event
 from search.ledger.ledger import read_ledger
 from search.lock import holder_of
-from search.study_file import load_study
+from search.study_file import recorded_study
 from search.tracking.cursor import Cursor, tracking_uri, with_credentials, write_cursor
 from search.tracking.files import study_files
 from search.tracking.listener import error_text, store_opener
 from search.tracking.project import STUDY_KEY, Point, Projection, RunImage
 from search.tracking.results import send_results
-from trainables.records import STUDY_FILE, UserError
+from trainables.records import UserError
 
 if TYPE_CHECKING:
     from search.tracking.store import RemoteRun, Store
@@ -62,7 +62,7 @@ def sync(study_folder: Path, uri: str | None = None) -> SyncResult:
     the store doesn't take it; what it took by then stays, and the next time goes on from there.
     """
     layout = Layout(study_folder.absolute().parents[1], study_folder.absolute().name)
-    study = load_study(layout.folder / STUDY_FILE, [])
+    study = recorded_study(layout.folder)
     own = tracking_uri(study, layout)
     target = own if uri is None else with_credentials(uri, os.environ)
     result = SyncResult(redacted(target))
@@ -180,7 +180,7 @@ class _Pass:
 
 def _keep_cursor(layout: Layout, store: Store, result: SyncResult, events: Sequence[Event]) -> None:
     """The study's own store has everything now."""
-    study = load_study(layout.folder / STUDY_FILE, [])
+    study = recorded_study(layout.folder)
     if redacted(store.uri) != redacted(tracking_uri(study, layout)):
         return
     uid = events[0].body["uid"]

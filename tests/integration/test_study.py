@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -243,3 +244,32 @@ def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
     assert broken.name in done.stderr
     assert "Traceback" not in done.stderr
     assert not (searched / "mlruns" / "studies" / "broken").exists()
+
+
+def test_json_lines_stand_alone(searched: Path) -> None:
+    """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
+    changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from search.cli import main; main()", "run", "study.yaml", "--json"]
+        + [word for change in changes for word in ("--set", change)],
+        cwd=searched,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        event = lines[-1]["event"]
+        if event["kind"] == "epoch" and event["body"]["result"]["epoch"] == 1:
+            os.kill(int(event["body"]["worker"].split()[-1]), signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    assert [line["event"]["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    ends = [line["event"]["body"]["reason"] for line in lines if line["event"]["kind"] == "attempt_ended"]
+    assert ends == ["lost", "completed"]
+    assert "A worker died" in said
+    assert "Selected text_000" in said
+    assert "Report:" in said

@@ -18,6 +18,7 @@ from simulation import new_ledger, search_of, session
 from search.attempts import Limits, Resources
 from search.driver import StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of
+from search.failures import DIED
 from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
@@ -178,7 +179,7 @@ def test_an_error_is_tried_again_where_that_may_help(
         study.tune.error(trial, error)
     recorded = study.trial(trial)
     assert (recorded.number, recorded.stop_reason, len(recorded.attempts)) == (0, reason, tries)
-    assert recorded.error == str(error)
+    assert recorded.error == str(error) + (f"\n{DIED}" if reason == StopReason.LOST else "")
     assert trial_id_of(study.tune.begin()) == "image_001"
 
 

@@ -47,6 +47,7 @@ def test_a_dead_worker_is_lost() -> None:
     for error in (ActorDiedError(), ActorUnavailableError("The node is gone.", None)):
         failure = failure_of(error)
         assert (failure.reason, failure.curable) == (StopReason.LOST, True)
+        assert failure.error.splitlines()[-1].startswith("The worker died: it was killed, ")
 
 
 def test_a_worker_that_can_t_begin_has_failed() -> None:

@@ -71,6 +71,13 @@ def test_a_study_is_found_by_name_and_by_folder(layout: Layout, monkeypatch: pyt
         assert find_study(given, layout.runs) == layout.folder
 
 
+def test_a_study_without_its_config_is_found(layout: Layout) -> None:
+    """By its record, so that it is said what is missing."""
+    create_study_folder(layout, "name: demo\n", DATA, LEDGER)
+    layout.study_file.unlink()
+    assert find_study("demo", layout.runs) == layout.folder
+
+
 def test_an_unknown_study_lists_those_that_exist(layout: Layout) -> None:
     """The names under the root, sorted; folders that are no study, finished or not, aren't among them."""
     with pytest.raises(UserError, match="There is none under"):

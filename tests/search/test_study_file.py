@@ -13,7 +13,7 @@ from study_fakes import Load, faults
 
 from search.space import Choice
 from search.study import StudyConfig, study_digest
-from search.study_file import dump_study, load_study
+from search.study_file import dump_study, load_study, recorded_study
 from trainables.records import UserError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,6 +55,16 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_bytes(b"name: \xff")
     with pytest.raises(UserError, match="must be UTF-8, but byte 6 isn't"):
         load_study(tmp_path / "study.yaml")
+
+
+def test_a_torn_file_of_a_study_has_a_remedy(tmp_path: Path) -> None:
+    """Where there is a record beside it; else it is just no study."""
+    (tmp_path / "study.yaml").touch()
+    with pytest.raises(UserError, match=r"got null\.$"):
+        recorded_study(tmp_path)
+    (tmp_path / "ledger.jsonl").touch()
+    with pytest.raises(UserError, match=r"got null\.\nWhere it was damaged, .*: binwise search STUDY\.yaml --resume$"):
+        recorded_study(tmp_path)
 
 
 def test_overrides_set_single_values(load: Load) -> None:

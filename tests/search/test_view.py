@@ -228,8 +228,8 @@ def test_the_console_decides_which_view(told: Told, tmp_path: Path) -> None:
     """A picture in a terminal, lines elsewhere, JSON where it was asked for."""
     study = StudyConfig.model_validate({"name": "x", "data": {"train": tmp_path, "val": tmp_path}})
     views = [
-        make_view(Console(file=io.StringIO(), force_terminal=terminal), study, told.ledger, as_json=as_json)
-        for terminal, as_json in ((True, False), (False, False), (True, True))
+        make_view(Console(file=io.StringIO(), force_terminal=terminal), study, told.ledger, json_out=json_out)
+        for terminal, json_out in ((True, None), (False, None), (True, io.StringIO()))
     ]
     assert [type(view) for view in views] == [LiveView, PlainView, JsonView]
     views[0].close()

@@ -230,6 +230,23 @@ def _samples_json(split: Split) -> list[dict[str, str | None]]:
     ]
 
 
+def read_study_data(path: Path) -> dict[str, Split]:
+    """The splits `train` and `val` of a study's `data.json`.
+
+    Raises UserError where there is none, or it isn't what `splits_to_json` writes.
+    """
+    try:
+        return splits_from_json(json.loads(path.read_text("utf-8")))
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} must be there, but {error.strerror}. Copy the whole study, or resume it.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} must be as the search wrote it, but it is damaged ({error}). Resume the study."
+        ) from error
+
+
 def splits_from_json(raw: Mapping[str, Any]) -> dict[str, Split]:
     """The splits `train` and `val` of a study's `data.json`.
 

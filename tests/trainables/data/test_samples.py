@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -13,7 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.data.samples import Split, check_pairs, read_split, split_digest, splits_from_json, splits_to_json
+from trainables.data.samples import (
+    Split,
+    check_pairs,
+    read_split,
+    read_study_data,
+    split_digest,
+    splits_from_json,
+    splits_to_json,
+)
 from trainables.records import UserError
 
 
@@ -292,6 +301,23 @@ class TestStudyData:
             raw["train"].append(raw["train"][0])
         with pytest.raises(UserError, match=r"data\.json"):
             splits_from_json(raw)
+
+    @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\x00", b"null", b"[1]", b'{"classes": 1}'])
+    def test_a_torn_file_is_refused(self, tmp_path: Path, content: bytes | None) -> None:
+        """Missing, empty, cut, binary, or of another shape: one message that names the file and what to do."""
+        path = tmp_path / "data.json"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError, match=r"data\.json .*[Rr]es(ume|tore)"):
+            read_study_data(path)
+
+    @pytest.mark.parametrize("part", ["classes", "train", "val"])
+    def test_a_part_of_another_shape_is_refused(self, train: Split, val: Split, tmp_path: Path, part: str) -> None:
+        """Null where a list must be."""
+        path = tmp_path / "data.json"
+        path.write_text(json.dumps({**splits_to_json(train, val), part: None}))
+        with pytest.raises(UserError, match="it is damaged"):
+            read_study_data(path)
 
     def test_the_digest_is_the_same_elsewhere_and_changes_with_the_content(self, train: Split, tmp_path: Path) -> None:
         """A copy under another path, with other times, has the same digest; a changed size, text or label has not."""

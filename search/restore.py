@@ -1,0 +1,50 @@
+"""The files that are made from a study's record and its data are made anew where they are missing or damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from search.changes import check_data, merged
+from search.layout import Layout
+from search.ledger.state import StudyState
+from search.preflight import read_data
+from search.projections import rebuild
+from search.provenance import data_facts
+from search.study import StudyConfig
+from search.study_file import dump_study, load_study, study_of
+from trainables.data.files import replace_file
+from trainables.data.samples import Split, read_study_data, splits_to_json
+from trainables.records import TRAIN, VAL, UserError
+
+
+def restore(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:
+    """Config and data of a study that goes on, as they are now."""
+    _restore(layout.study_file, dump_study(study))
+    _restore(layout.data_file, json.dumps(splits_to_json(splits[TRAIN], splits[VAL])))
+
+
+def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None:
+    """The same of a study that is over, and what the search left for others; what was edited by hand stays.
+
+    The caller holds the study's lock. UserError where the data are needed and aren't what they were.
+    """
+    recorded = study_of(state.study)
+    try:
+        merged(state.name, recorded.model_dump(mode="json"), load_study(layout.study_file).model_dump(mode="json"))
+    except UserError:
+        _restore(layout.study_file, dump_study(recorded))
+    try:
+        check_data(state.name, state.data, data_facts(read_study_data(layout.data_file)))
+    except UserError:
+        splits = read_data(study)
+        check_data(state.name, state.data, data_facts(splits))
+        _restore(layout.data_file, json.dumps(splits_to_json(splits[TRAIN], splits[VAL])))
+    rebuild(layout.folder, study)
+
+
+def _restore(path: Path, text: str) -> None:
+    content = text.encode()
+    if not path.is_file() or path.read_bytes() != content:
+        replace_file(path, content)

@@ -1,0 +1,97 @@
+"""The files of a study that is over: torn ones are made anew from the record and the data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from search_fakes import epoch, study
+
+from search.layout import Layout
+from search.ledger.events import Kind, Outcome
+from search.ledger.ledger import Ledger, read_ledger
+from search.opening import How, open_study
+from search.preflight import read_data
+from search.projections import rebuild
+from search.restore import restore_ended
+from search.study import StudyConfig
+from trainables.records import UserError
+
+WRITTEN = re.compile(rb'"(worker_id|datetime_\w+)":"[^"]+"')
+CSV = "text,label\nold bottle,Blue\nyogurt cup,Green\n"
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> StudyConfig:
+    """A study of texts that has come to its end, with all its files."""
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.csv").write_text(CSV)
+    data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val")}
+    made = study(tmp_path, modalities=["text"], data=data)
+    layout = Layout.of(made)
+    ledger = open_study(made, layout, read_data(made), How(), shown_study=made)
+    run_one_trial(ledger)
+    ledger.close()
+    rebuild(layout.folder)
+    return made
+
+
+def run_one_trial(ledger: Ledger) -> None:
+    """A session with one trial in it."""
+    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+    ledger.append(Kind.TRIAL_CREATED, "text_000", number=0, modality="text", params={}, config={}, inside=True)
+    ledger.append(Kind.ATTEMPT_BEGAN, "text_000", cpus=1, gpus=0)
+    ledger.append(Kind.EPOCH, "text_000", result=epoch(1, 0.5).as_metrics(), stop=False, ends="completed")
+    ledger.append(Kind.ATTEMPT_ENDED, "text_000", reason="completed", retry=False)
+    ledger.append(Kind.TRIAL_ENDED, "text_000", stop_reason="completed")
+    ledger.append(Kind.SESSION_ENDED, outcome=Outcome.FINISHED.value)
+
+
+def restored(made: StudyConfig) -> None:
+    """As a search does that has nothing to do."""
+    layout = Layout.of(made)
+    restore_ended(made, layout, read_ledger(layout.ledger_file)[1])
+
+
+@pytest.mark.parametrize("kind", ["gone", "empty", "half", "binary"])
+@pytest.mark.parametrize("name", ["study.yaml", "data.json", "trials.jsonl", "optuna.journal"])
+def test_a_torn_file_is_made_anew(ended: StudyConfig, name: str, kind: str) -> None:
+    """Byte for byte, but for who wrote Optuna's journal and when."""
+    path = Layout.of(ended).folder / name
+    whole = path.read_bytes()
+    torn = {"empty": b"", "half": whole[: len(whole) // 2], "binary": b"\xff\x00" + whole}
+    path.unlink()
+    if kind in torn:
+        path.write_bytes(torn[kind])
+    restored(ended)
+    assert WRITTEN.sub(b"", path.read_bytes()) == WRITTEN.sub(b"", whole)
+
+
+def test_a_flipped_bit_of_the_data_is_seen(ended: StudyConfig) -> None:
+    """By the digest: the table would be read without a fault."""
+    path = Layout.of(ended).data_file
+    whole = path.read_text()
+    path.write_text(whole.replace("yogurt", "yogurp"))
+    restored(ended)
+    assert path.read_text() == whole
+
+
+def test_what_was_edited_by_hand_stays(ended: StudyConfig) -> None:
+    """A test split that was named after the search, say; no whole file is written again."""
+    layout = Layout.of(ended)
+    layout.study_file.write_text(layout.study_file.read_text().replace("test: null", "test: there.csv"))
+    files = sorted(path for path in layout.folder.iterdir() if path.is_file())
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+    restored(ended)
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before
+
+
+def test_other_data_don_t_take_the_place_of_a_torn_table(ended: StudyConfig, tmp_path: Path) -> None:
+    """The message names what differs, and the torn file stays."""
+    path = Layout.of(ended).data_file
+    path.write_bytes(b"")
+    (tmp_path / "val.csv").write_text(CSV.replace("bottle", "can"))
+    with pytest.raises(UserError, match=r"train or val has changed since 'demo' began:\n  val\.digest"):
+        restored(ended)
+    assert path.read_bytes() == b""
