@@ -22,7 +22,7 @@ from trainables.records import TRAIN, VAL, UserError
 def restore(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:
     """Config and data of a study that goes on, as they are now."""
     _restore(layout.study_file, dump_study(study))
-    _restore(layout.data_file, json.dumps(splits_to_json(splits[TRAIN], splits[VAL])))
+    _restore_data(layout, splits)
 
 
 def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None:
@@ -40,8 +40,12 @@ def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None
     except UserError:
         splits = read_data(study)
         check_data(state.name, state.data, data_facts(splits))
-        _restore(layout.data_file, json.dumps(splits_to_json(splits[TRAIN], splits[VAL])))
+        _restore_data(layout, splits)
     rebuild(layout.folder, study)
+
+
+def _restore_data(layout: Layout, splits: Mapping[str, Split]) -> None:
+    _restore(layout.data_file, json.dumps(splits_to_json(splits[TRAIN], splits[VAL])))
 
 
 def _restore(path: Path, text: str) -> None:
