@@ -302,7 +302,7 @@ def _report(config: StudyConfig, folder: Path) -> None:
     from search.addresses import redacted
     from search.layout import Layout
     from search.optuna_plots import write_optuna_plots
-    from search.tracking import tracking_uri
+    from search.tracking.cursor import tracking_uri
     from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
     with _console().status("Writing the report"):
@@ -316,7 +316,7 @@ def _report(config: StudyConfig, folder: Path) -> None:
 def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
     """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
     from search.layout import Layout
-    from search.tracking import log_results
+    from search.tracking.results import log_results
 
     reason = log_results(config, Layout.of(config), metrics, files)
     if reason is not None:

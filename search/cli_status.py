@@ -147,7 +147,7 @@ def _status(layout: Layout) -> Status:
     from search.ledger.ledger import read_ledger
     from search.lock import holder_of
     from search.status import status_of
-    from search.tracking import lag_of
+    from search.tracking.cursor import lag_of
 
     holder = holder_of(layout)
     events, state = read_ledger(layout.ledger_file)

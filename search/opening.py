@@ -23,7 +23,7 @@ from search.resources import Node, Share
 from search.restore import restore
 from search.study import StudyConfig
 from search.study_file import dump_study, study_of
-from search.tracking import without_password
+from search.tracking.cursor import without_password
 from search.warm_start import warm_trials
 from trainables.data.samples import Split, splits_to_json
 from trainables.records import TRAIN, VAL, UserError

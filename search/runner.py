@@ -6,7 +6,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from search.cluster import cluster_nodes, ray_cluster  # first of all: it says how Ray is to behave
+from search.cluster import cluster_nodes, ray_cluster
 from search.layout import Layout
 from search.ledger.events import Outcome
 from search.lock import study_lock
@@ -17,7 +17,7 @@ from search.preflight import check_resources, preflight
 from search.restore import restore_ended
 from search.session import Machine, SearchOutcome, Session
 from search.study import StudyConfig
-from search.tracking import without_password
+from search.tracking.cursor import without_password
 
 
 def run_search(

@@ -27,7 +27,7 @@ from search.provenance import versions
 from search.resources import Node, Share, fits, larger_share
 from search.stop_request import StopRequest
 from search.study import StudyConfig, budget_seconds
-from search.tracking import MlflowTracking
+from search.tracking.listener import MlflowTracking
 from search.view import make_view
 from trainables import tune_adapter
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced

@@ -36,7 +36,7 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     from search.methods.stopping import make_stopping
     from search.projections import OptunaRecord, TrialsFile
     from search.study import StudyConfig
-    from search.tracking import MlflowTracking
+    from search.tracking.listener import MlflowTracking
 
     space = {"backbone_learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
     raw = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.layout import Layout
 from search.ledger.ledger import Ledger
 from search.study_file import load_study
-from search.tracking import MlflowTracking
+from search.tracking.listener import MlflowTracking
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from browser import HEIGHT, WIDTH, chromium, outside, requests_of, save_picture
 from shown_study import make_study
 
 from search.ledger.state import StudyState
-from search.tracking import MlflowTracking
+from search.tracking.listener import MlflowTracking
 from trainables.records import StopReason
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from tracking_fakes import assert_holds, end, live, new_study
 
 from search.layout import Layout
 from search.study import StudyConfig
-from search.tracking import MlflowTracking, listener
+from search.tracking import listener
+from search.tracking.listener import MlflowTracking
 from search.tracking.sync import sync
 
 WORKER = Path(__file__).with_name("ship_worker.py")

@@ -17,7 +17,7 @@ from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, read_ledger
 from search.study import StudyConfig
 from search.study_file import dump_study
-from search.tracking import Lag, lag_of, without_password
+from search.tracking.cursor import Lag, lag_of, without_password
 from search.tracking.project import STUDY_KEY, TRIAL, UID, Projection
 
 FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}

@@ -25,7 +25,8 @@ from tracking_fakes import (
     whole_trial,
 )
 
-from search.tracking import MlflowTracking, listener
+from search.tracking import listener
+from search.tracking.listener import MlflowTracking
 from search.tracking.shipper import Shipper
 
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from search.cli import app
 from search.layout import Layout
 from search.lock import study_lock
-from search.tracking import log_results, with_credentials, without_password
+from search.tracking.cursor import with_credentials, without_password
+from search.tracking.results import log_results
 from search.tracking.sync import sync
 from trainables.records import UserError
 
