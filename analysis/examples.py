@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fusion import fuse
-from analysis.metrics import softmax
+from analysis.numbers.fusion import fuse
+from analysis.numbers.metrics import softmax
 from analysis.results import Selection
 from trainables.records import FUSED, IMAGE, TEXT, Predictions
 

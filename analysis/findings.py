@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis import wording
-from analysis.metrics import ClassScores, Scores
+from analysis.numbers.metrics import ClassScores, Scores
 from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY, Evaluation, FinalTest, Selection
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL
 

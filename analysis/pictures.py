@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from analysis import plots, wording
-from analysis.fusion import alpha_curve
-from analysis.pareto import Front
+from analysis.numbers.fusion import alpha_curve
+from analysis.numbers.pareto import Front
 from analysis.results import FinalTest, Selection
 from analysis.thumbnails import data_uri
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL, Predictions, TrialRecord

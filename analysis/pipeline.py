@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from analysis import store, wording
 from analysis.files import file_sha256
-from analysis.fusion import BestAlpha, alpha_curve, best_alpha, fuse
-from analysis.metrics import majority_class, score
+from analysis.numbers.fusion import BestAlpha, alpha_curve, best_alpha, fuse
+from analysis.numbers.metrics import majority_class, score
+from analysis.numbers.selection import select_best, stop_reasons
 from analysis.results import (
     LINEAR_ROWS,
     MAJORITY,
@@ -28,7 +29,6 @@ from analysis.results import (
     SelectedModel,
     Selection,
 )
-from analysis.selection import select_best, stop_reasons
 from trainables.records import (
     DATA_FILE,
     FUSED,

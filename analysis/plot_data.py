@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fusion import AlphaCurve, BestAlpha
-from analysis.metrics import Scores
-from analysis.selection import qualifies, select_best
+from analysis.numbers.fusion import AlphaCurve, BestAlpha
+from analysis.numbers.metrics import Scores
+from analysis.numbers.selection import qualifies, select_best
 from trainables.records import StopReason, TrialRecord
 
 _MOST_STEPS = 4000  # of a drawn curve: more than the picture has pixels

@@ -20,9 +20,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from analysis.fusion import AlphaCurve, BestAlpha
-from analysis.metrics import Scores
-from analysis.pareto import Front, Point
+from analysis.numbers.fusion import AlphaCurve, BestAlpha
+from analysis.numbers.metrics import Scores
+from analysis.numbers.pareto import Front, Point
 from analysis.plot_data import (
     AlphaPlot,
     Bars,

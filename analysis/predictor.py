@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from analysis import wording
 from analysis.files import file_sha256
-from analysis.fusion import fuse
-from analysis.metrics import softmax
+from analysis.numbers.fusion import fuse
+from analysis.numbers.metrics import softmax
 from analysis.results import SelectedModel, Selection
 from analysis.store import read_selection
 from trainables.data.samples import is_blank

@@ -17,12 +17,12 @@ from analysis import store, wording
 from analysis.examples import Choice, choose
 from analysis.files import replace_file
 from analysis.findings import Headline, headline, key_findings
-from analysis.fusion import alpha_grid
-from analysis.metrics import Scores
-from analysis.pareto import Front, front_of, front_sentence
+from analysis.numbers.fusion import alpha_grid
+from analysis.numbers.metrics import Scores
+from analysis.numbers.pareto import Front, front_of, front_sentence
+from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.pictures import MODELS, Grid, Picture, draw_pictures
 from analysis.results import Evaluation, Example, FinalTest, Selection
-from analysis.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.tables import write_trials_table
 from analysis.thumbnails import thumbnail_uri
 from trainables.records import (

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.fusion import BestAlpha
-from analysis.metrics import Scores
+from analysis.numbers.fusion import BestAlpha
+from analysis.numbers.metrics import Scores
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL
 
 # Rows beside image, text and fused.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from analysis.fusion import BestAlpha
+from analysis.numbers.fusion import BestAlpha
 from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY
 from trainables.records import FUSED, IMAGE, LATENCY, SIZE, TEXT
 

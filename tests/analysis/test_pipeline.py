@@ -11,7 +11,7 @@ import pytest
 from analysis_fakes import FakeModels, accuracy, predictions, study_folder
 
 from analysis import store
-from analysis.fusion import fuse
+from analysis.numbers.fusion import fuse
 from analysis.pipeline import analyze, final_test
 from trainables.records import IMAGE, TEXT, UserError
 

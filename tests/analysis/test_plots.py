@@ -10,9 +10,9 @@ from analysis_fakes import costing, trial
 from PIL import Image
 
 from analysis import plots
-from analysis.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
-from analysis.metrics import score
-from analysis.pareto import front_of
+from analysis.numbers.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
+from analysis.numbers.metrics import score
+from analysis.numbers.pareto import front_of
 from analysis.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
 from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason
 

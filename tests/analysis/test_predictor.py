@@ -11,8 +11,8 @@ import pytest
 from analysis_fakes import CLASSES, study_folder
 from numpy.typing import NDArray
 
-from analysis.fusion import fuse
-from analysis.metrics import softmax
+from analysis.numbers.fusion import fuse
+from analysis.numbers.metrics import softmax
 from analysis.pipeline import analyze
 from analysis.predictor import Predictor
 from trainables.records import IMAGE, TEXT, UserError

@@ -15,8 +15,8 @@ from PIL import Image
 
 from analysis import store
 from analysis.findings import headline, key_findings
-from analysis.fusion import BestAlpha
-from analysis.metrics import score
+from analysis.numbers.fusion import BestAlpha
+from analysis.numbers.metrics import score
 from analysis.pipeline import analyze, final_test
 from analysis.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.results import Selection

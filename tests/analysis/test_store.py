@@ -11,8 +11,8 @@ import pytest
 from analysis_fakes import CLASSES, trial
 
 from analysis import store
-from analysis.fusion import BestAlpha
-from analysis.metrics import score
+from analysis.numbers.fusion import BestAlpha
+from analysis.numbers.metrics import score
 from analysis.results import Evaluation, Example, FinalTest, SelectedModel, Selection
 from trainables.records import IMAGE, TEXT, VAL, Predictions, StopReason, UserError
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from analysis.metrics import Scores, majority_class, score, softmax
+from analysis.numbers.metrics import Scores, majority_class, score, softmax
 
 CLASSES = ("Black", "Blue", "Green", "TTR")
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from analysis.fusion import AlphaCurve, alpha_curve, alpha_grid, best_alpha, fuse
+from analysis.numbers.fusion import AlphaCurve, alpha_curve, alpha_grid, best_alpha, fuse
 
 Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import wording
-from analysis.selection import qualifies
+from analysis.numbers.selection import qualifies
 from trainables.records import EpochResult, TrialRecord
 
 

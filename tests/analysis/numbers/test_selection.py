@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from analysis_fakes import costing, trial
 
-from analysis.selection import leaderboard, select_best, stop_reasons
+from analysis.numbers.selection import leaderboard, select_best, stop_reasons
 from trainables.records import IMAGE, TEXT, StopReason, UserError
 
 

@@ -8,8 +8,8 @@ from analysis_fakes import costing, trial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.pareto import Front, Point, differing, front_of, front_sentence, pareto_front
-from analysis.selection import select_best
+from analysis.numbers.pareto import Front, Point, differing, front_of, front_sentence, pareto_front
+from analysis.numbers.selection import select_best
 from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason, TrialRecord
 
 # Few values, so that ties are common.

@@ -1,0 +1,1 @@
+"""Arrays or records in, numbers out: no path, no torch, no plot."""
