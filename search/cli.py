@@ -298,7 +298,7 @@ def _test(config: StudyConfig, folder: Path) -> None:
 
 
 def _report(config: StudyConfig, folder: Path) -> None:
-    from analysis.report import write_report
+    from analysis.report.report import write_report
     from search.addresses import redacted
     from search.layout import Layout
     from search.optuna_plots import write_optuna_plots

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from analysis_fakes import trial
 
-from analysis.tables import trials_table, write_trials_table
+from analysis.report.leaderboard_csv import trials_table, write_trials_table
 
 
 def test_best_trial_of_a_modality_comes_first() -> None:

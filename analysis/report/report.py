@@ -14,17 +14,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import store, wording
-from analysis.examples import Choice, choose
 from analysis.files import replace_file
-from analysis.findings import Headline, headline, key_findings
 from analysis.numbers.fusion import alpha_grid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of, front_sentence
 from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
-from analysis.pictures import MODELS, Grid, Picture, draw_pictures
+from analysis.report.figures import MODELS, Grid, Picture, draw_pictures
+from analysis.report.findings import Headline, headline, key_findings
+from analysis.report.leaderboard_csv import write_trials_table
+from analysis.report.sample_choice import Choice, choose
+from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Evaluation, Example, FinalTest, Selection
-from analysis.tables import write_trials_table
-from analysis.thumbnails import thumbnail_uri
 from trainables.records import (
     ANALYSIS_FOLDER,
     IMAGE,

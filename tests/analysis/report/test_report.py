@@ -14,13 +14,13 @@ from analysis_fakes import costing, study_folder, trial
 from PIL import Image
 
 from analysis import store
-from analysis.findings import headline, key_findings
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
 from analysis.pipeline import analyze, final_test
-from analysis.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
+from analysis.report.findings import headline, key_findings
+from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
+from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
-from analysis.thumbnails import thumbnail_uri
 from trainables.records import IMAGE, TEXT, StopReason, UserError
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"

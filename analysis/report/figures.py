@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from analysis import plots, wording
+from analysis import wording
 from analysis.numbers.fusion import alpha_curve
 from analysis.numbers.pareto import Front
+from analysis.report.report import plots
+from analysis.report.thumbnails import data_uri
 from analysis.results import FinalTest, Selection
-from analysis.thumbnails import data_uri
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL, Predictions, TrialRecord
 
 MODELS = (IMAGE, TEXT, FUSED)

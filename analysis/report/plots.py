@@ -23,7 +23,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from analysis.numbers.fusion import AlphaCurve, BestAlpha
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, Point
-from analysis.plot_data import (
+from analysis.report.plot_data import (
     AlphaPlot,
     Bars,
     Confusion,
