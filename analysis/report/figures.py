@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis import wording
 from analysis.numbers.fusion import alpha_curve
 from analysis.numbers.pareto import Front
-from analysis.report.report import plots
+from analysis.report import plots
 from analysis.report.thumbnails import data_uri
 from analysis.results import FinalTest, Selection
 from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL, Predictions, TrialRecord

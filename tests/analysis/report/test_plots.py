@@ -12,8 +12,8 @@ from PIL import Image
 from analysis.numbers.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
 from analysis.numbers.metrics import score
 from analysis.numbers.pareto import front_of
+from analysis.report import plots
 from analysis.report.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
-from analysis.report.report import plots
 from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason
 
 NASTY = ("a $\\frac$ b", "<script>", "x|y\nz", "a very long class name that no axis has room for")
