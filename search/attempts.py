@@ -9,7 +9,7 @@ from typing import Any
 
 from search.methods.sampler import Sampler
 from search.methods.stopping import Stopping
-from search.study import Point
+from search.study.config import Point
 from trainables.records import EpochResult
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from search.session import SearchOutcome
-    from search.study import StudyConfig
+    from search.study.config import StudyConfig
 
 app = typer.Typer(
     name="binwise",
@@ -184,15 +184,15 @@ def ui(
 
 
 def _load(path: Path, overrides: list[str] | None) -> StudyConfig:
-    from search.study_file import load_study
+    from search.study.yaml_file import load_study
 
     return load_study(path, overrides or [])
 
 
 def _found(given: str, runs: Path) -> tuple[StudyConfig, Path]:
     """The study that is meant by a name, a folder or a YAML file, and its folder."""
-    from search.layout import Layout, find_study
-    from search.study_file import load_study, recorded_study
+    from search.study.folder import Layout, find_study
+    from search.study.yaml_file import load_study, recorded_study
 
     if given.endswith((".yaml", ".yml")) and Path(given).is_file():
         layout = Layout.of(load_study(Path(given), []))
@@ -268,7 +268,7 @@ def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
 def _refuse_if_tested(config: StudyConfig) -> None:
     """What was selected must stay what the test was about."""
     from analysis.store import refuse_if_opened
-    from search.layout import Layout
+    from search.study.folder import Layout
 
     refuse_if_opened(Layout.of(config).folder)
 
@@ -300,8 +300,8 @@ def _test(config: StudyConfig, folder: Path) -> None:
 def _report(config: StudyConfig, folder: Path) -> None:
     from analysis.report.report import write_report
     from search.addresses import redacted
-    from search.layout import Layout
     from search.optuna_plots import write_optuna_plots
+    from search.study.folder import Layout
     from search.tracking.cursor import tracking_uri
     from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
@@ -315,7 +315,7 @@ def _report(config: StudyConfig, folder: Path) -> None:
 
 def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
     """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
-    from search.layout import Layout
+    from search.study.folder import Layout
     from search.tracking.results import log_results
 
     reason = log_results(config, Layout.of(config), metrics, files)

@@ -77,13 +77,13 @@ def clear_command(
 
 
 def _root(runs: Path) -> Path:
-    from search.layout import Layout
+    from search.study.folder import Layout
 
     return Layout(runs.absolute(), "").cache_root
 
 
 def _refuse_while_used(runs: Path) -> None:
-    from search.lock import running_studies
+    from search.study.lock import running_studies
 
     running = running_studies(runs.absolute())
     if running:

@@ -15,7 +15,7 @@ from trainables.records import UserError
 
 if TYPE_CHECKING:
     from search.preflight import Preflight
-    from search.study import StudyConfig
+    from search.study.config import StudyConfig
 
 
 def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., None]:
@@ -29,7 +29,7 @@ def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., Non
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
         """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
-        from search.study_file import load_study
+        from search.study.yaml_file import load_study
 
         config = load_study(study, overrides or [])
         with json_alone(wanted=as_json):
@@ -47,9 +47,9 @@ def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., Non
 def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> Preflight:
     """Every check, the test split's too; UserError with all faults."""
     from search.cluster import cluster_nodes, ray_cluster
-    from search.layout import Layout
     from search.mps import mps_daemon
     from search.preflight import preflight
+    from search.study.folder import Layout
 
     faults: list[str] = []
     found: Preflight | None = None
@@ -97,7 +97,7 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
     from search.estimate import scheduler_of
     from search.progress import human_bytes
-    from search.space import describe
+    from search.space.dimensions import describe
 
     section = config.section(modality)
     name, grace, factor = scheduler_of(section)
@@ -113,7 +113,7 @@ def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[
 
 def _tracking(config: StudyConfig) -> str:
     from search.addresses import redacted
-    from search.layout import Layout
+    from search.study.folder import Layout
 
     return redacted(config.tracking.uri or Layout.of(config).mlflow_database)
 
@@ -125,7 +125,7 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
     from search.disk_plan import plan_disk
     from search.estimate import scheduler_of
     from search.preflight import total_seconds
-    from search.space import describe
+    from search.space.dimensions import describe
 
     modalities = {}
     for name in config.modalities:

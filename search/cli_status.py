@@ -12,11 +12,11 @@ import typer
 from trainables.records import UserError
 
 if TYPE_CHECKING:
-    from search.layout import Layout
     from search.ledger.events import Event
     from search.ledger.state import StudyState
-    from search.lock import Holder
     from search.status import Status
+    from search.study.folder import Layout
+    from search.study.lock import Holder
 
 POLL_SECONDS = 0.2
 WATCH_SECONDS = 1.0
@@ -57,7 +57,7 @@ def stop_command(
     as_json: AsJson = False,
 ) -> None:
     """Stop a study that runs, from any machine that sees its folder. Its trials save their states first."""
-    from search.lock import holder_of
+    from search.study.lock import holder_of
 
     layout = layout_of(study, runs)
     holder = holder_of(layout)
@@ -106,9 +106,9 @@ def logs_command(
 
 def layout_of(given: str, runs: Path) -> Layout:
     """The paths of the study that is meant by a name, a folder or a YAML file; UserError where there is none."""
-    from search.layout import Layout, find_study
-    from search.lock import holder_of
-    from search.study_file import load_study
+    from search.study.folder import Layout, find_study
+    from search.study.lock import holder_of
+    from search.study.yaml_file import load_study
 
     if given.endswith((".yaml", ".yml")) and Path(given).is_file():
         named = Layout.of(load_study(Path(given), []))
@@ -128,7 +128,7 @@ def layout_of(given: str, runs: Path) -> Layout:
 
 def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:
     """Ask whoever runs the study to stop, and wait for it; whether it has let go of the study in time."""
-    from search.lock import holder_of
+    from search.study.lock import holder_of
 
     deadline = time.monotonic() + seconds
     while True:
@@ -145,8 +145,8 @@ def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:
 
 def _status(layout: Layout) -> Status:
     from search.ledger.ledger import read_ledger
-    from search.lock import holder_of
     from search.status import status_of
+    from search.study.lock import holder_of
     from search.tracking.cursor import lag_of
 
     holder = holder_of(layout)
@@ -198,8 +198,8 @@ def _watch(layout: Layout, *, as_json: bool) -> None:
 
 def _all_studies(runs: Path, *, as_json: bool) -> None:
     """A line a study; one whose record can't be read says so, and hides none of the others."""
-    from search.layout import Layout
     from search.progress import printable
+    from search.study.folder import Layout
     from search.view import json_line, study_line
     from trainables.records import STUDY_FILE
 
@@ -217,8 +217,8 @@ def _all_studies(runs: Path, *, as_json: bool) -> None:
 
 
 def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_json: bool) -> None:
-    from search.lock import holder_of
     from search.story import study_story
+    from search.study.lock import holder_of
     from search.view import json_line
 
     if as_json:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from search.progress import human_bytes
 from search.resources import Share
-from search.sections import SearchedSection
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.sections import SearchedSection
 from trainables.data.disk import free_bytes
 from trainables.records import TEXT, UserError
 

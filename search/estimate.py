@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.sections import SearchedSection
+from search.study.sections import SearchedSection
 
 
 @dataclass(frozen=True)

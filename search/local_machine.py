@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from search.resources import Node, check_resources
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 
 NVIDIA = "proc/driver/nvidia/gpus"  # a folder a GPU
 # Devices of accelerators that are counted by Ray alone.

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 
 CONTROL = "nvidia-cuda-mps-control"
 SECONDS = 30  # that the daemon has to answer

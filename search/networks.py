@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from search.layout import Layout
-from search.study import StudyConfig
-from search.values import trial_values
+from search.study.config import StudyConfig
+from search.study.folder import Layout
+from search.study.values import trial_values
 from trainables.data.samples import Split
 from trainables.records import IMAGE, TEXT, TRAIN, UserError
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.changes import changes, check_data, merged
-from search.layout import Layout, create_study_folder
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.progress import human_seconds
-from search.provenance import code_commit, data_facts, versions
 from search.resources import Node, Share
 from search.restore import restore
-from search.study import StudyConfig
-from search.study_file import dump_study, study_of
+from search.study.changes import changes, check_data, merged
+from search.study.config import StudyConfig
+from search.study.folder import Layout, create_study_folder
+from search.study.provenance import code_commit, data_facts, versions
+from search.study.yaml_file import dump_study, study_of
 from search.tracking.cursor import without_password
 from search.warm_start import warm_trials
 from trainables.data.samples import Split, splits_to_json

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from search.bars import progress_bar
 from search.caches import list_caches
-from search.layout import Layout
 from search.progress import human_bytes
-from search.study import StudyConfig
-from search.values import trial_values
+from search.study.config import StudyConfig
+from search.study.folder import Layout
+from search.study.values import trial_values
 from trainables.data.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
 from trainables.data.decoders import usable_cpus
 from trainables.data.digests import content_digest, file_digests

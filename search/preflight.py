@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from search.disk_plan import check_disk
 from search.estimate import Work, estimate, expected_epochs, scheduler_of, slowdown
-from search.layout import Layout
 from search.networks import check_all_weights, cut_text_lines, largest_network
 from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
 from search.probes import Probe, measure, notes_of, smallest_gpu_bytes
@@ -22,7 +21,8 @@ from search.resources import (
     plan_cluster,
     plan_resources,
 )
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from search.tracking_check import check_tracking
 from trainables.data.samples import Split, check_pairs, read_split
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.faults import shown
-from search.sections import SearchedSection
-from search.space import Choice
-from search.study import StudyConfig
-from search.values import trial_values
+from search.space.dimensions import Choice
+from search.study.config import StudyConfig
+from search.study.faults import shown
+from search.study.sections import SearchedSection
+from search.study.values import trial_values
 from trainables.data.samples import Split
 from trainables.records import UserError
 

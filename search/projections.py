@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.ledger.events import Event, Kind
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
-from search.space import Dimension, contains, to_distributions, to_optuna
-from search.study import StudyConfig
-from search.study_file import study_of
+from search.space.dimensions import Dimension, contains, to_distributions, to_optuna
+from search.study.config import StudyConfig
+from search.study.yaml_file import study_of
 from trainables.data.files import fsync, replace_file
 from trainables.records import (
     LEDGER_FILE,

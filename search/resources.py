@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search.sections import SearchedSection
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.sections import SearchedSection
 from trainables.records import UserError
 
 if TYPE_CHECKING:

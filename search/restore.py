@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.changes import check_data, merged
-from search.layout import Layout
 from search.ledger.state import StudyState
 from search.preflight import read_data
 from search.projections import rebuild
-from search.provenance import data_facts
-from search.study import StudyConfig
-from search.study_file import dump_study, load_study, study_of
+from search.study.changes import check_data, merged
+from search.study.config import StudyConfig
+from search.study.folder import Layout
+from search.study.provenance import data_facts
+from search.study.yaml_file import dump_study, load_study, study_of
 from trainables.data.files import replace_file
 from trainables.data.samples import Split, read_study_data, splits_to_json
 from trainables.records import TRAIN, VAL, UserError

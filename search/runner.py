@@ -7,16 +7,16 @@ from typing import TextIO
 from rich.console import Console
 
 from search.cluster import cluster_nodes, ray_cluster
-from search.layout import Layout
 from search.ledger.events import Outcome
-from search.lock import study_lock
 from search.mps import mps_daemon
 from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.pictures import decode_pictures
 from search.preflight import check_resources, preflight
 from search.restore import restore_ended
 from search.session import Machine, SearchOutcome, Session
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
+from search.study.lock import study_lock
 from search.tracking.cursor import without_password
 
 

@@ -15,7 +15,6 @@ from search.attempts import Limits, ModalitySearch, Resources
 from search.cluster import restart_ray  # first of all: it says how Ray is to behave
 from search.driver import StudyDriver
 from search.executor import run_attempts
-from search.layout import Layout
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
@@ -23,10 +22,11 @@ from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.pictures import TrialPictures
 from search.projections import OptunaRecord, TrialsFile, rebuild
-from search.provenance import versions
 from search.resources import Node, Share, fits, larger_share
 from search.stop_request import StopRequest
-from search.study import StudyConfig, budget_seconds
+from search.study.config import StudyConfig, budget_seconds
+from search.study.folder import Layout
+from search.study.provenance import versions
 from search.tracking.listener import MlflowTracking
 from search.view import make_view
 from trainables import tune_adapter

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from search.ledger.events import Outcome
 from search.ledger.state import RETRIED, StudyState, Trial
-from search.lock import Holder
+from search.study.lock import Holder
 from search.time_left import seconds_left, seconds_until_now
 from trainables.records import MODALITIES, EpochResult, StopReason
 
@@ -197,7 +197,7 @@ def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
 def _budget(study: Mapping[str, Any]) -> float | None:
     if not study.get("time_budget"):
         return None
-    from search.study import budget_seconds
+    from search.study.config import budget_seconds
 
     return budget_seconds(study["time_budget"])
 

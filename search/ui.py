@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from search.addresses import redacted
-from search.layout import TRACKING_FILE
+from search.study.folder import TRACKING_FILE
 from trainables.records import UserError
 
 HOST = "127.0.0.1"

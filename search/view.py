@@ -19,11 +19,11 @@ from rich.text import Text
 from search.ledger.events import Event, Kind
 from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState, Trial
-from search.lock import Holder
 from search.progress import counted, human_seconds, printable
 from search.screen import error_words, lag_line, status_picture
 from search.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.lock import Holder
 from trainables.records import StopReason
 
 LINE_SECONDS = 15.0  # between two plain lines about where the study stands

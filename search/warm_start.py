@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from search.conditions import active
-from search.layout import find_study
 from search.ledger.ledger import read_ledger
 from search.ledger.state import Trial
-from search.space import Space, contains
-from search.study import StudyConfig
+from search.space.conditions import active
+from search.space.dimensions import Space, contains
+from search.study.config import StudyConfig
+from search.study.folder import find_study
 from trainables.records import LEDGER_FILE, StopReason, UserError
 
 TAUGHT = (StopReason.COMPLETED, StopReason.PRUNED)

@@ -16,8 +16,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.conditions import active
-from search.space import Space, clamped, from_optuna, to_distributions
+from search.space.conditions import active
+from search.space.dimensions import Space, clamped, from_optuna, to_distributions
 from trainables.records import UserError
 
 TPE, RANDOM, CMAES, GP = "tpe", "random", "cmaes", "gp"

@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from search.addresses import redacted
-from search.layout import Layout
 from search.ledger.events import Event
 from search.ledger.state import StudyState
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.data.files import replace_file
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"  # variables' names

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from search.addresses import redacted
 from search.ledger.state import StudyState
-from search.space import describe
-from search.study import StudyConfig
-from search.study_file import dump_yaml, study_of
+from search.space.dimensions import describe
+from search.study.config import StudyConfig
+from search.study.yaml_file import dump_yaml, study_of
 from trainables.records import STUDY_FILE, harmless_cell
 
 SPACE_FILE = "space.txt"

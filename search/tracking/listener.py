@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from search.addresses import first_line, root_of, without_secrets
-from search.layout import Layout
 from search.ledger.events import Event
 from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from search.tracking.cursor import Lag, tracking_uri
 from search.tracking.shipper import Shipper
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.layout import Layout
 from search.ledger.ledger import read_ledger
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from search.tracking.cursor import tracking_uri
 from search.tracking.listener import error_text, store_opener
 from search.tracking.project import STUDY_KEY, Point, Projection

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search.layout import Layout
 from search.ledger.events import Event, Kind
 from search.ledger.ledger import read_ledger
+from search.study.folder import Layout
 from search.tracking.cursor import Cursor, read_cursor, write_cursor
 from search.tracking.files import study_files
 from search.tracking.project import STUDY_KEY, Projection

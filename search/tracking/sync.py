@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.addresses import redacted
-from search.layout import Layout
 from search.ledger.events import Event
 from search.ledger.ledger import read_ledger
-from search.lock import holder_of
-from search.study_file import recorded_study
+from search.study.folder import Layout
+from search.study.lock import holder_of
+from search.study.yaml_file import recorded_study
 from search.tracking.cursor import Cursor, tracking_uri, with_credentials, write_cursor
 from search.tracking.files import study_files
 from search.tracking.listener import error_text, store_opener

@@ -18,8 +18,8 @@ from search.ledger.ledger import Ledger
 from search.ledger.state import fold
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.sections import SearchSection
-from search.space import to_distributions
+from search.space.dimensions import to_distributions
+from search.study.sections import SearchSection
 from trainables.records import IMAGE, EpochResult, StopReason, trial_name
 
 METRIC, EPOCH = "val_accuracy", "epoch"

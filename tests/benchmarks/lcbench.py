@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simulated import Config, Curve
 
-from search.space import FloatRange, IntRange, Space
+from search.space.dimensions import FloatRange, IntRange, Space
 
 VARIABLE = "BINWISE_LCBENCH"
 REPOSITORY = Path(__file__).parents[2]

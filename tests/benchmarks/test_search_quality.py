@@ -13,7 +13,7 @@ from contestants import Optunas, Ours, RaysAsha, ours
 from search_quality import Quality, Scale, Size, bounds, figures, quality
 from simulated import Curve, Found, mean_and_error, simulate
 
-from search.sections import SearchSection
+from search.study.sections import SearchSection
 
 
 class Listed:

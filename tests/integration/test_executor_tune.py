@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray import cloudpickle
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from pretenders import EPOCHS, Fault, Pretence, pretender
+from ray import cloudpickle
 
 from search.cluster import cluster_nodes
 from search.ledger.events import Outcome

@@ -18,13 +18,13 @@ import pytest
 from fault_proxy import DENIED, ERROR, FAULTS, HANG, LATE, LOST, OK, RESET, FaultProxy
 from tracking_fakes import assert_holds, end, live, new_study
 
-from search.layout import Layout
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from search.tracking import listener
 from search.tracking.listener import MlflowTracking
 from search.tracking.sync import sync
 
-WORKER = Path(__file__).with_name("ship_worker.py")
+WORKER = Path(__file__).parents[1] / "fakes" / "ship_worker.py"
 pytestmark = pytest.mark.timeout(240)
 
 

@@ -1,19 +1,15 @@
-"""Makes the fakes importable (pytest's importlib mode puts no test folder on the path); loads small studies."""
+"""Loads small studies."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from picture_fakes import draw_pictures
 from study_fakes import MINIMAL, Load
 
-from search.study import StudyConfig
-from search.study_file import load_study
+from search.study.config import StudyConfig
+from search.study.yaml_file import load_study
 
 
 @pytest.fixture

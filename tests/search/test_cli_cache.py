@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from search.cli import app
-from search.layout import Layout
-from search.lock import study_lock
+from search.study.folder import Layout
+from search.study.lock import study_lock
 from trainables.records import UserError
 
 

@@ -19,7 +19,7 @@ from search.pictures import PicturesPlan
 from search.preflight import Preflight, read_data
 from search.probes import Probe
 from search.resources import Share
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 from trainables.probe import ProbeResult
 from trainables.records import UserError
 

@@ -14,9 +14,9 @@ from ledger_fakes import Told, study_config
 from typer.testing import CliRunner, Result
 
 from search.cli import app
-from search.layout import Layout
 from search.ledger.events import Kind, Outcome
-from search.lock import study_lock
+from search.study.folder import Layout
+from search.study.lock import study_lock
 from trainables.records import UserError
 
 TRACEBACK = "Traceback (most recent call last):\n  File 'x.py', line 1\nValueError: [no] such layer\n"

@@ -23,7 +23,7 @@ from simulation import MAX_EPOCHS, OWN, SPACE, new_ledger, search_of, session
 from search.driver import StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher
 from search.methods.draws import draw_seed, make_sampler
-from search.space import to_distributions
+from search.space.dimensions import to_distributions
 from search.stop_request import StopRequest
 
 INF = float("inf")

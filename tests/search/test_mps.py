@@ -12,7 +12,7 @@ import pytest
 from search_fakes import study
 
 from search.mps import CONTROL, may_share_gpus, mps_daemon
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 
 FAKE = """#!{python}
 import json, os, sys

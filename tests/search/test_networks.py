@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from search_fakes import study
 
-from search.layout import Layout
 from search.networks import check_all_weights, cut_text_lines
 from search.preflight import read_data
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.data.samples import Split
 from trainables.records import UserError
 

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from search_fakes import study
 
-from search.layout import Layout
 from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
 from search.preflight import read_data
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.records import TRAIN, VAL, UserError
 
 

@@ -9,11 +9,11 @@ import pytest
 from picture_fakes import draw_pictures
 from search_fakes import study
 
-from search.layout import Layout
 from search.preflight import Preflight, modality_texts, preflight, read_data, time_line, total_seconds
 from search.probes import Probe
 from search.resources import Node, Share
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.probe import ProbeResult
 from trainables.records import TRAIN, VAL, UserError
 

@@ -11,12 +11,12 @@ from optuna.trial import FrozenTrial
 from search_fakes import SPACE, searching, study
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
-from search.layout import Layout
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger
 from search.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
-from search.space import to_optuna
-from search.study import StudyConfig
+from search.space.dimensions import to_optuna
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.records import StopReason, TrialRecord
 
 NAN = float("nan")

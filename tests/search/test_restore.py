@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from search_fakes import epoch, study
 
-from search.layout import Layout
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.opening import How, open_study
 from search.preflight import read_data
 from search.projections import rebuild
 from search.restore import restore_ended
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.folder import Layout
 from trainables.records import UserError
 
 WRITTEN = re.compile(rb'"(worker_id|datetime_\w+)":"[^"]+"')

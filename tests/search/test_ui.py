@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from search.layout import TRACKING_FILE
+from search.study.folder import TRACKING_FILE
 from search.tracking.store import open_client
 from search.ui import HOST, PORTS_TRIED, free_port, page, serve
 from trainables.records import UserError

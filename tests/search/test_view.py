@@ -13,7 +13,7 @@ from ledger_fakes import Lag, Rung, Told, study_config
 from rich.console import Console
 
 from search.ledger.events import Kind, Outcome
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 from search.view import JsonView, LiveView, PlainView, make_view
 
 

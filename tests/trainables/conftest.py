@@ -1,20 +1,16 @@
-"""Makes `trainables_fakes` importable (importlib mode puts no test folder on the path), and shares tiny data."""
+"""Shares tiny data."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from huggingface_hub import constants
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from hub_server import Hub, running
+from huggingface_hub import constants
 from trainables_fakes import PIXEL_LIMIT, TRIAL, make_data
 
 from trainables.build import DataAccess

@@ -10,10 +10,10 @@ import pytest
 from optuna.trial import TrialState
 from sampler_fakes import CONDITIONAL, SPACE, quality, sampler
 
-from search.conditions import active
 from search.methods.draws import WARM_START
 from search.methods.sampler import OUTSIDE, Sampler
-from search.space import Choice, FloatRange, contains, to_optuna
+from search.space.conditions import active
+from search.space.dimensions import Choice, FloatRange, contains, to_optuna
 from trainables.records import StopReason, UserError
 
 NAN = float("nan")

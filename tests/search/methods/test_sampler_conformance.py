@@ -12,7 +12,7 @@ from sampler_fakes import SPACE, quality, sampler
 
 from search.methods.draws import draw_seed, make_sampler
 from search.methods.sampler import Sampler
-from search.space import contains, from_optuna, to_distributions
+from search.space.dimensions import contains, from_optuna, to_distributions
 from trainables.records import StopReason
 
 SEED, STARTUP = 3, 3

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampler_fakes import CONDITIONAL, SPACE, History, quality, sampler
 
-from search.space import Space
+from search.space.dimensions import Space
 from trainables.records import StopReason
 
 

@@ -12,8 +12,8 @@ from tracking_fakes import assert_holds, attempt, begin, create, end, lag, live,
 from typer.testing import CliRunner
 
 from search.cli import app
-from search.layout import Layout
-from search.lock import study_lock
+from search.study.folder import Layout
+from search.study.lock import study_lock
 from search.tracking.cursor import with_credentials, without_password
 from search.tracking.results import log_results
 from search.tracking.sync import sync
@@ -120,7 +120,7 @@ def test_results_wait_for_a_store(tmp_path: Path, database: str) -> None:
 
 def test_results_go_to_the_study_s_run(layout: Layout, database: str, tmp_path: Path) -> None:
     """At once, where the store is there; a second stage adds to them, and a changed file replaces the old one."""
-    from search.study_file import load_study
+    from search.study.yaml_file import load_study
 
     config, client = load_study(layout.study_file, []), MlflowClient(database)
     file = layout.folder / "report.md"

@@ -16,8 +16,8 @@ from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, create_ledger
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.space import Choice, FloatRange
-from search.study import Point
+from search.space.dimensions import Choice, FloatRange
+from search.study.config import Point
 from trainables.records import EpochResult, StopReason
 
 SPACE = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.sections import SearchedSection
-from search.space import Choice
+from search.space.dimensions import Choice
+from search.study.sections import SearchedSection
 
 
 def trial_values(section: SearchedSection, key: str, *, points: bool = True) -> list[Any]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
-from search.conditions import active, condition_faults
-from search.faults import Fault, FaultsError, faults_of, shown, suggestion
 from search.methods.stopping import SchedulerName
-from search.space import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
+from search.space.conditions import active, condition_faults
+from search.space.dimensions import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
+from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
 from trainables.config import Count, ImageTrialConfig, Natural, TextTrialConfig, TrialConfig
 from trainables.records import IMAGE, LATENCY, SIZE, TEXT, VAL_ACCURACY
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from search.space import Choice, FloatRange, IntRange
+from search.space.dimensions import Choice, FloatRange, IntRange
 
 KeyPath = tuple[str | int, ...]
 

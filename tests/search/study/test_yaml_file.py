@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from study_fakes import Load, faults
 
-from search.space import Choice
-from search.study import StudyConfig, study_digest
-from search.study_file import dump_study, load_study, recorded_study
+from search.space.dimensions import Choice
+from search.study.config import StudyConfig, study_digest
+from search.study.yaml_file import dump_study, load_study, recorded_study
 from trainables.records import UserError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-5, 300) | st.floats(allow_nan=False, allow_infinity=False)
 

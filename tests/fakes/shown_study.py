@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.layout import Layout, create_study_folder
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, create_ledger
-from search.study import StudyConfig
-from search.study_file import dump_study, study_of
+from search.study.config import StudyConfig
+from search.study.folder import Layout, create_study_folder
+from search.study.yaml_file import dump_study, study_of
 from trainables.records import EpochResult, StopReason, trial_name
 
 SLOTS, HOST, EPOCHS = 4, "gpu-node-1", 12  # trials at once; a trial's last epoch

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search.layout import Layout
+from search.study.folder import Layout
 from trainables.locks import FileLock, try_lock
 from trainables.records import UserError
 

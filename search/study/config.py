@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
-from search.faults import shown, suggestion
-from search.sections import ImageSection, TextSection, build_trial
-from search.space import Frozen, in_space
+from search.space.dimensions import Frozen, in_space
+from search.study.faults import shown, suggestion
+from search.study.sections import ImageSection, TextSection, build_trial
 from trainables.config import Count, Natural
 from trainables.data.pictures import Decode
 from trainables.records import IMAGE, MODALITIES

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search.ledger.ledger import create_ledger
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 from trainables.data.files import new_folder
 from trainables.records import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE, UserError
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sampler_fakes import CONDITIONAL
 from study_fakes import Load, faults, image, space
 
-from search.conditions import activating, active, condition_faults, search_order
-from search.space import Choice, FloatRange, describe, end_points, from_optuna, in_space, to_optuna
+from search.space.conditions import activating, active, condition_faults, search_order
+from search.space.dimensions import Choice, FloatRange, describe, end_points, from_optuna, in_space, to_optuna
 
 OWN = {"heat": 9.0, "momentum": 0.0, "schedule": "flat", "widths": (8,), "kind": "adam", "rate": 1e-3, "decay": 0.1}
 

@@ -20,7 +20,7 @@ from search.ledger.ledger import Ledger, create_ledger
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.resources import Node, Share, fits
-from search.space import FloatRange
+from search.space.dimensions import FloatRange
 from search.stop_request import StopRequest
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import a test's module

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from search.layout import Layout
 from search.ledger.ledger import Ledger
-from search.study_file import load_study
+from search.study.folder import Layout
+from search.study.yaml_file import load_study
 from search.tracking.listener import MlflowTracking
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from study_fakes import Load, faults, image
 
-from search.sections import SchedulerSection
+from search.study.sections import SchedulerSection
 
 RATES = (
     "head_learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}, "

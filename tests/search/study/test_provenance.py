@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search import provenance
-from search.provenance import code_commit, data_facts, versions
+from search.study import provenance
+from search.study.provenance import code_commit, data_facts, versions
 from trainables.data.samples import Split
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from search_fakes import study
 
-from search.layout import Layout, create_study_folder, find_study
 from search.ledger.ledger import read_ledger
+from search.study.folder import Layout, create_study_folder, find_study
 from trainables.records import UserError
 
 DATA = {"classes": ["Blue"], "train": [{"id": "größe/瓶.jpg", "text": "broken \udc80"}]}

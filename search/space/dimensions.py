@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, model_validator
 
-from search.conditions import activating, active, same
+from search.space.conditions import activating, active, same
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.space import Space
+    from search.space.dimensions import Space
 
 
 def same(one: object, other: object) -> bool:

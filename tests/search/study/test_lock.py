@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from search.layout import Layout
-from search.lock import holder_of, study_lock
+from search.study.folder import Layout
+from search.study.lock import holder_of, study_lock
 from trainables.records import UserError
 
 HOLD = """
 import sys
 from pathlib import Path
-from search.layout import Layout
-from search.lock import study_lock
+from search.study.folder import Layout
+from search.study.lock import study_lock
 with study_lock(Layout(Path(sys.argv[1]), "demo")):
     print("held", flush=True)
     sys.stdin.read()

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.representer import SafeRepresenter
 
-from search.faults import Fault, KeyPath, faults_of, shown
-from search.sections import SECTION_OF
-from search.study import StudyConfig
+from search.study.config import StudyConfig
+from search.study.faults import Fault, KeyPath, faults_of, shown
+from search.study.sections import SECTION_OF
 from trainables.records import IMAGE, LEDGER_FILE, STUDY_FILE, TEXT, UserError
 
 SIZE_LIMIT = 1_000_000  # bytes of a file

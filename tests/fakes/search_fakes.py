@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 from trainables.records import EpochResult, StopReason, TrialRecord
 
 SPACE = {

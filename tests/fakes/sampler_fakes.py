@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from search.methods.sampler import Sampler
-from search.space import Choice, FloatRange, IntRange, Space
+from search.space.dimensions import Choice, FloatRange, IntRange, Space
 from trainables.records import StopReason
 
 SPACE: Space = {

@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from search_fakes import epoch, searching, study
 
-from search.layout import Layout, create_study_folder
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, read_ledger
-from search.study import StudyConfig
-from search.study_file import dump_study
+from search.study.config import StudyConfig
+from search.study.folder import Layout, create_study_folder
+from search.study.yaml_file import dump_study
 from search.tracking.cursor import Lag, lag_of, without_password
 from search.tracking.project import STUDY_KEY, TRIAL, UID, Projection
 

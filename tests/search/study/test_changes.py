@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.changes import FREE, GROWING, changes, check_data, flat, merged
-from search.study import StudyConfig
+from search.study.changes import FREE, GROWING, changes, check_data, flat, merged
+from search.study.config import StudyConfig
 from trainables.records import UserError
 
 CONFIG: dict[str, Any] = {

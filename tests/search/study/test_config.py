@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 from study_fakes import MINIMAL, Load, faults, image, space
 
-from search.space import Choice, FloatRange
-from search.study import FailuresSection, Point, StudyConfig, budget_seconds, study_digest
-from search.study_file import load_study
+from search.space.dimensions import Choice, FloatRange
+from search.study.config import FailuresSection, Point, StudyConfig, budget_seconds, study_digest
+from search.study.yaml_file import load_study
 from trainables.config import ImageTrialConfig, TextTrialConfig
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_defaults_are_the_published_recipe(load: Load, tmp_path: Path) -> None:

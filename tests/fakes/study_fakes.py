@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from search.study import StudyConfig
+from search.study.config import StudyConfig
 from trainables.records import UserError
 
 MINIMAL = "name: small\ndata: {train: data/train, val: data/val}\n"

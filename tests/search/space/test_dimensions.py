@@ -17,7 +17,7 @@ from optuna.logging import WARNING, set_verbosity
 from optuna.samplers import RandomSampler
 from pydantic import TypeAdapter, ValidationError
 
-from search.space import (
+from search.space.dimensions import (
     Choice,
     Dimension,
     FloatRange,
@@ -219,6 +219,6 @@ def test_the_space_in_words() -> None:
 
 def test_optuna_waits_until_it_is_needed() -> None:
     """Reading a study imports neither Optuna nor torch nor Ray, so that the command line answers at once."""
-    code = "import sys, search.study_file; print({'optuna', 'torch', 'ray'} & set(sys.modules))"
+    code = "import sys, search.study.yaml_file; print({'optuna', 'torch', 'ray'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
