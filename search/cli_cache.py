@@ -28,7 +28,7 @@ def list_command(
 ) -> None:
     """Show every cache: what it was made of, what it takes, when it was last used."""
     from search.caches import list_caches
-    from search.progress import human_bytes
+    from search.show.words import human_bytes
 
     root = _root(runs)
     entries = list_caches(root)
@@ -54,7 +54,7 @@ def clear_command(
 ) -> None:
     """Remove caches; they are computed again when they are needed. Refused while a study runs."""
     from search.caches import clear_caches, links_below, list_caches
-    from search.progress import human_bytes
+    from search.show.words import human_bytes
 
     root = _root(runs)
     entries = [
@@ -114,7 +114,7 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from search.progress import human_bytes, human_seconds
+    from search.show.words import human_bytes, human_seconds
 
     table = Table(box=None, pad_edge=False)
     for name, side in (("kind", "left"), ("made of", "left"), ("number", "right"), ("px", "right"), ("fit", "left")):

@@ -23,7 +23,7 @@ def data_demo(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Draw the embedded data set: household things, photographed in four bins, with telling file names."""
-    from search.bars import progress_bar
+    from search.show.progress_bar import progress_bar
     from trainables.data.demo import make_demo
 
     with progress_bar("Drawing") as progress:
@@ -47,7 +47,7 @@ def data_import(
     ] = True,
 ) -> None:
     """Split a folder of pictures into train, val and test; alike names stay together."""
-    from search.bars import progress_bar
+    from search.show.progress_bar import progress_bar
     from trainables.data.splits import import_folder
 
     wanted = [name.strip() for name in classes.split(",")] if classes else None

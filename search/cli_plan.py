@@ -96,7 +96,7 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
     from search.estimate import scheduler_of
-    from search.progress import human_bytes
+    from search.show.words import human_bytes
     from search.space.dimensions import describe
 
     section = config.section(modality)

@@ -14,7 +14,7 @@ from trainables.records import UserError
 if TYPE_CHECKING:
     from search.ledger.events import Event
     from search.ledger.state import StudyState
-    from search.status import Status
+    from search.show.status import Status
     from search.study.folder import Layout
     from search.study.lock import Holder
 
@@ -145,7 +145,7 @@ def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:
 
 def _status(layout: Layout) -> Status:
     from search.ledger.ledger import read_ledger
-    from search.status import status_of
+    from search.show.status import status_of
     from search.study.lock import holder_of
     from search.tracking.cursor import lag_of
 
@@ -159,8 +159,8 @@ def _show(status: Status, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from search.screen import status_picture
-    from search.view import json_line
+    from search.show.terminal_picture import status_picture
+    from search.show.views import json_line
 
     if as_json:
         typer.echo(json_line(status.as_dict()))
@@ -175,8 +175,8 @@ def _watch(layout: Layout, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from search.screen import status_picture
-    from search.view import json_line, status_line
+    from search.show.terminal_picture import status_picture
+    from search.show.views import json_line, status_line
 
     console = Console()
     status, seen = _status(layout), -1
@@ -198,9 +198,9 @@ def _watch(layout: Layout, *, as_json: bool) -> None:
 
 def _all_studies(runs: Path, *, as_json: bool) -> None:
     """A line a study; one whose record can't be read says so, and hides none of the others."""
-    from search.progress import printable
+    from search.show.views import json_line, study_line
+    from search.show.words import printable
     from search.study.folder import Layout
-    from search.view import json_line, study_line
     from trainables.records import STUDY_FILE
 
     folders = sorted(path.parent for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
@@ -217,9 +217,9 @@ def _all_studies(runs: Path, *, as_json: bool) -> None:
 
 
 def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_json: bool) -> None:
-    from search.story import study_story
+    from search.show.logs import study_story
+    from search.show.views import json_line
     from search.study.lock import holder_of
-    from search.view import json_line
 
     if as_json:
         told = [event.to_json() for event in events if event.kind.value.startswith(("study", "session", "trial_ended"))]
@@ -232,8 +232,8 @@ def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_js
 def _trial_logs(
     layout: Layout, events: list[Event], state: StudyState, given: str, *, as_json: bool, whole: bool
 ) -> None:
-    from search.story import LOG_FILE, find_trial, trial_story, worker_log
-    from search.view import json_line
+    from search.show.logs import LOG_FILE, find_trial, trial_story, worker_log
+    from search.show.views import json_line
 
     trial = find_trial(state, given)
     log = worker_log(layout.folder / trial.modality / trial.trial_id / LOG_FILE, whole=whole)

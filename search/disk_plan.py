@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.progress import human_bytes
 from search.resources import Share
+from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.sections import SearchedSection
 from trainables.data.disk import free_bytes

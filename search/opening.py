@@ -15,9 +15,9 @@ from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
-from search.progress import human_seconds
 from search.resources import Node, Share
 from search.restore import restore
+from search.show.words import human_seconds
 from search.study.changes import changes, check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder

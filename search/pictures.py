@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.bars import progress_bar
 from search.caches import list_caches
-from search.progress import human_bytes
+from search.show.progress_bar import progress_bar
+from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.values import trial_values

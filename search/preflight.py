@@ -12,7 +12,6 @@ from search.estimate import Work, estimate, expected_epochs, scheduler_of, slowd
 from search.networks import check_all_weights, cut_text_lines, largest_network
 from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
 from search.probes import Probe, measure, notes_of, smallest_gpu_bytes
-from search.progress import human_bytes, human_seconds
 from search.resources import (
     MEMORY_SHARE,
     Node,
@@ -21,6 +20,7 @@ from search.resources import (
     plan_cluster,
     plan_resources,
 )
+from search.show.words import human_bytes, human_seconds
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.tracking_check import check_tracking

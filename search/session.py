@@ -23,12 +23,12 @@ from search.methods.stopping import make_stopping
 from search.pictures import TrialPictures
 from search.projections import OptunaRecord, TrialsFile, rebuild
 from search.resources import Node, Share, fits, larger_share
+from search.show.views import make_view
 from search.stop_request import StopRequest
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions
 from search.tracking.listener import MlflowTracking
-from search.view import make_view
 from trainables import tune_adapter
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.records import BEST_FOLDER, EpochResult, StopReason, UserError

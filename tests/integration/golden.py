@@ -145,7 +145,11 @@ def plain_report(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:+]+( UTC)?", "TIME", text)
     lines = [re.sub(r"\| [\d.]+ \|$", "| MS |", line) for line in text.splitlines()]
     dropped = ("- Made with", "- Speed:", "- Frozen on")
-    return "\n".join(re.sub(r"(\d+\u00a0min\u00a0)?\d+\u00a0(s|min|ms)\b", "TIME", one) for one in lines if not one.startswith(dropped))
+    return "\n".join(
+        re.sub(r"(\d+\u00a0min\u00a0)?\d+\u00a0(s|min|ms)\b", "TIME", one)
+        for one in lines
+        if not one.startswith(dropped)
+    )
 
 
 def without_varying(value: Any) -> Any:

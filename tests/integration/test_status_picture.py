@@ -14,7 +14,7 @@ from rich.console import Console
 from shown_study import RUNGS, make_study
 
 from search.methods.stopping import Rung
-from search.view import LiveView
+from search.show.views import LiveView
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

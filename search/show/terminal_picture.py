@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.progress import counted, human_bytes, human_seconds, printable
-from search.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status
+from search.show.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status
+from search.show.words import counted, human_bytes, human_seconds, printable
 from trainables.records import StopReason
 
 COLOURS = {

@@ -9,9 +9,9 @@ import pytest
 from ledger_fakes import T0, Lag, Rung, Told, study_config
 
 from search.ledger.events import Outcome
-from search.status import last_line, planned_trials, status_of
+from search.show.status import last_line, planned_trials, status_of
+from search.show.views import json_line
 from search.study.lock import Holder
-from search.view import json_line
 
 HOLDER = Holder("node", 41, T0)
 

@@ -19,9 +19,9 @@ from rich.text import Text
 from search.ledger.events import Event, Kind
 from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState, Trial
-from search.progress import counted, human_seconds, printable
-from search.screen import error_words, lag_line, status_picture
-from search.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
+from search.show.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
+from search.show.terminal_picture import error_words, lag_line, status_picture
+from search.show.words import counted, human_seconds, printable
 from search.study.config import StudyConfig
 from search.study.lock import Holder
 from trainables.records import StopReason

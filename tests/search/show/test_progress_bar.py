@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from search.bars import progress_bar
+from search.show.progress_bar import progress_bar
 
 
 def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from search.ledger.events import Event, Kind
 from search.ledger.state import StudyState, Trial
-from search.progress import human_seconds, local_time, printable
-from search.view import trial_end_lines
+from search.show.views import trial_end_lines
+from search.show.words import human_seconds, local_time, printable
 from trainables.records import EpochResult, StopReason, UserError
 
 INDENT = " " * 21  # below a line's time

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from search.ledger.events import Outcome
 from search.ledger.state import RETRIED, StudyState, Trial
+from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
-from search.time_left import seconds_left, seconds_until_now
 from trainables.records import MODALITIES, EpochResult, StopReason
 
 RUNNING = "running"

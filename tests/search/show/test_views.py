@@ -13,8 +13,8 @@ from ledger_fakes import Lag, Rung, Told, study_config
 from rich.console import Console
 
 from search.ledger.events import Kind, Outcome
+from search.show.views import JsonView, LiveView, PlainView, make_view
 from search.study.config import StudyConfig
-from search.view import JsonView, LiveView, PlainView, make_view
 
 
 @pytest.fixture

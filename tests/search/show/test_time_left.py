@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ledger_fakes import T0, Told, study_config
 
-from search.time_left import seconds_left
+from search.show.time_left import seconds_left
 
 PLANNED = {"image": 4}
 
