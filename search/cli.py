@@ -229,7 +229,7 @@ class Mode:
 def _search(config: StudyConfig, mode: Mode) -> SearchOutcome:
     """The search, to an end after which there is something to analyze; else the command ends here."""
     from search.ledger.events import Outcome
-    from search.local_machine import check_local_resources
+    from search.machines.local import check_local_resources
 
     check_local_resources(config)
     # From here on it takes seconds: Ray and torch are imported.

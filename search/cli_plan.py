@@ -46,8 +46,8 @@ def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., Non
 
 def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> Preflight:
     """Every check, the test split's too; UserError with all faults."""
-    from search.cluster import cluster_nodes, ray_cluster
-    from search.mps import mps_daemon
+    from search.machines.mps import mps_daemon
+    from search.machines.ray_cluster import cluster_nodes, ray_cluster
     from search.preflight import preflight
     from search.study.folder import Layout
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.resources import Share
+from search.machines.shares import Share
 from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.sections import SearchedSection

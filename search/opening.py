@@ -15,7 +15,7 @@ from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
-from search.resources import Node, Share
+from search.machines.shares import Node, Share
 from search.restore import restore
 from search.show.words import human_seconds
 from search.study.changes import changes, check_data, merged

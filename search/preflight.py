@@ -9,10 +9,7 @@ from typing import TypeVar
 
 from search.disk_plan import check_disk
 from search.estimate import Work, estimate, expected_epochs, scheduler_of, slowdown
-from search.networks import check_all_weights, cut_text_lines, largest_network
-from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
-from search.probes import Probe, measure, notes_of, smallest_gpu_bytes
-from search.resources import (
+from search.machines.shares import (
     MEMORY_SHARE,
     Node,
     Share,
@@ -20,6 +17,9 @@ from search.resources import (
     plan_cluster,
     plan_resources,
 )
+from search.networks import check_all_weights, cut_text_lines, largest_network
+from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
+from search.probes import Probe, measure, notes_of, smallest_gpu_bytes
 from search.show.words import human_bytes, human_seconds
 from search.study.config import StudyConfig
 from search.study.folder import Layout

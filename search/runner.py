@@ -6,9 +6,9 @@ from typing import TextIO
 
 from rich.console import Console
 
-from search.cluster import cluster_nodes, ray_cluster
 from search.ledger.events import Outcome
-from search.mps import mps_daemon
+from search.machines.mps import mps_daemon
+from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.pictures import decode_pictures
 from search.preflight import check_resources, preflight

@@ -12,17 +12,17 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from search.attempts import Limits, ModalitySearch, Resources
-from search.cluster import restart_ray  # first of all: it says how Ray is to behave
 from search.driver import StudyDriver
 from search.executor import run_attempts
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
+from search.machines.ray_cluster import restart_ray  # first of all: it says how Ray is to behave
+from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.pictures import TrialPictures
 from search.projections import OptunaRecord, TrialsFile, rebuild
-from search.resources import Node, Share, fits, larger_share
 from search.show.views import make_view
 from search.stop_request import StopRequest
 from search.study.config import StudyConfig, budget_seconds

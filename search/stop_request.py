@@ -14,7 +14,7 @@ from typing import Any
 
 from search.driver import StudyDriver
 from search.ledger.events import Outcome
-from search.signals import first_signal
+from search.machines.signals import first_signal
 
 # For trials to save their states. Tune gives a worker that hangs 10 seconds more, and SLURM kills everything 30 seconds
 # after its SIGTERM.

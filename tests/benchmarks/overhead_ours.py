@@ -11,8 +11,8 @@ from overhead_study import made_study
 
 def search(folder: Path, trials: int) -> None:
     """The same trials as the stock glue's."""
-    from search.cluster import cluster_nodes, ray_cluster
     from search.executor import run_attempts
+    from search.machines.ray_cluster import cluster_nodes, ray_cluster
     from search.stop_request import StopRequest
 
     study = made_study(folder, trials)

@@ -17,9 +17,9 @@ from search.driver import StudyDriver
 from search.executor import run_attempts
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, create_ledger
+from search.machines.shares import Node, Share, fits
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.resources import Node, Share, fits
 from search.space.dimensions import FloatRange
 from search.stop_request import StopRequest
 

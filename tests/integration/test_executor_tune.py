@@ -15,11 +15,11 @@ import pytest
 from pretenders import EPOCHS, Fault, Pretence, pretender
 from ray import cloudpickle
 
-from search.cluster import cluster_nodes
 from search.ledger.events import Outcome
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
-from search.resources import Node
+from search.machines.ray_cluster import cluster_nodes
+from search.machines.shares import Node
 from trainables.records import StopReason
 
 pytestmark = pytest.mark.timeout(120)

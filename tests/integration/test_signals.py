@@ -17,7 +17,7 @@ from search import cli
 
 @cli.app.command("hold")
 def hold():
-    from search.cluster import ray_cluster
+    from search.machines.ray_cluster import ray_cluster
     import ray
     print("starting", flush=True)
     with ray_cluster(None):

@@ -15,10 +15,10 @@ from study_fakes import MINIMAL
 from typer.testing import CliRunner, Result
 
 from search.cli_plan import as_dict, plan_command, plan_lines
+from search.machines.shares import Share
 from search.pictures import PicturesPlan
 from search.preflight import Preflight, read_data
 from search.probes import Probe
-from search.resources import Share
 from search.study.config import StudyConfig
 from trainables.probe import ProbeResult
 from trainables.records import UserError

@@ -9,7 +9,7 @@ from search_fakes import searching, study
 
 from search import disk_plan as module
 from search.disk_plan import check_disk, plan_disk
-from search.resources import Share
+from search.machines.shares import Share
 from trainables.records import IMAGE, TEXT, UserError
 
 MB = 1_000_000

@@ -9,9 +9,9 @@ import pytest
 from picture_fakes import draw_pictures
 from search_fakes import study
 
+from search.machines.shares import Node, Share
 from search.preflight import Preflight, modality_texts, preflight, read_data, time_line, total_seconds
 from search.probes import Probe
-from search.resources import Node, Share
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.probe import ProbeResult

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from search_fakes import study
 
-from search.mps import CONTROL, may_share_gpus, mps_daemon
+from search.machines.mps import CONTROL, may_share_gpus, mps_daemon
 from search.study.config import StudyConfig
 
 FAKE = """#!{python}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.resources import Node, check_resources
+from search.machines.shares import Node, check_resources
 from search.study.config import StudyConfig
 
 NVIDIA = "proc/driver/nvidia/gpus"  # a folder a GPU

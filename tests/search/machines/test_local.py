@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from search_fakes import study
 
-from search.local_machine import NVIDIA, check_local_resources, count_gpus
+from search.machines.local import NVIDIA, check_local_resources, count_gpus
 from trainables.records import UserError
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_fakes import searching, study
 
-from search.resources import (
+from search.machines.shares import (
     Node,
     Share,
     check_resources,

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import ray
 
+from search.machines.signals import first_signal
 from search.preflight import Node
-from search.signals import first_signal
 from trainables.records import UserError
 
 
