@@ -299,10 +299,10 @@ def _test(config: StudyConfig, folder: Path) -> None:
 
 def _report(config: StudyConfig, folder: Path) -> None:
     from analysis.report.report import write_report
-    from search.addresses import redacted
-    from search.optuna_plots import write_optuna_plots
+    from search.exports.addresses import redacted
+    from search.exports.cursor import tracking_uri
+    from search.exports.optuna_plots import write_optuna_plots
     from search.study.folder import Layout
-    from search.tracking.cursor import tracking_uri
     from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
 
     with _console().status("Writing the report"):
@@ -315,8 +315,8 @@ def _report(config: StudyConfig, folder: Path) -> None:
 
 def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
     """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
+    from search.exports.analysis_results import log_results
     from search.study.folder import Layout
-    from search.tracking.results import log_results
 
     reason = log_results(config, Layout.of(config), metrics, files)
     if reason is not None:

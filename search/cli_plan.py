@@ -112,7 +112,7 @@ def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[
 
 
 def _tracking(config: StudyConfig) -> str:
-    from search.addresses import redacted
+    from search.exports.addresses import redacted
     from search.study.folder import Layout
 
     return redacted(config.tracking.uri or Layout.of(config).mlflow_database)

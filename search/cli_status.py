@@ -144,10 +144,10 @@ def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:
 
 
 def _status(layout: Layout) -> Status:
+    from search.exports.cursor import lag_of
     from search.ledger.ledger import read_ledger
     from search.show.status import status_of
     from search.study.lock import holder_of
-    from search.tracking.cursor import lag_of
 
     holder = holder_of(layout)
     events, state = read_ledger(layout.ledger_file)

@@ -22,7 +22,7 @@ def sync_command(find: Find) -> Callable[..., None]:
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
         """Send MLflow whatever it lacks of a study's record, and look whether it agrees; twice is as good as once."""
-        from search.tracking.sync import sync as sync_study
+        from search.exports.sync import sync as sync_study
 
         _, folder = find(study, runs)
         result = sync_study(folder, uri)

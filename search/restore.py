@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from search.exports.projections import rebuild
 from search.ledger.state import StudyState
 from search.preflight import read_data
-from search.projections import rebuild
 from search.study.changes import check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from rich.console import Console
 
+from search.exports.cursor import without_password
 from search.ledger.events import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
@@ -17,7 +18,6 @@ from search.session import Machine, SearchOutcome, Session
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.lock import study_lock
-from search.tracking.cursor import without_password
 
 
 def run_search(

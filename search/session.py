@@ -14,6 +14,8 @@ from rich.console import Console
 from search.attempts import Limits, ModalitySearch, Resources
 from search.driver import StudyDriver
 from search.executor import run_attempts
+from search.exports.listener import MlflowTracking
+from search.exports.projections import OptunaRecord, TrialsFile, rebuild
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
@@ -22,13 +24,11 @@ from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.pictures import TrialPictures
-from search.projections import OptunaRecord, TrialsFile, rebuild
 from search.show.views import make_view
 from search.stop_request import StopRequest
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions
-from search.tracking.listener import MlflowTracking
 from trainables import tune_adapter
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.records import BEST_FOLDER, EpochResult, StopReason, UserError

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from search.addresses import redacted
+from search.exports.addresses import redacted
 from trainables.records import UserError
 
 TIMEOUT_SECONDS = 5.0

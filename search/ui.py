@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from search.addresses import redacted
+from search.exports.addresses import redacted
 from search.study.folder import TRACKING_FILE
 from trainables.records import UserError
 

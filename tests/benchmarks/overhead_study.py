@@ -29,14 +29,14 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     """A new study in `folder`, its session begun."""
     from search.attempts import Limits, ModalitySearch, Resources
     from search.driver import StudyDriver
+    from search.exports.listener import MlflowTracking
+    from search.exports.projections import OptunaRecord, TrialsFile
     from search.ledger.events import Kind
     from search.ledger.ledger import Ledger, create_ledger
     from search.methods.sampler import Sampler
     from search.methods.stopping import make_stopping
-    from search.projections import OptunaRecord, TrialsFile
     from search.study.config import StudyConfig
     from search.study.folder import Layout
-    from search.tracking.listener import MlflowTracking
 
     space = {"backbone_learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
     raw = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from search.exports.listener import MlflowTracking
 from search.ledger.ledger import Ledger
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
-from search.tracking.listener import MlflowTracking
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from search_fakes import epoch, searching, study
 
+from search.exports.cursor import Lag, lag_of, without_password
+from search.exports.run_images import STUDY_KEY, TRIAL, UID, Projection
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, read_ledger
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.yaml_file import dump_study
-from search.tracking.cursor import Lag, lag_of, without_password
-from search.tracking.project import STUDY_KEY, TRIAL, UID, Projection
 
 FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}
 DATA = {"train": FACTS, "val": {**FACTS, "samples": 4, "digest": "cd" * 32}}

@@ -16,8 +16,8 @@ import pytest
 from browser import HEIGHT, WIDTH, chromium, outside, requests_of, save_picture
 from shown_study import make_study
 
+from search.exports.listener import MlflowTracking
 from search.ledger.state import StudyState
-from search.tracking.listener import MlflowTracking
 from trainables.records import StopReason
 
 if TYPE_CHECKING:

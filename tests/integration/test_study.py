@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from search.projections import open_journal
+from search.exports.projections import open_journal
 from trainables.data.demo import make_demo
 from trainables.records import FINAL_TEST_FILE, StopReason, TrialRecord
 

@@ -18,11 +18,11 @@ import pytest
 from fault_proxy import DENIED, ERROR, FAULTS, HANG, LATE, LOST, OK, RESET, FaultProxy
 from tracking_fakes import assert_holds, end, live, new_study
 
+from search.exports import listener
+from search.exports.listener import MlflowTracking
+from search.exports.sync import sync
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.tracking import listener
-from search.tracking.listener import MlflowTracking
-from search.tracking.sync import sync
 
 WORKER = Path(__file__).parents[1] / "fakes" / "ship_worker.py"
 pytestmark = pytest.mark.timeout(240)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from search.exports.mlflow.store import open_client
 from search.study.folder import TRACKING_FILE
-from search.tracking.store import open_client
 from search.ui import HOST, PORTS_TRIED, free_port, page, serve
 from trainables.records import UserError
 

@@ -16,8 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from search.addresses import first_line
-from search.tracking.project import CHANGING_TAGS, RUNNING, STUDY_KEY, TRIAL, UID, Point, RunImage
+from search.exports.addresses import first_line
+from search.exports.run_images import CHANGING_TAGS, RUNNING, STUDY_KEY, TRIAL, UID, Point, RunImage
 
 PARENT_TAG = "mlflow.parentRunId"
 DUPLICATE_TAG, ORPHAN_TAG, FILES_TAG = "binwise.duplicate", "binwise.orphan", "binwise.files"

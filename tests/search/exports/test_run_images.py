@@ -10,10 +10,10 @@ import pytest
 from search_fakes import searching
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, whole_trial
 
+from search.exports.run_images import STUDY_KEY, Projection
+from search.exports.study_files import LEADERBOARD_FILE, study_files
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, read_ledger
-from search.tracking.files import LEADERBOARD_FILE, study_files
-from search.tracking.project import STUDY_KEY, Projection
 from trainables.records import StopReason
 
 

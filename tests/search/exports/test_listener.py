@@ -25,9 +25,9 @@ from tracking_fakes import (
     whole_trial,
 )
 
-from search.tracking import listener
-from search.tracking.listener import MlflowTracking
-from search.tracking.shipper import Shipper
+from search.exports import listener
+from search.exports.listener import MlflowTracking
+from search.exports.outbox import Shipper
 
 
 @pytest.fixture(autouse=True)

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from search.addresses import first_line, root_of, without_secrets
+from search.exports.addresses import first_line, root_of, without_secrets
+from search.exports.cursor import Lag, tracking_uri
+from search.exports.outbox import Shipper
 from search.ledger.events import Event
 from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.tracking.cursor import Lag, tracking_uri
-from search.tracking.shipper import Shipper
 
 if TYPE_CHECKING:
-    from search.tracking.store import Store
+    from search.exports.mlflow.store import Store
 
 FLUSH_SECONDS, FLUSH_EVENTS = 1.0, 200
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds between attempts while a store doesn't work
@@ -112,7 +112,7 @@ def store_opener(uri: str, study: StudyConfig, layout: Layout, uid: str) -> Call
     """Connects to a store of the study; MLflow is imported then."""
 
     def opened() -> Store:
-        from search.tracking.store import Store
+        from search.exports.mlflow.store import Store
 
         return Store(uri, study.tracking.experiment, layout.mlflow_artifacts, uid)
 

@@ -12,11 +12,11 @@ from tracking_fakes import assert_holds, attempt, begin, create, end, lag, live,
 from typer.testing import CliRunner
 
 from search.cli import app
+from search.exports.analysis_results import log_results
+from search.exports.cursor import with_credentials, without_password
+from search.exports.sync import sync
 from search.study.folder import Layout
 from search.study.lock import study_lock
-from search.tracking.cursor import with_credentials, without_password
-from search.tracking.results import log_results
-from search.tracking.sync import sync
 from trainables.records import UserError
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from search.exports.trial_page import trial_description
 from search.ledger.events import Event, Kind, Outcome
 from search.ledger.state import StudyState, Trial
-from search.tracking.describe import trial_description
 from trainables.records import EPOCH, METRIC_KEYS, STOP_REASON, EpochResult, StopReason
 
 STUDY_KEY = ""  # the study's own run among the keys of runs; the others are trial ids

@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial
 from search_fakes import SPACE, searching, study
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
+from search.exports.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger
-from search.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
 from search.space.dimensions import to_optuna
 from search.study.config import StudyConfig
 from search.study.folder import Layout

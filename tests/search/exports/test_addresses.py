@@ -8,7 +8,7 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 
-from search.addresses import first_line, redacted, root_of, without_secrets
+from search.exports.addresses import first_line, redacted, root_of, without_secrets
 
 
 @pytest.mark.parametrize(

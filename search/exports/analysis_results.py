@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.exports.cursor import tracking_uri
+from search.exports.listener import error_text, store_opener
+from search.exports.run_images import STUDY_KEY, Point, Projection
 from search.ledger.ledger import read_ledger
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.tracking.cursor import tracking_uri
-from search.tracking.listener import error_text, store_opener
-from search.tracking.project import STUDY_KEY, Point, Projection
 from trainables.data.files import replace_file
 
 if TYPE_CHECKING:
-    from search.tracking.store import RemoteRun, Store
+    from search.exports.mlflow.store import RemoteRun, Store
 
 RESULTS_FILE = "mlflow_results.json"  # metrics with their times, and paths of files relative to the study
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from search.exports.cursor import Cursor, read_cursor, write_cursor
+from search.exports.run_images import STUDY_KEY, Projection
+from search.exports.study_files import study_files
 from search.ledger.events import Event, Kind
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
-from search.tracking.cursor import Cursor, read_cursor, write_cursor
-from search.tracking.files import study_files
-from search.tracking.project import STUDY_KEY, Projection
 
 if TYPE_CHECKING:
-    from search.tracking.store import RemoteRun, Store
+    from search.exports.mlflow.store import RemoteRun, Store
 
 FILES_KEY = "files"  # the study's files among the keys of what is to be sent, after all runs
 ROUND_SECONDS = 1.0  # how often at most the cursor is written while much is sent
@@ -104,7 +104,7 @@ class Shipper:
         self._save(None)
 
     def _send_round(self, store: Store) -> None:
-        from search.tracking.store import RefusedError
+        from search.exports.mlflow.store import RefusedError
 
         refused: Exception | None = None
         saved = time.monotonic()

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from search.addresses import redacted
+from search.exports.addresses import redacted
 from search.ledger.events import Event
 from search.ledger.state import StudyState
 from search.study.config import StudyConfig

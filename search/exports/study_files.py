@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from search.addresses import redacted
+from search.exports.addresses import redacted
 from search.ledger.state import StudyState
 from search.space.dimensions import describe
 from search.study.config import StudyConfig

@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.addresses import redacted
+from search.exports.addresses import redacted
+from search.exports.analysis_results import send_results
+from search.exports.cursor import Cursor, tracking_uri, with_credentials, write_cursor
+from search.exports.listener import error_text, store_opener
+from search.exports.run_images import STUDY_KEY, Point, Projection, RunImage
+from search.exports.study_files import study_files
 from search.ledger.events import Event
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
 from search.study.lock import holder_of
 from search.study.yaml_file import recorded_study
-from search.tracking.cursor import Cursor, tracking_uri, with_credentials, write_cursor
-from search.tracking.files import study_files
-from search.tracking.listener import error_text, store_opener
-from search.tracking.project import STUDY_KEY, Point, Projection, RunImage
-from search.tracking.results import send_results
 from trainables.records import UserError
 
 if TYPE_CHECKING:
-    from search.tracking.store import RemoteRun, Store
+    from search.exports.mlflow.store import RemoteRun, Store
 
 PASSES = 3  # the last one finds nothing to do; a store that never agrees is said to differ
 READERS = 8  # requests at once to a server
@@ -109,7 +109,7 @@ class _Pass:
 
     def choose(self, remotes: Sequence[RemoteRun]) -> dict[str, RemoteRun]:
         """One run a key; the others are closed."""
-        from search.tracking.store import DUPLICATE_TAG, ORPHAN_TAG
+        from search.exports.mlflow.store import DUPLICATE_TAG, ORPHAN_TAG
 
         keys, chosen = set(self._projection.keys), dict[str, "RemoteRun"]()
         for remote in sorted(remotes, key=lambda one: one.rank):

@@ -1,0 +1,1 @@
+"""MLflow's store: the only place that imports it."""
