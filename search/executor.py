@@ -16,9 +16,9 @@ from ray import cloudpickle, tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from search.attempts import Attempt, Next
-from search.driver import StudyDriver
-from search.failures import failure_of
+from search.decide.driver import StudyDriver
+from search.decide.failures import failure_of
+from search.decide.terms import Attempt, Next
 from search.stop_request import StopRequest
 from trainables import tune_adapter
 from trainables.records import (

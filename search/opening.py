@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from search.decide.warm_start import warm_trials
 from search.exports.cursor import without_password
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
@@ -24,7 +25,6 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
-from search.warm_start import warm_trials
 from trainables.data.samples import Split, splits_to_json
 from trainables.records import TRAIN, VAL, UserError
 

@@ -11,8 +11,8 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from search.attempts import Limits, ModalitySearch, Resources
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.terms import Limits, ModalitySearch, Resources
 from search.executor import run_attempts
 from search.exports.listener import MlflowTracking
 from search.exports.projections import OptunaRecord, TrialsFile, rebuild

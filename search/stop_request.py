@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
 from search.ledger.events import Outcome
 from search.machines.signals import first_signal
 

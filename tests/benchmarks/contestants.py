@@ -11,8 +11,8 @@ import optuna
 from lcbench import EPOCHS, SPACE
 from simulated import Contestant, Maker
 
-from search.attempts import Attempt, Limits, ModalitySearch, Resources
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.terms import Attempt, Limits, ModalitySearch, Resources
 from search.ledger.events import FORMAT, Event, Kind
 from search.ledger.ledger import Ledger
 from search.ledger.state import fold

@@ -19,7 +19,7 @@ def simulate(folder: Path, trials: int) -> dict[str, Any]:
     """Trials one after the other, each to where the scheduler stops it."""
     from overhead_trial import RATE, accuracy
 
-    from search.attempts import Attempt
+    from search.decide.terms import Attempt
     from trainables.records import EpochResult, StopReason
 
     study = made_study(folder, trials, at_once=1)

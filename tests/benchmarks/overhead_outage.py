@@ -20,7 +20,7 @@ def seconds_of(folder: Path, epochs: int, uri: str | None) -> float:
     """From the first trial to the last epoch of a simulated search whose epochs take a while."""
     from overhead_trial import EPOCHS, RATE, accuracy
 
-    from search.attempts import Attempt
+    from search.decide.terms import Attempt
     from trainables.records import EpochResult, StopReason
 
     study = made_study(folder, epochs, at_once=1, tracking_uri=uri)

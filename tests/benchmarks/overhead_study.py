@@ -27,8 +27,8 @@ class MadeStudy:
 
 def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | None = None) -> MadeStudy:
     """A new study in `folder`, its session begun."""
-    from search.attempts import Limits, ModalitySearch, Resources
-    from search.driver import StudyDriver
+    from search.decide.driver import StudyDriver
+    from search.decide.terms import Limits, ModalitySearch, Resources
     from search.exports.listener import MlflowTracking
     from search.exports.projections import OptunaRecord, TrialsFile
     from search.ledger.events import Kind

@@ -12,8 +12,8 @@ from typing import Any
 from ray import cloudpickle, tune
 from ray.tune import TuneError
 
-from search.attempts import Limits, ModalitySearch, Resources
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.terms import Limits, ModalitySearch, Resources
 from search.executor import run_attempts
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, create_ledger

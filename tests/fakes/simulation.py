@@ -10,8 +10,8 @@ from typing import Any
 
 from search_fakes import epoch
 
-from search.attempts import Attempt, Limits, ModalitySearch, Next, Resources
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.terms import Attempt, Limits, ModalitySearch, Next, Resources
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger, create_ledger
 from search.methods.sampler import Sampler

@@ -15,10 +15,10 @@ from ray.tune.search import Searcher
 from search_fakes import epoch
 from simulation import new_ledger, search_of, session
 
-from search.attempts import Limits, Resources
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.failures import DIED
+from search.decide.terms import Limits, Resources
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of
-from search.failures import DIED
 from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial

@@ -20,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 from search_fakes import epoch
 from simulation import MAX_EPOCHS, OWN, SPACE, new_ledger, search_of, session
 
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
 from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher
 from search.methods.draws import draw_seed, make_sampler
 from search.space.dimensions import to_distributions

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from simulation import new_ledger, session
 
-from search.attempts import Limits, Next
-from search.driver import StudyDriver
+from search.decide.driver import StudyDriver
+from search.decide.terms import Limits, Next
 from search.ledger.events import Outcome
 from search.stop_request import LOOK_SECONDS, StopRequest
 

@@ -7,7 +7,7 @@ import errno
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from search.failures import ERROR_LENGTH, failure_of
+from search.decide.failures import ERROR_LENGTH, failure_of
 from trainables.records import StopReason, UserError
 
 

@@ -10,10 +10,10 @@ import pytest
 from ledger_fakes import Told
 from search_fakes import study
 
+from search.decide.warm_start import warm_trials
 from search.methods.sampler import Sampler
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.warm_start import warm_trials
 from trainables.records import StopReason, UserError
 
 SPACE = {

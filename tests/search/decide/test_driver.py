@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from search_fakes import epoch
 from simulation import MAX_EPOCHS, curve, facts, new_ledger, search_of, session, simulate
 
-from search.attempts import Attempt, Limits, Next, Resources
-from search.failures import Failure
+from search.decide.failures import Failure
+from search.decide.terms import Attempt, Limits, Next, Resources
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.attempts import ModalitySearch
+from search.decide.terms import ModalitySearch
 from search.ledger.events import Kind
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from search.attempts import Attempt, Limits, ModalitySearch, Next, Resources
-from search.failures import Failure
+from search.decide.failures import Failure
+from search.decide.replay import replay, tell_end
+from search.decide.terms import Attempt, Limits, ModalitySearch, Next, Resources
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from search.replay import replay, tell_end
 from trainables.records import EpochResult, StopReason, trial_name
 
 INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards "too many in a row"
