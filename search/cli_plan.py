@@ -14,7 +14,7 @@ from search.output import json_alone
 from trainables.records import UserError
 
 if TYPE_CHECKING:
-    from search.preflight import Preflight
+    from search.preflight.preflight import Preflight
     from search.study.config import StudyConfig
 
 
@@ -48,7 +48,7 @@ def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> 
     """Every check, the test split's too; UserError with all faults."""
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
-    from search.preflight import preflight
+    from search.preflight.preflight import preflight
     from search.study.folder import Layout
 
     faults: list[str] = []
@@ -71,7 +71,7 @@ def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> 
 
 def plan_lines(config: StudyConfig, found: Preflight) -> list[str]:
     """The plan as a person reads it."""
-    from search.preflight import time_line
+    from search.preflight.preflight import time_line
 
     lines = [found.lines[0], *_count_lines(found)]
     for modality in config.modalities:
@@ -95,7 +95,7 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
-    from search.estimate import scheduler_of
+    from search.preflight.duration import scheduler_of
     from search.show.words import human_bytes
     from search.space.dimensions import describe
 
@@ -122,9 +122,9 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
     """The plan as plain values: bytes, seconds."""
     from dataclasses import asdict
 
-    from search.disk_plan import plan_disk
-    from search.estimate import scheduler_of
-    from search.preflight import total_seconds
+    from search.preflight.disk import plan_disk
+    from search.preflight.duration import scheduler_of
+    from search.preflight.preflight import total_seconds
     from search.space.dimensions import describe
 
     modalities = {}

@@ -11,8 +11,8 @@ from search.ledger.events import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
-from search.pictures import decode_pictures
-from search.preflight import check_resources, preflight
+from search.preflight.pictures import decode_pictures
+from search.preflight.preflight import check_resources, preflight
 from search.restore import restore_ended
 from search.session import Machine, SearchOutcome, Session
 from search.study.config import StudyConfig

@@ -23,7 +23,7 @@ from search.machines.ray_cluster import restart_ray  # first of all: it says how
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.pictures import TrialPictures
+from search.preflight.pictures import TrialPictures
 from search.show.views import make_view
 from search.stop_request import StopRequest
 from search.study.config import StudyConfig, budget_seconds

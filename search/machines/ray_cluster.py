@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import ray
 
 from search.machines.signals import first_signal
-from search.preflight import Node
+from search.preflight.preflight import Node
 from trainables.records import UserError
 
 

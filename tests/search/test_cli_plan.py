@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 
 from search.cli_plan import as_dict, plan_command, plan_lines
 from search.machines.shares import Share
-from search.pictures import PicturesPlan
-from search.preflight import Preflight, read_data
-from search.probes import Probe
+from search.preflight.pictures import PicturesPlan
+from search.preflight.preflight import Preflight, read_data
+from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
 from trainables.probe import ProbeResult
 from trainables.records import UserError
@@ -93,7 +93,7 @@ def test_it_ends_with_what_to_run(data: Path, monkeypatch: pytest.MonkeyPatch) -
     """With the same overrides; as JSON there is nothing else."""
     monkeypatch.chdir(data)
     (data / "study.yaml").write_text(MINIMAL.replace("data/", ""))
-    monkeypatch.setattr("search.preflight.preflight", lambda config, *rest, **more: found_for(config))
+    monkeypatch.setattr("search.preflight.preflight.preflight", lambda config, *rest, **more: found_for(config))
     before = sorted(data.rglob("*"))
     output = call(lambda config: None, "--set", "seed=3").output
     assert output.splitlines()[-1] == "Next: binwise run study.yaml --set seed=3"
@@ -113,6 +113,6 @@ def test_the_test_splits_fault_is_said_with_the_others(data: Path, monkeypatch: 
 
         return check
 
-    monkeypatch.setattr("search.preflight.preflight", refuse("no GPU"))
+    monkeypatch.setattr("search.preflight.preflight.preflight", refuse("no GPU"))
     with pytest.raises(UserError, match=r"^no test split\nno GPU$"):
         call(refuse("no test split"))

@@ -12,7 +12,7 @@ from search.exports.projections import rebuild
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.opening import How, open_study
-from search.preflight import read_data
+from search.preflight.preflight import read_data
 from search.restore import restore_ended
 from search.study.config import StudyConfig
 from search.study.folder import Layout

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from search_fakes import study
 
-from search.networks import check_all_weights, cut_text_lines
-from search.preflight import read_data
+from search.preflight.networks import check_all_weights, cut_text_lines
+from search.preflight.preflight import read_data
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from search_fakes import study
 
-from search.preflight import read_data
-from search.probes import Probe, _Failure, label_of, measure_all, notes_of, probe_configs, probes_of
+from search.preflight.preflight import read_data
+from search.preflight.try_steps import Probe, _Failure, label_of, measure_all, notes_of, probe_configs, probes_of
 from trainables.build import DataAccess
 from trainables.probe import ProbeResult
 from trainables.records import TEXT, UserError

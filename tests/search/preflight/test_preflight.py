@@ -10,8 +10,8 @@ from picture_fakes import draw_pictures
 from search_fakes import study
 
 from search.machines.shares import Node, Share
-from search.preflight import Preflight, modality_texts, preflight, read_data, time_line, total_seconds
-from search.probes import Probe
+from search.preflight.preflight import Preflight, modality_texts, preflight, read_data, time_line, total_seconds
+from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.probe import ProbeResult
@@ -78,7 +78,7 @@ class Measured:
 def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
     """A study of both modalities whose networks are there."""
     monkeypatch.setattr("trainables.build.check_weights", lambda modality, given, train: 20_000_000)
-    monkeypatch.setattr("search.preflight.cut_text_lines", lambda study, splits, layout: ["text: 1 is cut"])
+    monkeypatch.setattr("search.preflight.preflight.cut_text_lines", lambda study, splits, layout: ["text: 1 is cut"])
     return study(data, image={"search": {"trials": 4}})
 
 
@@ -108,7 +108,7 @@ def test_all_that_is_known(config: StudyConfig) -> None:
 
 def test_every_fault_is_found(config: StudyConfig, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resources, tracking, steps and disk in one message; nothing was begun."""
-    monkeypatch.setattr("search.disk_plan.free_bytes", lambda folder: 5)
+    monkeypatch.setattr("search.preflight.disk.free_bytes", lambda folder: 5)
     (data / "file").write_text("")
     faulty = config.model_copy(
         update={"tracking": config.tracking.model_copy(update={"uri": f"sqlite:///{data}/file/mlflow.db"})}

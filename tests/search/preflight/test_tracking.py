@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from search import tracking_check as module
-from search.tracking_check import check_tracking
+from search.preflight import tracking as module
+from search.preflight.tracking import check_tracking
 from trainables.records import UserError
 
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from search_fakes import study
 
-from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
-from search.preflight import read_data
+from search.preflight.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
+from search.preflight.preflight import read_data
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.records import TRAIN, VAL, UserError
@@ -33,7 +33,7 @@ def splits_of(data: Path, **more: str) -> dict[str, str]:
 def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Let the disk have so many bytes free."""
     monkeypatch.setattr("trainables.data.disk.free_bytes", lambda _: count)
-    monkeypatch.setattr("search.pictures.free_bytes", lambda _: count)
+    monkeypatch.setattr("search.preflight.pictures.free_bytes", lambda _: count)
 
 
 def test_a_text_search_needs_no_pictures(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from search_fakes import searching, study
 
-from search import disk_plan as module
-from search.disk_plan import check_disk, plan_disk
 from search.machines.shares import Share
+from search.preflight import disk as module
+from search.preflight.disk import check_disk, plan_disk
 from trainables.records import IMAGE, TEXT, UserError
 
 MB = 1_000_000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_fakes import study
 
-from search.estimate import Work, estimate, expected_epochs, scheduler_of, slowdown
+from search.preflight.duration import Work, estimate, expected_epochs, scheduler_of, slowdown
 
 
 def work(trials: int = 8, at_once: int = 2, slower: float = 1.0) -> Work:

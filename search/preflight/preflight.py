@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from search.disk_plan import check_disk
-from search.estimate import Work, estimate, expected_epochs, scheduler_of, slowdown
 from search.machines.shares import (
     MEMORY_SHARE,
     Node,
@@ -17,13 +15,15 @@ from search.machines.shares import (
     plan_cluster,
     plan_resources,
 )
-from search.networks import check_all_weights, cut_text_lines, largest_network
-from search.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
-from search.probes import Probe, measure, notes_of, smallest_gpu_bytes
+from search.preflight.disk import check_disk
+from search.preflight.duration import Work, estimate, expected_epochs, scheduler_of, slowdown
+from search.preflight.networks import check_all_weights, cut_text_lines, largest_network
+from search.preflight.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
+from search.preflight.tracking import check_tracking
+from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
 from search.show.words import human_bytes, human_seconds
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.tracking_check import check_tracking
 from trainables.data.samples import Split, check_pairs, read_split
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
 
