@@ -26,7 +26,7 @@ from trainables.records import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from search.session import SearchOutcome
+    from search.session.session import SearchOutcome
     from search.study.config import StudyConfig
 
 app = typer.Typer(
@@ -233,8 +233,8 @@ def _search(config: StudyConfig, mode: Mode) -> SearchOutcome:
 
     check_local_resources(config)
     # From here on it takes seconds: Ray and torch are imported.
-    from search.opening import How
-    from search.runner import run_search
+    from search.session.open_study import How
+    from search.session.run import run_search
 
     _check_test(config)
     if mode.more:

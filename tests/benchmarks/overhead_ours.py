@@ -11,9 +11,9 @@ from overhead_study import made_study
 
 def search(folder: Path, trials: int) -> None:
     """The same trials as the stock glue's."""
-    from search.executor import run_attempts
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
-    from search.stop_request import StopRequest
+    from search.session.stop_request import StopRequest
+    from search.session.tune_executor import run_attempts
 
     study = made_study(folder, trials)
     with ray_cluster(None):

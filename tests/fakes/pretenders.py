@@ -14,14 +14,14 @@ from ray.tune import TuneError
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, Resources
-from search.executor import run_attempts
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, create_ledger
 from search.machines.shares import Node, Share, fits
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
+from search.session.stop_request import StopRequest
+from search.session.tune_executor import run_attempts
 from search.space.dimensions import FloatRange
-from search.stop_request import StopRequest
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import a test's module
 EPOCHS = 3

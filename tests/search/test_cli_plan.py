@@ -77,8 +77,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(address: str | None) -> Iterator[None]:
         yield
 
-    monkeypatch.setattr("search.runner.ray_cluster", nothing)
-    monkeypatch.setattr("search.runner.cluster_nodes", list)
+    monkeypatch.setattr("search.session.run.ray_cluster", nothing)
+    monkeypatch.setattr("search.session.run.cluster_nodes", list)
 
 
 def call(check_test: Any, *options: str) -> Result:

@@ -13,7 +13,7 @@ from search_fakes import epoch, study
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
-from search.opening import How, already_there, continued, found_state, is_over, open_study, remove_study
+from search.session.open_study import How, already_there, continued, found_state, is_over, open_study, remove_study
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.yaml_file import load_study

@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
 from search.decide.terms import Attempt, Next
-from search.stop_request import StopRequest
+from search.session.stop_request import StopRequest
 from trainables import tune_adapter
 from trainables.records import (
     DETAIL,

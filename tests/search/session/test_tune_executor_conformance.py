@@ -21,10 +21,10 @@ from search_fakes import epoch
 from simulation import MAX_EPOCHS, OWN, SPACE, new_ledger, search_of, session
 
 from search.decide.driver import StudyDriver
-from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher
 from search.methods.draws import draw_seed, make_sampler
+from search.session.stop_request import StopRequest
+from search.session.tune_executor import AttemptEvents, AttemptScheduler, AttemptSearcher
 from search.space.dimensions import to_distributions
-from search.stop_request import StopRequest
 
 INF = float("inf")
 Make = Callable[[Path], FakeTune]

@@ -13,7 +13,7 @@ from simulation import new_ledger, session
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, Next
 from search.ledger.events import Outcome
-from search.stop_request import LOOK_SECONDS, StopRequest
+from search.session.stop_request import LOOK_SECONDS, StopRequest
 
 
 class Clock:
@@ -84,7 +84,7 @@ def test_overdue_after_the_grace(tmp_path: Path, driver: StudyDriver) -> None:
 WAIT = """
 import signal, sys, time
 from pathlib import Path
-from search.stop_request import StopRequest
+from search.session.stop_request import StopRequest
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it
 stop = StopRequest(Path(sys.argv[1]))
 with stop.signals():

@@ -10,11 +10,11 @@ from search.exports.cursor import without_password
 from search.ledger.events import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
-from search.opening import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.preflight.pictures import decode_pictures
 from search.preflight.preflight import check_resources, preflight
-from search.restore import restore_ended
-from search.session import Machine, SearchOutcome, Session
+from search.session.open_study import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
+from search.session.restore_files import restore_ended
+from search.session.session import Machine, SearchOutcome, Session
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.lock import study_lock

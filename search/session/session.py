@@ -13,7 +13,6 @@ from rich.console import Console
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, Resources
-from search.executor import run_attempts
 from search.exports.listener import MlflowTracking
 from search.exports.projections import OptunaRecord, TrialsFile, rebuild
 from search.ledger.events import Kind, Outcome
@@ -24,8 +23,9 @@ from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.preflight.pictures import TrialPictures
+from search.session.stop_request import StopRequest
+from search.session.tune_executor import run_attempts
 from search.show.views import make_view
-from search.stop_request import StopRequest
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions

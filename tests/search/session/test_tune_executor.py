@@ -18,11 +18,18 @@ from simulation import new_ledger, search_of, session
 from search.decide.driver import StudyDriver
 from search.decide.failures import DIED
 from search.decide.terms import Limits, Resources
-from search.executor import AttemptEvents, AttemptScheduler, AttemptSearcher, _attempts_of, error_of, trial_id_of
 from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from search.stop_request import StopRequest
+from search.session.stop_request import StopRequest
+from search.session.tune_executor import (
+    AttemptEvents,
+    AttemptScheduler,
+    AttemptSearcher,
+    _attempts_of,
+    error_of,
+    trial_id_of,
+)
 from trainables.records import StopReason
 from trainables.tune_adapter import TuneTrial
 

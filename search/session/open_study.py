@@ -18,7 +18,7 @@ from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.machines.shares import Node, Share
-from search.restore import restore
+from search.session.restore_files import restore
 from search.show.words import human_seconds
 from search.study.changes import changes, check_data, merged
 from search.study.config import StudyConfig

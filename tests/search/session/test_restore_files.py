@@ -11,9 +11,9 @@ from search_fakes import epoch, study
 from search.exports.projections import rebuild
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
-from search.opening import How, open_study
 from search.preflight.preflight import read_data
-from search.restore import restore_ended
+from search.session.open_study import How, open_study
+from search.session.restore_files import restore_ended
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.records import UserError
