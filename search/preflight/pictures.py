@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.caches import list_caches
 from search.show.progress_bar import progress_bar
 from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.values import trial_values
 from trainables.data.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
+from trainables.data.caches import list_caches
 from trainables.data.decoders import usable_cpus
 from trainables.data.digests import content_digest, file_digests
 from trainables.data.disk import free_bytes, has_room

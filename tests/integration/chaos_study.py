@@ -129,7 +129,7 @@ class Round:
         """The driver, in a session of its own."""
         log = (self.folder / f"{self.name}.log").open("ab")
         return subprocess.Popen(
-            [sys.executable, "-c", "from search.cli import main; main()", *arguments],
+            [sys.executable, "-c", "from search.cli.main import main; main()", *arguments],
             cwd=self.folder,
             env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", MARK: self.mark},
             stdout=log,

@@ -58,7 +58,7 @@ def state(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> StudySt
 def address(state: StudyState) -> Iterator[str]:
     """What `binwise ui` says and serves."""
     runs = state.study["runs"]
-    command = ["-u", "-c", "from search.cli import main; main()", "ui", "--runs", runs, "--port", "27500"]
+    command = ["-u", "-c", "from search.cli.main import main; main()", "ui", "--runs", runs, "--port", "27500"]
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
     ui = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True, env=environment)

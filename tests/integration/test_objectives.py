@@ -49,7 +49,7 @@ def reported(folder: Path, name: str, epochs: int, more: str) -> tuple[Path, str
         make_demo(folder / "data", pictures=400, size=32, seed=0, workers=1)
     (folder / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, more=more))
     done = subprocess.run(
-        [sys.executable, "-c", "from search.cli import main; main()", "run", f"{name}.yaml"],
+        [sys.executable, "-c", "from search.cli.main import main; main()", "run", f"{name}.yaml"],
         cwd=folder,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
         capture_output=True,

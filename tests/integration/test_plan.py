@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plan(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run it as a process of its own."""
-    code = "from search.cli import main; main()"
+    code = "from search.cli.main import main; main()"
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
     return subprocess.run(
         [sys.executable, "-c", code, "plan", "study.yaml", *options],

@@ -13,7 +13,7 @@ import pytest
 
 SCRIPT = """
 import sys, time
-from search import cli
+from search.cli import main as cli
 
 @cli.app.command("hold")
 def hold():

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.timeout(480)
 
 def binwise(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own, in `folder`."""
-    code = "from search.cli import main; main()"
+    code = "from search.cli.main import main; main()"
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -250,7 +250,7 @@ def test_json_lines_stand_alone(searched: Path) -> None:
     """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
     changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
     process = subprocess.Popen(
-        [sys.executable, "-c", "from search.cli import main; main()", "run", "study.yaml", "--json"]
+        [sys.executable, "-c", "from search.cli.main import main; main()", "run", "study.yaml", "--json"]
         + [word for change in changes for word in ("--set", change)],
         cwd=searched,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},

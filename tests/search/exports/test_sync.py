@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from tracking_fakes import assert_holds, attempt, begin, create, end, lag, live, new_study
 from typer.testing import CliRunner
 
-from search.cli import app
+from search.cli.main import app
 from search.exports.analysis_results import log_results
 from search.exports.cursor import with_credentials, without_password
 from search.exports.sync import sync

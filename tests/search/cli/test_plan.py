@@ -14,7 +14,7 @@ from search_fakes import searching, study
 from study_fakes import MINIMAL
 from typer.testing import CliRunner, Result
 
-from search.cli_plan import as_dict, plan_command, plan_lines
+from search.cli.plan import as_dict, plan_command, plan_lines
 from search.machines.shares import Share
 from search.preflight.pictures import PicturesPlan
 from search.preflight.preflight import Preflight, read_data

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from search.cli_cache import cache_app
-from search.cli_data import data_app
-from search.cli_plan import plan_command
-from search.cli_status import status_app
-from search.cli_sync import sync_command
-from search.output import json_alone
+from search.cli.cache import cache_app
+from search.cli.data import data_app
+from search.cli.json_output import json_alone
+from search.cli.plan import plan_command
+from search.cli.status import status_app
+from search.cli.sync import sync_command
 from trainables.records import UserError
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def ui(
     uri: Annotated[str | None, typer.Option(help="Another tracking store than the one among the runs.")] = None,
 ) -> None:
     """Browse every trial in MLflow's UI, on this machine only."""
-    from search.ui import serve
+    from search.cli.mlflow_ui import serve
 
     sys.exit(serve(runs.absolute(), port, uri))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from search.cli import app
+from search.cli.main import app
 from search.study.folder import Layout
 from search.study.lock import study_lock
 from trainables.records import UserError
@@ -99,7 +99,7 @@ def test_without_anybody_to_ask_nothing_is_cleared(root: Path) -> None:
 @pytest.mark.parametrize(("answer", "count"), [("y\n", 0), ("n\n", 3), ("\n", 3)])
 def test_a_person_is_asked(root: Path, monkeypatch: pytest.MonkeyPatch, answer: str, count: int) -> None:
     """The caches are shown, and only a yes removes them."""
-    monkeypatch.setattr("search.cli_cache._is_interactive", lambda: True)
+    monkeypatch.setattr("search.cli.cache._is_interactive", lambda: True)
     result = CliRunner().invoke(app, ["cache", "clear"], input=answer)
     assert "Remove 3 caches?" in result.output
     assert "/data/[Train]" in result.output

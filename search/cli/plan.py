@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.output import json_alone
+from search.cli.json_output import json_alone
 from trainables.records import UserError
 
 if TYPE_CHECKING:

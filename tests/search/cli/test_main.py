@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.cli import main
+from search.cli.main import main
 from search.ledger.ledger import create_ledger
 
 STUDY = """
@@ -218,7 +218,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     """`--help` answers at once: none of the heavy libraries is imported for it."""
     code = (
         "import sys; sys.argv = ['binwise', '--help']\n"
-        "from search.cli import main\n"
+        "from search.cli.main import main\n"
         "try:\n    main()\n"
         "finally:\n    print(sorted({'torch', 'ray', 'mlflow', 'optuna', 'sklearn', 'pandas'} & set(sys.modules)))"
     )

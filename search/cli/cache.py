@@ -15,7 +15,7 @@ from trainables.records import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.caches import CacheEntry
+    from trainables.data.caches import CacheEntry
 
 cache_app = typer.Typer(help="Decoded pictures and other caches: list them, clear them.", no_args_is_help=True)
 
@@ -27,8 +27,8 @@ def list_command(
     runs: Runs = Path("mlruns"), as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show every cache: what it was made of, what it takes, when it was last used."""
-    from search.caches import list_caches
     from search.show.words import human_bytes
+    from trainables.data.caches import list_caches
 
     root = _root(runs)
     entries = list_caches(root)
@@ -53,8 +53,8 @@ def clear_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Remove caches; they are computed again when they are needed. Refused while a study runs."""
-    from search.caches import clear_caches, links_below, list_caches
     from search.show.words import human_bytes
+    from trainables.data.caches import clear_caches, links_below, list_caches
 
     root = _root(runs)
     entries = [

@@ -13,7 +13,7 @@ import pytest
 from ledger_fakes import Told, study_config
 from typer.testing import CliRunner, Result
 
-from search.cli import app
+from search.cli.main import app
 from search.ledger.events import Kind, Outcome
 from search.study.folder import Layout
 from search.study.lock import study_lock
@@ -144,7 +144,7 @@ def test_a_study_that_is_being_prepared(runs: Path) -> None:
 
 def test_watching_ends_with_the_study(told: Told, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Off a terminal: a line whenever something was recorded, and the status at the end."""
-    monkeypatch.setattr("search.cli_status.WATCH_SECONDS", 0.05)
+    monkeypatch.setattr("search.cli.status.WATCH_SECONDS", 0.05)
     layout = Layout(runs, "garbage")
     with driver(layout):
         timer = threading.Timer(0.4, layout.stop_file.touch)
