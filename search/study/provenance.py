@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
 
 def code_commit() -> str | None:
     """The commit of Binwise's own code, `-dirty` where files differ from it; None where it isn't a git checkout."""
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
     try:
