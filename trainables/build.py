@@ -11,20 +11,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.average import WeightAverage
 from trainables.backbones import build_backbone, count_features
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.pictures import Decode
 from trainables.data.samples import Split
 from trainables.data.source import PictureSource, open_source
-from trainables.groups import Group, adamw, decayed_groups, layers_of
 from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
-from trainables.loop import Learner
-from trainables.precision import Precision
-from trainables.randomness import seed_all
+from trainables.learning.average import WeightAverage
+from trainables.learning.groups import Group, adamw, decayed_groups, layers_of
+from trainables.learning.loop import Learner
+from trainables.learning.precision import Precision
+from trainables.learning.randomness import seed_all
+from trainables.learning.schedules import Schedule
+from trainables.learning.steps import Stepper, count_batches, cross_entropy, pick_device
 from trainables.records import TRAIN, VAL, UserError
-from trainables.schedules import Schedule
-from trainables.steps import Stepper, count_batches, cross_entropy, pick_device
 from trainables.text import (
     TextNetwork,
     check_max_length,

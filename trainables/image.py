@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from trainables.backbones import Backbone
 from trainables.data.augment import augment
 from trainables.data.source import PictureSource
-from trainables.learner import TorchLearner
-from trainables.precision import AUTO
-from trainables.steps import Batch, Stepper, batch_rows, predict_logits
+from trainables.learning.learner import TorchLearner
+from trainables.learning.precision import AUTO
+from trainables.learning.steps import Batch, Stepper, batch_rows, predict_logits
 
 
 def build_head(features: int, classes: int, widths: Sequence[int], dropouts: Sequence[float]) -> nn.Sequential:

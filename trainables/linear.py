@@ -23,8 +23,8 @@ from trainables.config import ImageTrialConfig
 from trainables.data.pictures import load_pictures
 from trainables.data.samples import Split
 from trainables.image import ImageNetwork
+from trainables.learning.steps import pick_device, predict_logits
 from trainables.records import IMAGE, TEXT, Predictions
-from trainables.steps import pick_device, predict_logits
 
 CHUNK = 256  # pictures at a time
 

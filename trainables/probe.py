@@ -20,10 +20,10 @@ from trainables.config import ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.pictures import Decode
 from trainables.data.samples import Split
 from trainables.data.source import fits_on
-from trainables.learner import TorchLearner
+from trainables.learning.learner import TorchLearner
+from trainables.learning.steps import count_batches, pick_device
 from trainables.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 from trainables.records import TRAIN, VAL
-from trainables.steps import count_batches, pick_device
 
 ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then
 

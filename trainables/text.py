@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.hub import first_line
-from trainables.precision import AUTO
+from trainables.learning.precision import AUTO
+from trainables.learning.steps import predict_logits
 from trainables.records import UserError
-from trainables.steps import predict_logits
 from trainables.text_source import pretrained_folder, refused
 from trainables.token_cache import trained_wordpiece
 from trainables.tokens import TokenSequences, by_length, pad

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.groups import layers_of, set_learning
-from trainables.learner import TorchLearner
-from trainables.steps import Batch, Stepper
+from trainables.learning.groups import layers_of, set_learning
+from trainables.learning.learner import TorchLearner
+from trainables.learning.steps import Batch, Stepper
 from trainables.text import TextNetwork, predict_sequences
 from trainables.tokens import TokenSequences, pad
 

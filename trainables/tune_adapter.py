@@ -21,8 +21,8 @@ from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.cadence import Cadence
 from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, read_study_data
+from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.locks import FileLock
-from trainables.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.memory import forget_compiled, release_memory
 from trainables.pinning import cores_folder, pin
 from trainables.records import (

@@ -18,8 +18,8 @@ from trainables.build import DataAccess, build_trial
 from trainables.checkpoint import write_checkpoint
 from trainables.data.pictures import PIXEL_LIMIT
 from trainables.data.samples import read_split
+from trainables.learning.loop import epochs
 from trainables.linear import linear_baseline
-from trainables.loop import epochs
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL
 
 DATA = Path(__file__).parents[2] / "data" / "openclipart"

@@ -16,7 +16,7 @@ from trainables.data.cache import decoded_pictures
 from trainables.data.pictures import PIXEL_LIMIT
 from trainables.data.samples import Split, read_split
 from trainables.image import ImageLearner
-from trainables.learner import TorchLearner
+from trainables.learning.learner import TorchLearner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL
 from trainables.text_learner import TextLearner
 from trainables.tokens import encode

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from trainables.build import DataAccess
 from trainables.data.pictures import PIXEL_LIMIT
+from trainables.learning.steps import pick_device
 from trainables.records import TRAIN, VAL
-from trainables.steps import pick_device
 
 BATCH = 64
 LONGEST = 64  # tokens: where sequences are cut, and what the second reference pads to

@@ -29,7 +29,7 @@ from trainables_fakes import TRIAL, make_data, timeless
 
 from trainables.build import DataAccess, build_trial
 from trainables.checkpoint import read_state, save_state
-from trainables.loop import Progress, epochs
+from trainables.learning.loop import Progress, epochs
 
 MAX_EPOCHS = 6
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.data.samples import Split
-from trainables.loop import Progress, epochs
+from trainables.learning.loop import Progress, epochs
 from trainables.records import IMAGE, TEXT, TRAIN, VAL, EpochResult
 
 CLASSES = ("Black", "Blue")

@@ -18,8 +18,8 @@ from trainables.data.cache import decoded_pictures
 from trainables.data.pictures import Decode
 from trainables.data.source import MappedPictures
 from trainables.image import ImageLearner, ImageNetwork, build_head, predict_pictures
+from trainables.learning.steps import pick_device
 from trainables.records import IMAGE, VAL
-from trainables.steps import pick_device
 
 
 def learner_of(data: DataAccess, **changes: Any) -> ImageLearner:

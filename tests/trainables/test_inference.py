@@ -13,7 +13,7 @@ from trainables import inference
 from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
 from trainables.inference import load_model, predict_split
-from trainables.loop import Evaluation
+from trainables.learning.loop import Evaluation
 from trainables.records import IMAGE, MODALITIES, TEXT, VAL, WEIGHTS_FILE, UserError
 
 

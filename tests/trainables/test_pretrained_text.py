@@ -13,8 +13,8 @@ from trainables_fakes import build, train
 
 from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
+from trainables.learning.steps import pick_device
 from trainables.records import TEXT, TRAIN, UserError
-from trainables.steps import pick_device
 from trainables.text import (
     check_max_length,
     fresh_text_model,

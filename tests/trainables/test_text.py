@@ -16,8 +16,8 @@ from trainables import text as module
 from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
 from trainables.data.samples import Split
+from trainables.learning.steps import pick_device
 from trainables.records import TEXT, UserError
-from trainables.steps import pick_device
 from trainables.text import (
     TextNetwork,
     fresh_text_model,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from trainables_fakes import build
 
 from trainables.build import DataAccess
+from trainables.learning.steps import count_batches
 from trainables.records import TEXT
-from trainables.steps import count_batches
 from trainables.text_learner import TextLearner, learning_layers, length_batches
 
 

@@ -16,7 +16,7 @@ from trainables.build import DataAccess
 from trainables.checkpoint import read_checkpoint
 from trainables.data.samples import splits_to_json
 from trainables.inference import predict_split
-from trainables.loop import Progress
+from trainables.learning.loop import Progress
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL, UserError
 from trainables.tune_adapter import read_splits, trial_name
 

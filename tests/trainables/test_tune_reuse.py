@@ -18,7 +18,7 @@ from tune_fakes import best_of, names, run, timeless, worker
 
 from trainables.attempt import lock_trial
 from trainables.checkpoint import read_checkpoint
-from trainables.randomness import random_state
+from trainables.learning.randomness import random_state
 from trainables.records import IMAGE, MODALITIES, TEXT
 from trainables.tune_adapter import TuneTrial
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.average import WeightAverage
-from trainables.loop import Diverged, Evaluation, OutOfMemory, TrainSummary
-from trainables.precision import AUTO, Precision
-from trainables.schedules import Schedule
-from trainables.watch import LossWatch
+from trainables.learning.average import WeightAverage
+from trainables.learning.loop import Diverged, Evaluation, OutOfMemory, TrainSummary
+from trainables.learning.precision import AUTO, Precision
+from trainables.learning.schedules import Schedule
+from trainables.learning.watch import LossWatch
 
 Inputs = tuple[Tensor, ...]
 Batch = tuple[Inputs, Tensor]  # (what the network takes, labels)

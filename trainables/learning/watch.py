@@ -8,7 +8,7 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from trainables.loop import Diverged
+from trainables.learning.loop import Diverged
 
 BEHIND = 64  # losses that may be on their way from the device; then the oldest one is waited for
 

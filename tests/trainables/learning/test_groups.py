@@ -9,7 +9,7 @@ import torch
 import transformers
 from torch import nn
 
-from trainables.groups import Group, adamw, decayed_groups, layers_of, set_learning
+from trainables.learning.groups import Group, adamw, decayed_groups, layers_of, set_learning
 
 TINY = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 50}
 SIZES: dict[str, dict[str, Any]] = {

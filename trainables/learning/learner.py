@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.loop import Evaluation, TrainSummary
-from trainables.randomness import random_state, restore_random_state
-from trainables.steps import Batch, Stepper, evaluation_of
+from trainables.learning.loop import Evaluation, TrainSummary
+from trainables.learning.randomness import random_state, restore_random_state
+from trainables.learning.steps import Batch, Stepper, evaluation_of
 
 
 class TorchLearner(ABC):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor
 
-from trainables.loop import Diverged, Evaluation, Progress, TrainSummary, epochs, finished
+from trainables.learning.loop import Diverged, Evaluation, Progress, TrainSummary, epochs, finished
 from trainables.records import EpochResult
 
 

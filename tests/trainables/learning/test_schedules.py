@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.schedules import DECAYS, Schedule, warmed_factor
+from trainables.learning.schedules import DECAYS, Schedule, warmed_factor
 
 NAMES = ("plateau", "one_cycle", "linear", "cosine", "constant")
 

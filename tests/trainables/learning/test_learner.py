@@ -11,7 +11,7 @@ from trainables_fakes import assert_same_tensors, build, timeless, train
 
 from trainables.build import BuiltTrial, DataAccess
 from trainables.checkpoint import read_checkpoint, write_checkpoint
-from trainables.loop import Diverged, Progress, epochs
+from trainables.learning.loop import Diverged, Progress, epochs
 from trainables.records import IMAGE, MODALITIES, TEXT, EpochResult
 
 # One epoch is frozen, and the plateau has no patience, so that both change something within six epochs.

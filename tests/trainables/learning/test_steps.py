@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.loop import Diverged, OutOfMemory
-from trainables.precision import Precision
-from trainables.schedules import Schedule
-from trainables.steps import (
+from trainables.learning.loop import Diverged, OutOfMemory
+from trainables.learning.precision import Precision
+from trainables.learning.schedules import Schedule
+from trainables.learning.steps import (
     Batch,
     Stepper,
     batch_rows,

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import torch
 
-from trainables.randomness import random_state, restore_random_state
+from trainables.learning.randomness import random_state, restore_random_state
 
 
 def draw() -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.precision import Precision
+from trainables.learning.precision import Precision
 
 CPU = torch.device("cpu")
 

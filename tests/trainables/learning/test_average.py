@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.average import WeightAverage
+from trainables.learning.average import WeightAverage
 
 
 def network() -> nn.Module:

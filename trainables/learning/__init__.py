@@ -1,0 +1,1 @@
+"""How a network learns, whatever its input: epochs, steps, schedules, precision."""
