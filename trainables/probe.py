@@ -22,8 +22,8 @@ from trainables.data.samples import Split
 from trainables.data.source import fits_on
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import count_batches, pick_device
-from trainables.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 from trainables.records import TRAIN, VAL
+from trainables.worker.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then
 

@@ -20,7 +20,6 @@ from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
 from search.decide.terms import Attempt, Next
 from search.session.stop_request import StopRequest
-from trainables import tune_adapter
 from trainables.records import (
     DETAIL,
     NOTE,
@@ -31,6 +30,7 @@ from trainables.records import (
     StopReason,
     trial_name,
 )
+from trainables.worker import tune_adapter
 
 RESOURCES = "resources"  # key of a trial's raw dict: what its worker gets
 

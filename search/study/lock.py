@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from search.study.folder import Layout
-from trainables.locks import FileLock, try_lock
 from trainables.records import UserError
+from trainables.worker.locks import FileLock, try_lock
 
 PATIENCE = 0.5  # seconds
 LOCKS = "locks"  # a folder of the runs

@@ -16,7 +16,7 @@ import ours
 import torch
 from machine import memory_of
 
-from trainables.memory import release_memory
+from trainables.worker.memory import release_memory
 
 # As little work as can be: the cache has to be large beside the process, and every picture is looked at.
 SHARED: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 from ray import tune
 
 from trainables.records import STOP_REASON, WORKER, EpochResult, StopReason
-from trainables.tune_adapter import HYPERPARAMETERS, RECORDED
+from trainables.worker.tune_adapter import HYPERPARAMETERS, RECORDED
 
 EPOCHS = 9
 WORK_SECONDS = 0.003

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.records import EpochResult
-from trainables.tune_adapter import TuneTrial
+from trainables.worker.tune_adapter import TuneTrial
 
 FIELDS = set(EpochResult.__dataclass_fields__)
 CLOCK = {

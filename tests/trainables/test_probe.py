@@ -12,9 +12,9 @@ from trainables import probe as module
 from trainables.build import DataAccess
 from trainables.image import ImageNetwork
 from trainables.learning.loop import OutOfMemory
-from trainables.memory import machine_bytes
 from trainables.probe import ProbeResult, busy_share, probe
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN
+from trainables.worker.memory import machine_bytes
 
 
 def tried(modality: str, data: DataAccess, **changes: Any) -> ProbeResult:

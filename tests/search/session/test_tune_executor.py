@@ -31,7 +31,7 @@ from search.session.tune_executor import (
     trial_id_of,
 )
 from trainables.records import StopReason
-from trainables.tune_adapter import TuneTrial
+from trainables.worker.tune_adapter import TuneTrial
 
 CONSTANTS = {"image": {"modality": "image", "seed": 3}, "text": {"modality": "text", "seed": 3}}
 

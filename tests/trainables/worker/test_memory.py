@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import torch
 
-from trainables.memory import forget_compiled, peak_resident_bytes, release_memory, reset_peak, resident_bytes
+from trainables.worker.memory import forget_compiled, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 
 def rss_mebibytes() -> float:

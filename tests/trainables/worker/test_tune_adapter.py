@@ -18,7 +18,7 @@ from trainables.data.samples import splits_to_json
 from trainables.inference import predict_split
 from trainables.learning.loop import Progress
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL, UserError
-from trainables.tune_adapter import read_splits, trial_name
+from trainables.worker.tune_adapter import read_splits, trial_name
 
 
 def test_a_trials_name() -> None:

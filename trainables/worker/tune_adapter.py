@@ -16,15 +16,10 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.attempt import StopFile, Stopped, lock_trial, untold, worker_name
 from trainables.build import BuiltTrial, DataAccess, build_trial
-from trainables.cadence import Cadence
 from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, read_study_data
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
-from trainables.locks import FileLock
-from trainables.memory import forget_compiled, release_memory
-from trainables.pinning import cores_folder, pin
 from trainables.records import (
     BEST_FOLDER,
     DETAIL,
@@ -36,7 +31,12 @@ from trainables.records import (
     UserError,
     trial_name,
 )
-from trainables.usage import Usage, own_gpu
+from trainables.worker.attempt import StopFile, Stopped, lock_trial, untold, worker_name
+from trainables.worker.cadence import Cadence
+from trainables.worker.locks import FileLock
+from trainables.worker.memory import forget_compiled, release_memory
+from trainables.worker.pinning import cores_folder, pin
+from trainables.worker.usage import Usage, own_gpu
 
 # Keys of a trial's raw dict beside its hyperparameters.
 HYPERPARAMETERS = "hyperparameters"

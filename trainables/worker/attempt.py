@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from trainables.locks import FileLock, try_lock
 from trainables.records import EpochResult
+from trainables.worker.locks import FileLock, try_lock
 
 LOCK_FILE = ".lock"
 PATIENCE = 60.0  # seconds that a worker waits for the one before to be gone

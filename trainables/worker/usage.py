@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from trainables.memory import peak_resident_bytes, reset_peak, resident_bytes
+from trainables.worker.memory import peak_resident_bytes, reset_peak, resident_bytes
 
 SAMPLE_EVERY = 1.0  # seconds between two looks at the GPU's utilisation: about as often as the driver measures it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainables.cadence import Cadence
+from trainables.worker.cadence import Cadence
 
 
 class Clock:

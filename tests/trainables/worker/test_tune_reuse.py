@@ -16,11 +16,11 @@ import torch
 from trainables_fakes import assert_same_tensors
 from tune_fakes import best_of, names, run, timeless, worker
 
-from trainables.attempt import lock_trial
 from trainables.checkpoint import read_checkpoint
 from trainables.learning.randomness import random_state
 from trainables.records import IMAGE, MODALITIES, TEXT
-from trainables.tune_adapter import TuneTrial
+from trainables.worker.attempt import lock_trial
+from trainables.worker.tune_adapter import TuneTrial
 
 OTHER = {
     IMAGE: {"schedule": "plateau", "ema_decay": 0.9, "precision": "bf16", "class_weights": "balanced", "batch_size": 5},
@@ -124,7 +124,7 @@ def test_a_report_tells_who_and_what_it_used(raw: Any) -> None:
 def test_only_where_asked_a_worker_has_its_own_cores(raw: Any, tmp_path: Path) -> None:
     """`pin`: one CPU given, one core used; without the key the process stays as it was."""
     script = (
-        "import json, os, sys; from trainables.tune_adapter import TuneTrial; config = json.load(sys.stdin);"
+        "import json, os, sys; from trainables.worker.tune_adapter import TuneTrial; config = json.load(sys.stdin);"
         "TuneTrial(config=config); print(len(os.sched_getaffinity(0)))"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from trainables import usage
 from trainables.records import EpochResult
-from trainables.usage import GpuShare, Usage
+from trainables.worker import usage
+from trainables.worker.usage import GpuShare, Usage
 
 
 @dataclass

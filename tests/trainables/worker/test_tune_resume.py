@@ -10,11 +10,11 @@ import pytest
 from trainables_fakes import assert_same_tensors
 from tune_fakes import FIELDS, best_of, folder_of, names, run, timeless, worker
 
-from trainables.attempt import StopFile
-from trainables.cadence import Cadence
 from trainables.checkpoint import read_checkpoint
 from trainables.records import IMAGE, MODALITIES, TEXT, UserError
-from trainables.tune_adapter import TuneTrial
+from trainables.worker.attempt import StopFile
+from trainables.worker.cadence import Cadence
+from trainables.worker.tune_adapter import TuneTrial
 
 
 def undisturbed(config: dict[str, Any], tmp_path: Path) -> tuple[list[dict[str, Any]], TuneTrial]:
