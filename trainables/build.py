@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.backbones import build_backbone, count_features
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
 from trainables.data.pictures import Decode
 from trainables.data.samples import Split
 from trainables.data.source import PictureSource, open_source
-from trainables.image import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
+from trainables.image.backbones import build_backbone, count_features
+from trainables.image.network import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.learning.average import WeightAverage
 from trainables.learning.groups import Group, adamw, decayed_groups, layers_of
 from trainables.learning.loop import Learner

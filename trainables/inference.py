@@ -17,7 +17,7 @@ from trainables.config import ImageTrialConfig, TextTrialConfig
 from trainables.data.pictures import load_pictures
 from trainables.data.samples import Split
 from trainables.data.source import MappedPictures
-from trainables.image import ImageNetwork, predict_pictures
+from trainables.image.network import ImageNetwork, predict_pictures
 from trainables.learning.steps import pick_device
 from trainables.records import IMAGE, Predictions, UserError
 from trainables.text import TextNetwork, predict_sequences, saved_text_model

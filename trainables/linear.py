@@ -22,7 +22,7 @@ from trainables.checkpoint import read_meta
 from trainables.config import ImageTrialConfig
 from trainables.data.pictures import load_pictures
 from trainables.data.samples import Split
-from trainables.image import ImageNetwork
+from trainables.image.network import ImageNetwork
 from trainables.learning.steps import pick_device, predict_logits
 from trainables.records import IMAGE, TEXT, Predictions
 

@@ -17,7 +17,7 @@ from measure import Bound, Findings, at_least, at_most, interleaved, ratio, summ
 from physical_limit import ASSUMPTIONS, bytes_of_step, flops_of, limit_of
 
 from trainables.build import DataAccess
-from trainables.image import ImageLearner
+from trainables.image.network import ImageLearner
 from trainables.learning.steps import pick_device
 from trainables.records import TRAIN, VAL
 

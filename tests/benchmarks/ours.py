@@ -15,7 +15,7 @@ from trainables.build import DataAccess, build_text_network, build_trial, parse_
 from trainables.data.cache import decoded_pictures
 from trainables.data.pictures import PIXEL_LIMIT
 from trainables.data.samples import Split, read_split
-from trainables.image import ImageLearner
+from trainables.image.network import ImageLearner
 from trainables.learning.learner import TorchLearner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL
 from trainables.text_learner import TextLearner

@@ -10,7 +10,7 @@ from trainables_fakes import TRIAL, build
 
 from trainables import probe as module
 from trainables.build import DataAccess
-from trainables.image import ImageNetwork
+from trainables.image.network import ImageNetwork
 from trainables.learning.loop import OutOfMemory
 from trainables.probe import ProbeResult, busy_share, probe
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.backbones import Backbone
-from trainables.data.augment import augment
 from trainables.data.source import PictureSource
+from trainables.image.augment import augment
+from trainables.image.backbones import Backbone
 from trainables.learning.learner import TorchLearner
 from trainables.learning.precision import AUTO
 from trainables.learning.steps import Batch, Stepper, batch_rows, predict_logits

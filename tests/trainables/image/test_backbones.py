@@ -9,11 +9,11 @@ import torchvision.models
 from torch import nn
 from torchvision.models.regnet import BlockParams
 
-from trainables.backbones import build_backbone, count_features
 from trainables.build import build_image_network
 from trainables.config import ImageTrialConfig
+from trainables.image.backbones import build_backbone, count_features
+from trainables.image.weights import IMAGENET_MEAN
 from trainables.records import UserError
-from trainables.weights import IMAGENET_MEAN
 
 SMALL = "mobilenet_v3_small"
 LITE = "tf_efficientnet_lite0"

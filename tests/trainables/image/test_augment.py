@@ -12,8 +12,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
-from trainables.data import augment as module
-from trainables.data.augment import Draw, augment, draw_parameters
+from trainables.image import augment as module
+from trainables.image.augment import Draw, augment, draw_parameters
 
 MANY = 20_000
 SIDE = 1000  # px of the reference's picture
