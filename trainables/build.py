@@ -25,7 +25,8 @@ from trainables.learning.randomness import seed_all
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper, count_batches, cross_entropy, pick_device
 from trainables.records import TRAIN, VAL, UserError
-from trainables.text import (
+from trainables.text.learner import TextLearner
+from trainables.text.network import (
     TextNetwork,
     check_max_length,
     fresh_text_model,
@@ -34,9 +35,8 @@ from trainables.text import (
     pretrained_tokenizer,
     save_text_model,
 )
-from trainables.text_learner import TextLearner
-from trainables.token_cache import encoded_texts
-from trainables.tokens import TokenSequences, count_cut
+from trainables.text.token_cache import encoded_texts
+from trainables.text.tokens import TokenSequences, count_cut
 
 
 @dataclass(frozen=True)

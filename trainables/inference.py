@@ -20,8 +20,8 @@ from trainables.data.source import MappedPictures
 from trainables.image.network import ImageNetwork, predict_pictures
 from trainables.learning.steps import pick_device
 from trainables.records import IMAGE, Predictions, UserError
-from trainables.text import TextNetwork, predict_sequences, saved_text_model
-from trainables.tokens import encode
+from trainables.text.network import TextNetwork, predict_sequences, saved_text_model
+from trainables.text.tokens import encode
 
 CHUNK = 1024  # pictures decoded at a time, so that a large split needs little memory
 

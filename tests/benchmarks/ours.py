@@ -18,8 +18,8 @@ from trainables.data.samples import Split, read_split
 from trainables.image.network import ImageLearner
 from trainables.learning.learner import TorchLearner
 from trainables.records import IMAGE, TEXT, TRAIN, VAL
-from trainables.text_learner import TextLearner
-from trainables.tokens import encode
+from trainables.text.learner import TextLearner
+from trainables.text.tokens import encode
 
 IMAGE_RECIPE: dict[str, Any] = {"weights": "none"}  # everything else is the recipe by default
 TEXT_RECIPE: dict[str, Any] = {"backbone": "distilbert-base-uncased", "weights": "none", "cleaning": "words"}

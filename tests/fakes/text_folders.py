@@ -9,7 +9,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from trainables.text import fresh_tokenizer
+from trainables.text.network import fresh_tokenizer
 
 TEXTS = ["beer bottle_241", "empty_plastic_yogurt_bottle", "Expired_Garlic", "plastic food box", "Dose", "Über 7"]
 SMALL: dict[str, Any] = {

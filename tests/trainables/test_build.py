@@ -19,7 +19,7 @@ from trainables.image.network import ImageLearner
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, UserError
-from trainables.text_learner import TextLearner
+from trainables.text.learner import TextLearner
 
 REFUSING = """
 import importlib.abc, importlib.machinery, sys

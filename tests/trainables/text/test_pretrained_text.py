@@ -15,7 +15,7 @@ from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
 from trainables.learning.steps import pick_device
 from trainables.records import TEXT, TRAIN, UserError
-from trainables.text import (
+from trainables.text.network import (
     check_max_length,
     fresh_text_model,
     position_limit,
@@ -24,7 +24,7 @@ from trainables.text import (
     save_text_model,
     saved_text_model,
 )
-from trainables.tokens import encode
+from trainables.text.tokens import encode
 
 
 def message(folder: Path) -> str:

@@ -14,8 +14,8 @@ from text_folders import save_family
 from trainables_fakes import assert_same_tensors
 
 from trainables.records import UserError
-from trainables.text import pretrained_text_model, pretrained_tokenizer
-from trainables.text_source import pretrained_folder
+from trainables.text.network import pretrained_text_model, pretrained_tokenizer
+from trainables.text.source import pretrained_folder
 
 REPOSITORY = "owner/tiny-bert"
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from trainables.learning.groups import layers_of, set_learning
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import Batch, Stepper
-from trainables.text import TextNetwork, predict_sequences
-from trainables.tokens import TokenSequences, pad
+from trainables.text.network import TextNetwork, predict_sequences
+from trainables.text.tokens import TokenSequences, pad
 
 WINDOW = 50  # batches whose texts are put by length together
 

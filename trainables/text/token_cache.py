@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from tokenizers import Tokenizer
 
 from trainables.data.files import replace_file
-from trainables.tokens import TokenSequences, encode, train_wordpiece
+from trainables.text.tokens import TokenSequences, encode, train_wordpiece
 
 FORMAT = 1  # a change of what is written makes old files useless
 LIBRARIES = ("tokenizers", "transformers")  # another version may tokenize otherwise

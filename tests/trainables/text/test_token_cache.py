@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trainables_fakes import build
 
-from trainables import token_cache as module
 from trainables.build import DataAccess, count_cut_texts
 from trainables.records import TEXT, TRAIN, VAL
-from trainables.text import fresh_tokenizer
-from trainables.token_cache import encoded_texts, tokenizer_digest, trained_wordpiece
-from trainables.tokens import TokenSequences, encode
+from trainables.text import token_cache as module
+from trainables.text.network import fresh_tokenizer
+from trainables.text.token_cache import encoded_texts, tokenizer_digest, trained_wordpiece
+from trainables.text.tokens import TokenSequences, encode
 
 TEXTS = ["empty_plastic_yogurt_bottle_3200", "Expired_Garlic_3168", "beer bottle_241", "Übergroße Dose", "plastic box"]
 

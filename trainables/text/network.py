@@ -16,9 +16,9 @@ from trainables.hub import first_line
 from trainables.learning.precision import AUTO
 from trainables.learning.steps import predict_logits
 from trainables.records import UserError
-from trainables.text_source import pretrained_folder, refused
-from trainables.token_cache import trained_wordpiece
-from trainables.tokens import TokenSequences, by_length, pad
+from trainables.text.source import pretrained_folder, refused
+from trainables.text.token_cache import trained_wordpiece
+from trainables.text.tokens import TokenSequences, by_length, pad
 
 # A freshly made classification head is what we ask for; no report of it, no bars.
 transformers.logging.set_verbosity_error()

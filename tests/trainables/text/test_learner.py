@@ -11,7 +11,7 @@ from trainables_fakes import build
 from trainables.build import DataAccess
 from trainables.learning.steps import count_batches
 from trainables.records import TEXT
-from trainables.text_learner import TextLearner, learning_layers, length_batches
+from trainables.text.learner import TextLearner, learning_layers, length_batches
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -12,13 +12,14 @@ import torch
 import transformers
 from trainables_fakes import TEXT_TRIAL, assert_same_tensors, build
 
-from trainables import text as module
 from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
 from trainables.data.samples import Split
 from trainables.learning.steps import pick_device
 from trainables.records import TEXT, UserError
-from trainables.text import (
+from trainables.text import network as module
+from trainables.text.learner import TextLearner
+from trainables.text.network import (
     TextNetwork,
     fresh_text_model,
     predict_sequences,
@@ -26,9 +27,8 @@ from trainables.text import (
     save_text_model,
     saved_text_model,
 )
-from trainables.text_learner import TextLearner
-from trainables.text_source import PACKAGED, pretrained_source
-from trainables.tokens import encode, pad
+from trainables.text.source import PACKAGED, pretrained_source
+from trainables.text.tokens import encode, pad
 
 TEXTS = (
     "beer bottle_241",

@@ -1,0 +1,1 @@
+"""The modality text: everything that is known about texts as a model's input."""
