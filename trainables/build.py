@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, TrialConfig
-from trainables.data.pictures import Decode
+from trainables.data.pictures.load import Decode
+from trainables.data.pictures.source import PictureSource, open_source
 from trainables.data.samples import Split
-from trainables.data.source import PictureSource, open_source
 from trainables.image.backbones import build_backbone, count_features
 from trainables.image.network import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.learning.average import WeightAverage

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from trainables.build import build_image_network
 from trainables.checkpoint import read_checkpoint
 from trainables.config import ImageTrialConfig, TextTrialConfig
-from trainables.data.pictures import load_pictures
+from trainables.data.pictures.load import load_pictures
+from trainables.data.pictures.source import MappedPictures
 from trainables.data.samples import Split
-from trainables.data.source import MappedPictures
 from trainables.image.network import ImageNetwork, predict_pictures
 from trainables.learning.steps import pick_device
 from trainables.records import IMAGE, Predictions, UserError

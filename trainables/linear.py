@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from trainables.build import build_image_network
 from trainables.checkpoint import read_meta
 from trainables.config import ImageTrialConfig
-from trainables.data.pictures import load_pictures
+from trainables.data.pictures.load import load_pictures
 from trainables.data.samples import Split
 from trainables.image.network import ImageNetwork
 from trainables.learning.steps import pick_device, predict_logits

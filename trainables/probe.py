@@ -17,9 +17,9 @@ from torch import Tensor
 
 from trainables.build import DataAccess, build_trial, parse_config
 from trainables.config import ImageTrialConfig, TextTrialConfig, TrialConfig
-from trainables.data.pictures import Decode
+from trainables.data.pictures.load import Decode
+from trainables.data.pictures.source import fits_on
 from trainables.data.samples import Split
-from trainables.data.source import fits_on
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import count_batches, pick_device
 from trainables.records import TRAIN, VAL

@@ -14,12 +14,12 @@ from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.values import trial_values
-from trainables.data.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
 from trainables.data.caches import list_caches
-from trainables.data.decoders import usable_cpus
-from trainables.data.digests import content_digest, file_digests
 from trainables.data.disk import free_bytes, has_room
-from trainables.data.pictures import Decode, Fit
+from trainables.data.pictures.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
+from trainables.data.pictures.decoders import usable_cpus
+from trainables.data.pictures.digests import content_digest, file_digests
+from trainables.data.pictures.load import Decode, Fit
 from trainables.data.samples import Split
 from trainables.records import IMAGE, UserError
 

@@ -17,7 +17,7 @@ from search.space.dimensions import Frozen, in_space
 from search.study.faults import shown, suggestion
 from search.study.sections import ImageSection, TextSection, build_trial
 from trainables.config import Count, Natural
-from trainables.data.pictures import Decode
+from trainables.data.pictures.load import Decode
 from trainables.records import IMAGE, MODALITIES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -12,7 +12,7 @@ from machine import cores, one_core
 from made_data import make_pictures
 from measure import Findings, at_least, interleaved, summary
 
-from trainables.data.pictures import load_picture
+from trainables.data.pictures.load import load_picture
 from trainables.data.samples import read_split
 
 SIZE = 224

@@ -16,7 +16,7 @@ from measure import Bound, Findings, at_least
 
 from trainables.build import DataAccess, build_trial
 from trainables.checkpoint import write_checkpoint
-from trainables.data.pictures import PIXEL_LIMIT
+from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.samples import read_split
 from trainables.learning.loop import epochs
 from trainables.linear import linear_baseline

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.build import DataAccess, build_text_network, build_trial, parse_config
-from trainables.data.cache import decoded_pictures
-from trainables.data.pictures import PIXEL_LIMIT
+from trainables.data.pictures.cache import decoded_pictures
+from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.samples import Split, read_split
 from trainables.image.network import ImageLearner
 from trainables.learning.learner import TorchLearner

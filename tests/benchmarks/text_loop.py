@@ -18,7 +18,7 @@ from measure import Bound, Findings, at_least, at_most, interleaved, mean_differ
 from numpy.typing import NDArray
 
 from trainables.build import DataAccess
-from trainables.data.pictures import PIXEL_LIMIT
+from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.learning.steps import pick_device
 from trainables.records import TRAIN, VAL
 

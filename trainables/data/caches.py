@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainables.data.blocks import BUILDING
-from trainables.data.digests import INDEX_FOLDER
 from trainables.data.files import listed
+from trainables.data.pictures.blocks import BUILDING
+from trainables.data.pictures.digests import INDEX_FOLDER
 from trainables.records import META_FILE, UserError
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.data.source import PictureSource
+from trainables.data.pictures.source import PictureSource
 from trainables.image.augment import augment
 from trainables.image.backbones import Backbone
 from trainables.learning.learner import TorchLearner

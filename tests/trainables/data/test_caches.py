@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from trainables.data.cache import decoded_pictures
 from trainables.data.caches import CacheEntry, clear_caches, links_below, list_caches
+from trainables.data.pictures.cache import decoded_pictures
 from trainables.records import UserError
 
 

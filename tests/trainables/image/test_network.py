@@ -13,9 +13,9 @@ from trainables_fakes import IMAGE_TRIAL, assert_same_tensors, build
 
 from trainables.build import DataAccess, build_image_network
 from trainables.config import ImageTrialConfig
-from trainables.data.cache import decoded_pictures
-from trainables.data.pictures import Decode
-from trainables.data.source import MappedPictures
+from trainables.data.pictures.cache import decoded_pictures
+from trainables.data.pictures.load import Decode
+from trainables.data.pictures.source import MappedPictures
 from trainables.image.backbones import Backbone
 from trainables.image.network import ImageLearner, ImageNetwork, build_head, predict_pictures
 from trainables.learning.steps import pick_device

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.blocks import Block, BlockResult, decode, make_block
+from trainables.data.pictures.blocks import Block, BlockResult, decode, make_block
 
 MAKE_BLOCK = "make_block"
 DECODE = "decode"

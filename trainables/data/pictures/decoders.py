@@ -22,9 +22,9 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.blocks import Block, BlockResult
-from trainables.data.decode_worker import DECODE, MAKE_BLOCK, block_result
-from trainables.data.pictures import Fit
+from trainables.data.pictures.blocks import Block, BlockResult
+from trainables.data.pictures.decode_worker import DECODE, MAKE_BLOCK, block_result
+from trainables.data.pictures.load import Fit
 from trainables.records import UserError
 
 PICTURES_A_WORKER: Final = 256  # fewer than these aren't worth another process's start
@@ -127,7 +127,7 @@ def _stop(threads: ThreadPoolExecutor, idle: _Idle) -> None:
 def _begin() -> Process:
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     return subprocess.Popen(  # our own interpreter and module
-        [sys.executable, "-P", "-m", "trainables.data.decode_worker"],
+        [sys.executable, "-P", "-m", "trainables.data.pictures.decode_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.files import fsync, replace_file
-from trainables.data.pictures import Fit, load_into
+from trainables.data.pictures.load import Fit, load_into
 from trainables.records import META_FILE
 
 PICTURES_FILE: Final = "pictures.npy"

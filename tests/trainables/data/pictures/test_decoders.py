@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from trainables_fakes import make_split
 
-from trainables.data import decoders as module
-from trainables.data.decoders import Decoders, useful_workers
-from trainables.data.pictures import load_pictures
+from trainables.data.pictures import decoders as module
+from trainables.data.pictures.decoders import Decoders, useful_workers
+from trainables.data.pictures.load import load_pictures
 from trainables.records import UserError
 
 
@@ -103,7 +103,7 @@ def test_workers_of_a_killed_process_end(paths: list[str]) -> None:
     """SIGKILL leaves a process no time to tidy up: its workers end all the same. Its main module may be stdin."""
     code = (
         "import sys, time, numpy as np\n"
-        "from trainables.data.decoders import Decoders\n"
+        "from trainables.data.pictures.decoders import Decoders\n"
         "decoders = Decoders(1)\n"
         f"decoders.decode({paths!r}, 32, 'pad', 10**6, np.empty((6, 32, 32, 3), np.uint8)).result()\n"
         "print(decoders._idle.take().pid, flush=True)\n"

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from trainables_fakes import make_split
 
-from trainables.data.blocks import BUILDING, MARKS_FOLDER, PICTURES_FILE, begin_building, done_blocks, publish
-from trainables.data.pictures import load_pictures
+from trainables.data.pictures.blocks import BUILDING, MARKS_FOLDER, PICTURES_FILE, begin_building, done_blocks, publish
+from trainables.data.pictures.load import load_pictures
 
 # Builds the cache in blocks of two pictures, `slow` seconds a picture; prints each block it decoded itself.
 BUILDER = """
 import sys, time
 from pathlib import Path
-from trainables.data import blocks, cache
+from trainables.data.pictures import blocks
+from trainables.data.pictures import cache
 folder, slow, workers, *paths = sys.argv[1:]
 cache.BLOCK = 2
 load = blocks.load_into
@@ -29,7 +30,7 @@ def slowly(target, path, *arguments):
     print(path.name, flush=True)
     return load(target, path, *arguments)
 blocks.load_into = slowly
-from trainables.data import decoders
+from trainables.data.pictures import decoders
 decoders.PICTURES_A_WORKER = 1
 found = cache.decoded_pictures(
     [Path(path) for path in paths], size=32, fit="pad", pixel_limit=10**6, folder=Path(folder), workers=int(workers)

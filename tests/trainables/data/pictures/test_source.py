@@ -15,9 +15,15 @@ import torch
 from numpy.typing import NDArray
 from trainables_fakes import make_split
 
-from trainables.data import source as module
-from trainables.data.pictures import load_pictures
-from trainables.data.source import MappedPictures, PictureSource, ResidentPictures, StreamedPictures, open_source
+from trainables.data.pictures import source as module
+from trainables.data.pictures.load import load_pictures
+from trainables.data.pictures.source import (
+    MappedPictures,
+    PictureSource,
+    ResidentPictures,
+    StreamedPictures,
+    open_source,
+)
 from trainables.records import UserError
 
 CPU = torch.device("cpu")
@@ -208,7 +214,7 @@ def test_auto_takes_a_cache_that_is_there_on_a_full_disk(
 
 def module_content(paths: list[Path], folder: Path) -> str:
     """The pictures' content digest."""
-    from trainables.data.digests import content_digest, file_digests
+    from trainables.data.pictures.digests import content_digest, file_digests
 
     return content_digest(file_digests(paths, folder))
 

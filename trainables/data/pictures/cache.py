@@ -21,7 +21,8 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from trainables.data.blocks import (
+from trainables.data.files import listed
+from trainables.data.pictures.blocks import (
     BUILDING,
     PICTURES_FILE,
     Block,
@@ -33,10 +34,9 @@ from trainables.data.blocks import (
     publish,
     unmark_bad_blocks,
 )
-from trainables.data.decoders import Decoders, useful_workers
-from trainables.data.digests import FileDigest, common_folder, content_digest, file_digests
-from trainables.data.files import listed
-from trainables.data.pictures import Fit, unreadable
+from trainables.data.pictures.decoders import Decoders, useful_workers
+from trainables.data.pictures.digests import FileDigest, common_folder, content_digest, file_digests
+from trainables.data.pictures.load import Fit, unreadable
 from trainables.records import META_FILE, UserError
 
 LOADER_VERSION: Final = 2  # a change of what the loader makes of a picture makes old caches useless

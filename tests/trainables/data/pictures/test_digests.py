@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data import digests as module
-from trainables.data.digests import INDEX_FOLDER, content_digest, file_digests
+from trainables.data.pictures import digests as module
+from trainables.data.pictures.digests import INDEX_FOLDER, content_digest, file_digests
 from trainables.records import UserError
 
 

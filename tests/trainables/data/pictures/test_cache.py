@@ -15,11 +15,11 @@ import pytest
 from numpy.typing import NDArray
 from trainables_fakes import PIXEL_LIMIT, make_split
 
-from trainables.data import blocks, cache
-from trainables.data.blocks import BUILDING, PICTURES_FILE
-from trainables.data.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
-from trainables.data.digests import content_digest, file_digests
-from trainables.data.pictures import load_pictures
+from trainables.data.pictures import blocks, cache
+from trainables.data.pictures.blocks import BUILDING, PICTURES_FILE
+from trainables.data.pictures.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
+from trainables.data.pictures.digests import content_digest, file_digests
+from trainables.data.pictures.load import load_pictures
 from trainables.records import META_FILE, UserError
 
 
@@ -94,7 +94,7 @@ def test_several_processes_give_the_same_bytes(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers make what one makes."""
-    monkeypatch.setattr("trainables.data.decoders.PICTURES_A_WORKER", 4)
+    monkeypatch.setattr("trainables.data.pictures.decoders.PICTURES_A_WORKER", 4)
     assert np.array_equal(decode(paths, tmp_path / "two", workers=2), decode(paths, tmp_path / "one", workers=1))
 
 

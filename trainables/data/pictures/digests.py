@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from trainables.data.files import replace_file
-from trainables.data.pictures import unreadable
+from trainables.data.pictures.load import unreadable
 
 INDEX_FOLDER = "digests"
 THREADS = 16  # most of them wait for the disk
