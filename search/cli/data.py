@@ -24,7 +24,7 @@ def data_demo(
 ) -> None:
     """Draw the embedded data set: household things, photographed in four bins, with telling file names."""
     from search.show.progress_bar import progress_bar
-    from trainables.data.demo import make_demo
+    from trainables.data.demo.demo import make_demo
 
     with progress_bar("Drawing") as progress:
         report = make_demo(destination, pictures=scale, size=size, seed=seed, progress=progress)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
-from trainables.data.demo import make_demo
+from trainables.data.demo.demo import make_demo
 
 TRIALS = 12
 STARTUP = 4  # of them

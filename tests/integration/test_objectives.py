@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from search.exports.projections import open_journal
-from trainables.data.demo import make_demo
+from trainables.data.demo.demo import make_demo
 from trainables.records import StopReason, TrialRecord
 
 STUDY = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data.demo import make_demo
+from trainables.data.demo.demo import make_demo
 
 STUDY = """
 name: small

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from search.exports.projections import open_journal
-from trainables.data.demo import make_demo
+from trainables.data.demo.demo import make_demo
 from trainables.records import FINAL_TEST_FILE, StopReason, TrialRecord
 
 STUDY = """

@@ -20,8 +20,8 @@ from typing import Final
 
 import numpy as np
 
+from trainables.data.demo.photograph import font_bytes, photograph
 from trainables.data.files import new_folder, require_free
-from trainables.data.photograph import font_bytes, photograph
 from trainables.data.splits import SPLIT_FOLDERS
 from trainables.records import UserError
 

@@ -1,0 +1,1 @@
+"""The embedded data set: drawings of household things, photographed in four bins."""
