@@ -73,7 +73,7 @@ def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
     from trainables.data.samples import read_split, read_study_data
     from trainables.inference import predict_split
-    from trainables.linear import linear_baseline
+    from trainables.linear_baseline import linear_baseline
 
     return Models(lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baseline)
 

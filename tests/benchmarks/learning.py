@@ -19,7 +19,7 @@ from trainables.checkpoint import write_checkpoint
 from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.samples import read_split
 from trainables.learning.loop import epochs
-from trainables.linear import linear_baseline
+from trainables.linear_baseline import linear_baseline
 from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL
 
 DATA = Path(__file__).parents[2] / "data" / "openclipart"

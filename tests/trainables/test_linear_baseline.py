@@ -10,10 +10,10 @@ import pytest
 import torch
 from trainables_fakes import build
 
-from trainables import linear as module
+from trainables import linear_baseline as module
 from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
-from trainables.linear import linear_baseline
+from trainables.linear_baseline import linear_baseline
 from trainables.records import IMAGE, TEXT, TRAIN, VAL
 
 
