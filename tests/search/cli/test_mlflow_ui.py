@@ -92,7 +92,10 @@ def test_it_opens_on_the_last_study(tmp_path: Path) -> None:
 def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
     """It says its address, answers there, and a SIGTERM ends it and gives the port back."""
     open_client(f"sqlite:///{tmp_path / 'mlflow.db'}").create_experiment("binwise")
-    code = "import sys; from pathlib import Path; from search.cli.mlflow_ui import serve; serve(Path(sys.argv[1]), 23456, None)"
+    code = (
+        "import sys; from pathlib import Path; from search.cli.mlflow_ui import serve;"
+        "serve(Path(sys.argv[1]), 23456, None)"
+    )
     ui = subprocess.Popen([sys.executable, "-u", "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert ui.stdout is not None

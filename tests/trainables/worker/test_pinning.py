@@ -88,7 +88,8 @@ def test_another_number_is_taken_anew(folder: Path) -> None:
 def test_a_worker_runs_on_its_core_with_all_its_threads(folder: Path) -> None:
     """On this machine, for real: threads that were there before, and processes that are started after."""
     script = (
-        "import os, subprocess, sys, threading; from pathlib import Path; from trainables.worker.pinning import pin, unpin;"
+        "import os, subprocess, sys, threading; from pathlib import Path;"
+        "from trainables.worker.pinning import pin, unpin;"
         "end = threading.Event(); thread = threading.Thread(target=end.wait); thread.start();"
         "before = os.sched_getaffinity(0); pin(1, Path(sys.argv[1]));"
         "child = 'import os; print(len(os.sched_getaffinity(0)))';"

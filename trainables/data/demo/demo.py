@@ -72,7 +72,7 @@ class Shot:
 
 def things() -> tuple[Thing, ...]:
     """The table of things, in its order."""
-    text = (resources.files("trainables.data") / "things.csv").read_text(encoding="utf-8")
+    text = (resources.files("trainables.data.demo") / "things.csv").read_text(encoding="utf-8")
     return tuple(
         Thing(
             int(row["codepoint"], 16), row["class"], row["only_in_test"] == "yes", tuple(row["descriptions"].split("|"))
