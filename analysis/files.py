@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from trainables.data.files import replace_file, written_beside
-from trainables.records import UserError
+from trainables.errors import UserError
 
 __all__ = ["create_file", "file_sha256", "replace_file"]
 

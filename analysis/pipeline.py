@@ -29,21 +29,9 @@ from analysis.results import (
     SelectedModel,
     Selection,
 )
-from trainables.records import (
-    DATA_FILE,
-    FUSED,
-    IMAGE,
-    MODALITIES,
-    TEST,
-    TEXT,
-    TRAIN,
-    VAL,
-    WEIGHTS_FILE,
-    Predictions,
-    TrialRecord,
-    UserError,
-    study_checkpoint,
-)
+from trainables.errors import UserError
+from trainables.names import DATA_FILE, FUSED, IMAGE, MODALITIES, TEST, TEXT, TRAIN, VAL, WEIGHTS_FILE
+from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 if TYPE_CHECKING:
     from trainables.data.samples import Split

@@ -18,7 +18,8 @@ from analysis.numbers.metrics import softmax
 from analysis.results import SelectedModel, Selection
 from analysis.store import read_selection
 from trainables.data.samples import is_blank
-from trainables.records import FUSED, IMAGE, MODALITIES, TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import FUSED, IMAGE, MODALITIES, TEXT
 
 
 class Model(Protocol):

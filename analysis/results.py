@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import Scores
-from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL
+from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
 
 # Rows beside image, text and fused.
 MAJORITY = "majority"  # always says the most frequent class of the training data

@@ -21,18 +21,9 @@ import numpy as np
 
 from analysis.files import create_file, replace_file
 from analysis.results import Example, FinalTest, Selection, final_test_from_json, selection_from_json, to_json
-from trainables.records import (
-    ANALYSIS_FOLDER,
-    FINAL_TEST_FILE,
-    META_FILE,
-    SELECTION_FILE,
-    TEST_OPENED_FILE,
-    TRIALS_FILE,
-    Predictions,
-    TrialRecord,
-    UserError,
-    study_checkpoint,
-)
+from trainables.errors import UserError
+from trainables.names import ANALYSIS_FOLDER, FINAL_TEST_FILE, META_FILE, SELECTION_FILE, TEST_OPENED_FILE, TRIALS_FILE
+from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 
 def now() -> str:

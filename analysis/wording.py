@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
 from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY
-from trainables.records import FUSED, IMAGE, LATENCY, SIZE, TEXT
+from trainables.names import FUSED, IMAGE, LATENCY, SIZE, TEXT
 
 NONE = "–"
 _SPACE = "\u00a0"  # keeps a number and its unit on one line

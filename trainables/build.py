@@ -15,6 +15,7 @@ from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig, Tria
 from trainables.data.pictures.load import Decode
 from trainables.data.pictures.source import PictureSource, open_source
 from trainables.data.samples import Split
+from trainables.errors import UserError
 from trainables.image.backbones import build_backbone, count_features
 from trainables.image.network import ImageLearner, ImageNetwork, build_head, set_batchnorm_momentum
 from trainables.learning.average import WeightAverage
@@ -24,7 +25,7 @@ from trainables.learning.precision import Precision
 from trainables.learning.randomness import seed_all
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper, count_batches, cross_entropy, pick_device
-from trainables.records import TRAIN, VAL, UserError
+from trainables.names import TRAIN, VAL
 from trainables.text.learner import TextLearner
 from trainables.text.network import (
     TextNetwork,

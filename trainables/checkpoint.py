@@ -20,15 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainables.data.files import fsync
-from trainables.records import (
-    LAST_FOLDER,
-    MANIFEST_FILE,
-    META_FILE,
-    PREVIOUS_FOLDER,
-    STATE_FILE,
-    WEIGHTS_FILE,
-    UserError,
-)
+from trainables.errors import UserError
+from trainables.names import LAST_FOLDER, MANIFEST_FILE, META_FILE, PREVIOUS_FOLDER, STATE_FILE, WEIGHTS_FILE
 
 FORMAT = 1
 

@@ -17,9 +17,11 @@ from trainables.config import ImageTrialConfig, TextTrialConfig
 from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures
 from trainables.data.samples import Split
+from trainables.errors import UserError
 from trainables.image.network import ImageNetwork, predict_pictures
 from trainables.learning.steps import pick_device
-from trainables.records import IMAGE, Predictions, UserError
+from trainables.names import IMAGE
+from trainables.records import Predictions
 from trainables.text.network import TextNetwork, predict_sequences, saved_text_model
 from trainables.text.tokens import encode
 

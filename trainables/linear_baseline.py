@@ -24,7 +24,8 @@ from trainables.data.pictures.load import load_pictures
 from trainables.data.samples import Split
 from trainables.image.network import ImageNetwork
 from trainables.learning.steps import pick_device, predict_logits
-from trainables.records import IMAGE, TEXT, Predictions
+from trainables.names import IMAGE, TEXT
+from trainables.records import Predictions
 
 CHUNK = 256  # pictures at a time
 

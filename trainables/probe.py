@@ -22,7 +22,7 @@ from trainables.data.pictures.source import fits_on
 from trainables.data.samples import Split
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import count_batches, pick_device
-from trainables.records import TRAIN, VAL
+from trainables.names import TRAIN, VAL
 from trainables.worker.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then

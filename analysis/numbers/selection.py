@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.records import EpochResult, StopReason, TrialRecord, UserError
+from trainables.errors import UserError
+from trainables.records import EpochResult, StopReason, TrialRecord
 
 QUALIFYING = frozenset({StopReason.COMPLETED, StopReason.PRUNED, StopReason.INTERRUPTED})
 

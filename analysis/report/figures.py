@@ -11,7 +11,8 @@ from analysis.numbers.pareto import Front
 from analysis.report import plots
 from analysis.report.thumbnails import data_uri
 from analysis.results import FinalTest, Selection
-from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL, Predictions, TrialRecord
+from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
+from trainables.records import Predictions, TrialRecord
 
 MODELS = (IMAGE, TEXT, FUSED)
 Grid = tuple[tuple[float, float], ...]

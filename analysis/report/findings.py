@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis import wording
 from analysis.numbers.metrics import ClassScores, Scores
 from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY, Evaluation, FinalTest, Selection
-from trainables.records import FUSED, IMAGE, TEST, TEXT, VAL
+from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
 

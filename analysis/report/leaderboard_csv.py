@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.files import replace_file
-from trainables.records import TrialRecord, harmless_cell
+from trainables.records import TrialRecord
+from trainables.words import harmless_cell
 
 LEADERBOARD_FILE = "leaderboard.csv"
 

@@ -33,7 +33,8 @@ from analysis.report.plot_data import (
     confusion_info,
     learning_curves_info,
 )
-from trainables.records import FUSED, IMAGE, LATENCY, SIZE, TEXT, TrialRecord
+from trainables.names import FUSED, IMAGE, LATENCY, SIZE, TEXT
+from trainables.records import TrialRecord
 
 DOTS_PER_INCH = 144
 WIDTH = 10.0  # inches, of the report's column

@@ -25,17 +25,8 @@ from analysis.report.leaderboard_csv import write_trials_table
 from analysis.report.sample_choice import Choice, choose
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Evaluation, Example, FinalTest, Selection
-from trainables.records import (
-    ANALYSIS_FOLDER,
-    IMAGE,
-    REPORT_HTML,
-    REPORT_MARKDOWN,
-    TEST,
-    TEXT,
-    VAL,
-    Predictions,
-    TrialRecord,
-)
+from trainables.names import ANALYSIS_FOLDER, IMAGE, REPORT_HTML, REPORT_MARKDOWN, TEST, TEXT, VAL
+from trainables.records import Predictions, TrialRecord
 
 PLOTS_FOLDER = "plots"
 _TEMPLATES = Path(__file__).parent / "templates"

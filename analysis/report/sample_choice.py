@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
 from analysis.results import Selection
-from trainables.records import FUSED, IMAGE, TEXT, Predictions
+from trainables.names import FUSED, IMAGE, TEXT
+from trainables.records import Predictions
 
 REPAIRED = "Fusion repaired it"
 WRONG = "Sure and wrong"

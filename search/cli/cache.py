@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,8 @@ def list_command(
     runs: Runs = Path("mlruns"), as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show every cache: what it was made of, what it takes, when it was last used."""
-    from search.show.words import human_bytes
     from trainables.data.caches import list_caches
+    from trainables.words import human_bytes
 
     root = _root(runs)
     entries = list_caches(root)
@@ -53,8 +53,8 @@ def clear_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Remove caches; they are computed again when they are needed. Refused while a study runs."""
-    from search.show.words import human_bytes
     from trainables.data.caches import clear_caches, links_below, list_caches
+    from trainables.words import human_bytes
 
     root = _root(runs)
     entries = [
@@ -114,7 +114,7 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from search.show.words import human_bytes, human_seconds
+    from trainables.words import human_bytes, human_seconds
 
     table = Table(box=None, pad_edge=False)
     for name, side in (("kind", "left"), ("made of", "left"), ("number", "right"), ("px", "right"), ("fit", "left")):

@@ -21,7 +21,7 @@ from search.cli.json_output import json_alone
 from search.cli.plan import plan_command
 from search.cli.status import status_app
 from search.cli.sync import sync_command
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -204,7 +204,7 @@ def _found(given: str, runs: Path) -> tuple[StudyConfig, Path]:
 def _check_test(config: StudyConfig) -> None:
     """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
     from analysis.pipeline import check_test_source
-    from trainables.records import IMAGE, TEXT
+    from trainables.names import IMAGE, TEXT
 
     if config.data.test is not None:
         needs = {"need_images": IMAGE in config.modalities, "need_texts": TEXT in config.modalities}
@@ -303,7 +303,7 @@ def _report(config: StudyConfig, folder: Path) -> None:
     from search.exports.cursor import tracking_uri
     from search.exports.optuna_plots import write_optuna_plots
     from search.study.folder import Layout
-    from trainables.records import OPTUNA_JOURNAL, TRIALS_FILE
+    from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
 
     with _console().status("Writing the report"):
         html, markdown = write_report(folder)

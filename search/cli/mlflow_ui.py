@@ -16,7 +16,7 @@ import typer
 
 from search.exports.addresses import redacted
 from search.study.folder import TRACKING_FILE
-from trainables.records import UserError
+from trainables.errors import UserError
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 20

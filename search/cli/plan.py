@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli.json_output import json_alone
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from search.preflight.preflight import Preflight
@@ -96,8 +96,8 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
     from search.preflight.duration import scheduler_of
-    from search.show.words import human_bytes
     from search.space.dimensions import describe
+    from trainables.words import human_bytes
 
     section = config.section(modality)
     name, grace, factor = scheduler_of(section)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from search.ledger.events import Event
@@ -199,9 +199,9 @@ def _watch(layout: Layout, *, as_json: bool) -> None:
 def _all_studies(runs: Path, *, as_json: bool) -> None:
     """A line a study; one whose record can't be read says so, and hides none of the others."""
     from search.show.views import json_line, study_line
-    from search.show.words import printable
     from search.study.folder import Layout
-    from trainables.records import STUDY_FILE
+    from trainables.names import STUDY_FILE
+    from trainables.words import printable
 
     folders = sorted(path.parent for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
     if not folders and not as_json:

@@ -15,7 +15,8 @@ from search.decide.terms import Attempt, Limits, ModalitySearch, Next, Resources
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from trainables.records import EpochResult, StopReason, trial_name
+from trainables.names import trial_name
+from trainables.records import EpochResult, StopReason
 
 INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards "too many in a row"
 

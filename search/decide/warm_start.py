@@ -11,7 +11,9 @@ from search.space.conditions import active
 from search.space.dimensions import Space, contains
 from search.study.config import StudyConfig
 from search.study.folder import find_study
-from trainables.records import LEDGER_FILE, StopReason, UserError
+from trainables.errors import UserError
+from trainables.names import LEDGER_FILE
+from trainables.records import StopReason
 
 TAUGHT = (StopReason.COMPLETED, StopReason.PRUNED)
 

@@ -24,15 +24,8 @@ from search.space.dimensions import Dimension, contains, to_distributions, to_op
 from search.study.config import StudyConfig
 from search.study.yaml_file import study_of
 from trainables.data.files import fsync, replace_file
-from trainables.records import (
-    LEDGER_FILE,
-    OPTUNA_JOURNAL,
-    STOP_REASON,
-    TRIALS_FILE,
-    VAL_ACCURACY,
-    StopReason,
-    TrialRecord,
-)
+from trainables.names import LEDGER_FILE, OPTUNA_JOURNAL, STOP_REASON, TRIALS_FILE, VAL_ACCURACY
+from trainables.records import StopReason, TrialRecord
 
 STATE_OF = {
     StopReason.COMPLETED: TrialState.COMPLETE,

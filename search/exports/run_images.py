@@ -14,7 +14,8 @@ from typing import Any
 from search.exports.trial_page import trial_description
 from search.ledger.events import Event, Kind, Outcome
 from search.ledger.state import StudyState, Trial
-from trainables.records import EPOCH, METRIC_KEYS, STOP_REASON, EpochResult, StopReason
+from trainables.names import EPOCH, STOP_REASON
+from trainables.records import METRIC_KEYS, EpochResult, StopReason
 
 STUDY_KEY = ""  # the study's own run among the keys of runs; the others are trial ids
 KIND, UID, TRIAL = "binwise.kind", "binwise.study_uid", "binwise.trial"

@@ -13,7 +13,8 @@ from search.ledger.state import StudyState
 from search.space.dimensions import describe
 from search.study.config import StudyConfig
 from search.study.yaml_file import dump_yaml, study_of
-from trainables.records import STUDY_FILE, harmless_cell
+from trainables.names import STUDY_FILE
+from trainables.words import harmless_cell
 
 SPACE_FILE = "space.txt"
 LEADERBOARD_FILE = "leaderboard.csv"

@@ -21,7 +21,7 @@ from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
 from search.study.lock import holder_of
 from search.study.yaml_file import recorded_study
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from search.exports.mlflow.store import RemoteRun, Store

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.ledger.state import Trial
-from search.show.words import counted
 from trainables.records import StopReason
+from trainables.words import counted
 
 ERROR_LINES = 12  # of the traceback's end; the whole one is in the tag `error`
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from search.ledger.events import FORMAT, Event, Kind
 from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
 from search.ledger.state import StudyState, fold
-from trainables.records import UserError
+from trainables.errors import UserError
 
 log = logging.getLogger("binwise.ledger")
 

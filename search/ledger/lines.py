@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.data.files import replace_file
-from trainables.records import UserError
+from trainables.errors import UserError
 
 _HEAD = b'{"crc":"00000000","event":'
 _CRC = slice(8, 16)

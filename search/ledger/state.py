@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.ledger.events import FORMAT, Event, Kind, Outcome
-from trainables.records import VAL_ACCURACY, EpochResult, StopReason, TrialRecord, UserError
+from trainables.errors import UserError
+from trainables.names import VAL_ACCURACY
+from trainables.records import EpochResult, StopReason, TrialRecord
 
 RETRIED = (StopReason.FAILED, StopReason.LOST, StopReason.OOM)  # ends of attempts that count as tries
 

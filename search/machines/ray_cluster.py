@@ -11,7 +11,7 @@ import ray
 
 from search.machines.signals import first_signal
 from search.preflight.preflight import Node
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @contextmanager

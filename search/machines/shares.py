@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from search.study.config import StudyConfig
 from search.study.sections import SearchedSection
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from trainables.probe import ProbeResult

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.space.conditions import active
 from search.space.dimensions import Space, clamped, from_optuna, to_distributions
-from trainables.records import UserError
+from trainables.errors import UserError
 
 TPE, RANDOM, CMAES, GP = "tpe", "random", "cmaes", "gp"
 METHODS = (TPE, RANDOM, CMAES, GP)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.machines.shares import Share
-from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.sections import SearchedSection
 from trainables.data.disk import free_bytes
-from trainables.records import TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import TEXT
+from trainables.words import human_bytes
 
 TOKENIZER_BYTES = 4_000_000  # a text checkpoint's tokenizer and config, amply
 

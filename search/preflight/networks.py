@@ -10,7 +10,8 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.values import trial_values
 from trainables.data.samples import Split
-from trainables.records import IMAGE, TEXT, TRAIN, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT, TRAIN
 
 
 def check_all_weights(study: StudyConfig, splits: Mapping[str, Split]) -> dict[str, int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from search.show.progress_bar import progress_bar
-from search.show.words import human_bytes
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.values import trial_values
@@ -21,7 +20,9 @@ from trainables.data.pictures.decoders import usable_cpus
 from trainables.data.pictures.digests import content_digest, file_digests
 from trainables.data.pictures.load import Decode, Fit
 from trainables.data.samples import Split
-from trainables.records import IMAGE, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE
+from trainables.words import human_bytes
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ from search.preflight.networks import check_all_weights, cut_text_lines, largest
 from search.preflight.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
-from search.show.words import human_bytes, human_seconds
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split, check_pairs, read_split
-from trainables.records import IMAGE, TEXT, TRAIN, VAL, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT, TRAIN, VAL
+from trainables.words import human_bytes, human_seconds
 
 __all__ = [
     "Node",

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from search.exports.addresses import redacted
-from trainables.records import UserError
+from trainables.errors import UserError
 
 TIMEOUT_SECONDS = 5.0
 _PORTS = {"postgresql": 5432, "mysql": 3306}

@@ -13,7 +13,7 @@ from search.study.faults import shown
 from search.study.sections import SearchedSection
 from search.study.values import trial_values
 from trainables.data.samples import Split
-from trainables.records import UserError
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from trainables.build import DataAccess

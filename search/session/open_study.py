@@ -19,14 +19,15 @@ from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.machines.shares import Node, Share
 from search.session.restore_files import restore
-from search.show.words import human_seconds
 from search.study.changes import changes, check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
 from trainables.data.samples import Split, splits_to_json
-from trainables.records import TRAIN, VAL, UserError
+from trainables.errors import UserError
+from trainables.names import TRAIN, VAL
+from trainables.words import human_seconds
 
 ENDED = (Outcome.FINISHED, Outcome.TARGET)
 

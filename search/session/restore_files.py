@@ -16,7 +16,8 @@ from search.study.provenance import data_facts
 from search.study.yaml_file import dump_study, load_study, study_of
 from trainables.data.files import replace_file
 from trainables.data.samples import Split, read_study_data, splits_to_json
-from trainables.records import TRAIN, VAL, UserError
+from trainables.errors import UserError
+from trainables.names import TRAIN, VAL
 
 
 def restore(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:

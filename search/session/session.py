@@ -30,7 +30,9 @@ from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
-from trainables.records import BEST_FOLDER, EpochResult, StopReason, UserError
+from trainables.errors import UserError
+from trainables.names import BEST_FOLDER
+from trainables.records import EpochResult, StopReason
 from trainables.worker import tune_adapter
 
 CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gives up

@@ -20,16 +20,8 @@ from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
 from search.decide.terms import Attempt, Next
 from search.session.stop_request import StopRequest
-from trainables.records import (
-    DETAIL,
-    NOTE,
-    STOP_REASON,
-    VAL_ACCURACY,
-    WORKER,
-    EpochResult,
-    StopReason,
-    trial_name,
-)
+from trainables.names import DETAIL, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
+from trainables.records import EpochResult, StopReason
 from trainables.worker import tune_adapter
 
 RESOURCES = "resources"  # key of a trial's raw dict: what its worker gets

@@ -12,8 +12,9 @@ from typing import Any
 from search.ledger.events import Event, Kind
 from search.ledger.state import StudyState, Trial
 from search.show.views import trial_end_lines
-from search.show.words import human_seconds, local_time, printable
-from trainables.records import EpochResult, StopReason, UserError
+from trainables.errors import UserError
+from trainables.records import EpochResult, StopReason
+from trainables.words import human_seconds, local_time, printable
 
 INDENT = " " * 21  # below a line's time
 LOG_FILE = "log.txt"  # in a trial's folder: what its worker printed

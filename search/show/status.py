@@ -11,7 +11,8 @@ from search.ledger.events import Outcome
 from search.ledger.state import RETRIED, StudyState, Trial
 from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
-from trainables.records import MODALITIES, EpochResult, StopReason
+from trainables.names import MODALITIES
+from trainables.records import EpochResult, StopReason
 
 RUNNING = "running"
 WAITING = "waiting"

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from search.show.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status
-from search.show.words import counted, human_bytes, human_seconds, printable
 from trainables.records import StopReason
+from trainables.words import counted, human_bytes, human_seconds, printable
 
 COLOURS = {
     RUNNING: "cyan",

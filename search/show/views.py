@@ -21,10 +21,10 @@ from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState, Trial
 from search.show.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
 from search.show.terminal_picture import error_words, lag_line, status_picture
-from search.show.words import counted, human_seconds, printable
 from search.study.config import StudyConfig
 from search.study.lock import Holder
 from trainables.records import StopReason
+from trainables.words import counted, human_seconds, printable
 
 LINE_SECONDS = 15.0  # between two plain lines about where the study stands
 PICTURES_PER_SECOND = 2.0

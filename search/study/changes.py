@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.records import UserError
+from trainables.errors import UserError
 
 # Keys that change nothing of what a trial learns or of how trials compare.
 FREE = re.compile(

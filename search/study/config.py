@@ -18,7 +18,7 @@ from search.study.faults import shown, suggestion
 from search.study.sections import ImageSection, TextSection, build_trial
 from trainables.config import Count, Natural
 from trainables.data.pictures.load import Decode
-from trainables.records import IMAGE, MODALITIES
+from trainables.names import IMAGE, MODALITIES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d)")

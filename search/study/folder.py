@@ -12,7 +12,8 @@ from typing import Any
 from search.ledger.ledger import create_ledger
 from search.study.config import StudyConfig
 from trainables.data.files import new_folder
-from trainables.records import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE, UserError
+from trainables.errors import UserError
+from trainables.names import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE
 
 TRACKING_FILE = "mlflow.json"  # which MLflow run is this study's
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from search.study.folder import Layout
-from trainables.records import UserError
+from trainables.errors import UserError
 from trainables.worker.locks import FileLock, try_lock
 
 PATIENCE = 0.5  # seconds

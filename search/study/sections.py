@@ -13,7 +13,7 @@ from search.space.conditions import active, condition_faults
 from search.space.dimensions import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
 from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
 from trainables.config import Count, ImageTrialConfig, Natural, TextTrialConfig, TrialConfig
-from trainables.records import IMAGE, LATENCY, SIZE, TEXT, VAL_ACCURACY
+from trainables.names import IMAGE, LATENCY, SIZE, TEXT, VAL_ACCURACY
 
 # Why a field of the trial config is the study's to set and no trial's to vary.
 NOT_SEARCHED = {

@@ -17,7 +17,8 @@ from ruamel.yaml.representer import SafeRepresenter
 from search.study.config import StudyConfig
 from search.study.faults import Fault, KeyPath, faults_of, shown
 from search.study.sections import SECTION_OF
-from trainables.records import IMAGE, LEDGER_FILE, STUDY_FILE, TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, LEDGER_FILE, STUDY_FILE, TEXT
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
 VALUE_LIMIT = 100_000  # values after aliases are resolved: a small file can name billions

@@ -13,7 +13,8 @@ from analysis_fakes import FakeModels, accuracy, predictions, study_folder
 from analysis import store
 from analysis.numbers.fusion import fuse
 from analysis.pipeline import analyze, final_test
-from trainables.records import IMAGE, TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT
 
 
 @pytest.fixture

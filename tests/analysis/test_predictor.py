@@ -15,7 +15,8 @@ from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
 from analysis.pipeline import analyze
 from analysis.predictor import Predictor
-from trainables.records import IMAGE, TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT
 
 LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0]}
 

@@ -14,7 +14,9 @@ from analysis import store
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
 from analysis.results import Evaluation, Example, FinalTest, SelectedModel, Selection
-from trainables.records import IMAGE, TEXT, VAL, Predictions, StopReason, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT, VAL
+from trainables.records import Predictions, StopReason
 
 EVALUATION = Evaluation(score([0, 1, 2, 2], [0, 1, 2, 0], CLASSES), 0.001)
 SELECTION = Selection(

@@ -13,7 +13,7 @@ from measure import Findings, seconds_of
 from pydantic import ValidationError
 
 from trainables.build import DataAccess, parse_config
-from trainables.records import IMAGE
+from trainables.names import IMAGE
 
 COMPILE = {"compile": True}
 

@@ -20,7 +20,8 @@ from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.space.dimensions import to_distributions
 from search.study.sections import SearchSection
-from trainables.records import IMAGE, EpochResult, StopReason, trial_name
+from trainables.names import IMAGE, trial_name
+from trainables.records import EpochResult, StopReason
 
 METRIC, EPOCH = "val_accuracy", "epoch"
 

@@ -19,7 +19,7 @@ from physical_limit import ASSUMPTIONS, bytes_of_step, flops_of, limit_of
 from trainables.build import DataAccess
 from trainables.image.network import ImageLearner
 from trainables.learning.steps import pick_device
-from trainables.records import TRAIN, VAL
+from trainables.names import TRAIN, VAL
 
 BATCH = 32
 RESIDENT = 8  # float batches that lie on the device for the bare steps

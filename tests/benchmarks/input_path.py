@@ -14,7 +14,7 @@ from made_data import make_picture_splits
 from measure import Findings, at_least, interleaved, ratio, summary
 
 from trainables.build import DataAccess
-from trainables.records import TRAIN
+from trainables.names import TRAIN
 
 SIZE = 224
 

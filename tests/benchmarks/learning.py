@@ -20,7 +20,7 @@ from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.samples import read_split
 from trainables.learning.loop import epochs
 from trainables.linear_baseline import linear_baseline
-from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL
+from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN, VAL
 
 DATA = Path(__file__).parents[2] / "data" / "openclipart"
 SEED = 0

@@ -12,7 +12,7 @@ from machine import cores
 from PIL import Image, ImageDraw, ImageFilter
 
 from trainables.data.samples import Split
-from trainables.records import TRAIN, VAL
+from trainables.names import TRAIN, VAL
 
 CLASSES = ("Black", "Blue", "Green", "TTR")
 PHOTOGRAPH = (1060, 1150)  # px, the published pictures' mean width and height

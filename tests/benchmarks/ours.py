@@ -17,7 +17,7 @@ from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.samples import Split, read_split
 from trainables.image.network import ImageLearner
 from trainables.learning.learner import TorchLearner
-from trainables.records import IMAGE, TEXT, TRAIN, VAL
+from trainables.names import IMAGE, TEXT, TRAIN, VAL
 from trainables.text.learner import TextLearner
 from trainables.text.tokens import encode
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ray import tune
 
-from trainables.records import STOP_REASON, WORKER, EpochResult, StopReason
+from trainables.names import STOP_REASON, WORKER
+from trainables.records import EpochResult, StopReason
 from trainables.worker.tune_adapter import HYPERPARAMETERS, RECORDED
 
 EPOCHS = 9

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from trainables.build import DataAccess
 from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.learning.steps import pick_device
-from trainables.records import TRAIN, VAL
+from trainables.names import TRAIN, VAL
 
 BATCH = 64
 LONGEST = 64  # tokens: where sequences are cut, and what the second reference pads to

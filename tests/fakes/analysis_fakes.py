@@ -13,19 +13,8 @@ from PIL import Image
 
 from analysis.pipeline import Models
 from trainables.data.samples import Split
-from trainables.records import (
-    DATA_FILE,
-    IMAGE,
-    SIZE,
-    TEXT,
-    TRIALS_FILE,
-    VAL_ACCURACY,
-    WEIGHTS_FILE,
-    EpochResult,
-    Predictions,
-    StopReason,
-    TrialRecord,
-)
+from trainables.names import DATA_FILE, IMAGE, SIZE, TEXT, TRIALS_FILE, VAL_ACCURACY, WEIGHTS_FILE
+from trainables.records import EpochResult, Predictions, StopReason, TrialRecord
 
 CLASSES = ("Black", "Blue", "Green")
 SKILL = {IMAGE: 1.2, TEXT: 1.8}  # how far the true class's logit is raised

@@ -16,7 +16,8 @@ from search.ledger.ledger import Ledger, create_ledger
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.yaml_file import dump_study, study_of
-from trainables.records import EpochResult, StopReason, trial_name
+from trainables.names import trial_name
+from trainables.records import EpochResult, StopReason
 
 SLOTS, HOST, EPOCHS = 4, "gpu-node-1", 12  # trials at once; a trial's last epoch
 RUNGS = {3: 0.7, 9: 0.8}  # val accuracy from which on a trial goes on, by epoch

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from search.study.config import StudyConfig
-from trainables.records import UserError
+from trainables.errors import UserError
 
 MINIMAL = "name: small\ndata: {train: data/train, val: data/val}\n"
 Load = Callable[..., StudyConfig]

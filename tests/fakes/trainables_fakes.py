@@ -14,7 +14,8 @@ from torch import Tensor
 from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.data.samples import Split
 from trainables.learning.loop import Progress, epochs
-from trainables.records import IMAGE, TEXT, TRAIN, VAL, EpochResult
+from trainables.names import IMAGE, TEXT, TRAIN, VAL
+from trainables.records import EpochResult
 
 CLASSES = ("Black", "Blue")
 WORDS = (("dirty", "nappy", "styrofoam", "chips"), ("glass", "bottle", "paper", "newspaper"))

@@ -16,7 +16,8 @@ from mlflow.entities import Run
 
 from search.exports.projections import open_journal
 from trainables.data.demo.demo import make_demo
-from trainables.records import FINAL_TEST_FILE, StopReason, TrialRecord
+from trainables.names import FINAL_TEST_FILE
+from trainables.records import StopReason, TrialRecord
 
 STUDY = """
 name: small

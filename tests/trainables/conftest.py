@@ -15,7 +15,7 @@ from trainables_fakes import PIXEL_LIMIT, TRIAL, make_data
 
 from trainables.build import DataAccess
 from trainables.data.samples import splits_to_json
-from trainables.records import TRAIN, VAL
+from trainables.names import TRAIN, VAL
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,10 +15,11 @@ from trainables_fakes import CLASSES, TEXT_TRIAL, TRIAL, assert_same_tensors, bu
 
 from trainables import build as build_module
 from trainables.build import DataAccess, build_trial, check_weights, parse_config
+from trainables.errors import UserError
 from trainables.image.network import ImageLearner
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper
-from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, UserError
+from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN
 from trainables.text.learner import TextLearner
 
 REFUSING = """

@@ -22,7 +22,8 @@ from trainables.checkpoint import (
     save_state,
     write_checkpoint,
 )
-from trainables.records import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE, UserError
+from trainables.errors import UserError
+from trainables.names import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE
 
 META = {"modality": "image", "classes": ["Böse", "Blue"]}
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig
-from trainables.records import MODALITIES
+from trainables.names import MODALITIES
 
 
 def test_the_image_defaults_are_the_published_recipe() -> None:

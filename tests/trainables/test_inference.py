@@ -12,9 +12,10 @@ from trainables_fakes import build, train
 from trainables import inference
 from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
+from trainables.errors import UserError
 from trainables.inference import load_model, predict_split
 from trainables.learning.loop import Evaluation
-from trainables.records import IMAGE, MODALITIES, TEXT, VAL, WEIGHTS_FILE, UserError
+from trainables.names import IMAGE, MODALITIES, TEXT, VAL, WEIGHTS_FILE
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from trainables import linear_baseline as module
 from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
 from trainables.linear_baseline import linear_baseline
-from trainables.records import IMAGE, TEXT, TRAIN, VAL
+from trainables.names import IMAGE, TEXT, TRAIN, VAL
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from trainables import probe as module
 from trainables.build import DataAccess
 from trainables.image.network import ImageNetwork
 from trainables.learning.loop import OutOfMemory
+from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN
 from trainables.probe import ProbeResult, busy_share, probe
-from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN
 from trainables.worker.memory import machine_bytes
 
 

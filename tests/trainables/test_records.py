@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.records import EpochResult, Predictions, StopReason, TrialRecord, UserError, study_checkpoint
+from trainables.errors import UserError
+from trainables.records import EpochResult, Predictions, StopReason, TrialRecord, study_checkpoint
 
 
 def epoch(number: int, val_accuracy: float = 0.5) -> EpochResult:

@@ -18,7 +18,8 @@ from typing import Any
 from trainables.data.files import listed
 from trainables.data.pictures.blocks import BUILDING
 from trainables.data.pictures.digests import INDEX_FOLDER
-from trainables.records import META_FILE, UserError
+from trainables.errors import UserError
+from trainables.names import META_FILE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from trainables.data.files import listed, quoted
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 def read_csv(source: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

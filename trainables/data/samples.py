@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from trainables.data.csv_table import read_csv
 from trainables.data.files import class_folders, listed, pictures_below, quoted
-from trainables.records import DATA_FILE, TRAIN, VAL, UserError
+from trainables.errors import UserError
+from trainables.names import DATA_FILE, TRAIN, VAL
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from trainables.data import grouping
 from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
 from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
-from trainables.records import UserError, harmless_cell
+from trainables.errors import UserError
+from trainables.words import harmless_cell
 
 SPLIT_FOLDERS = ("Train", "Val", "Test")
 LEFT_OUT_FILE = "left_out.csv"

@@ -8,7 +8,7 @@ from typing import Any
 import torchvision.models
 from torch import nn
 
-from trainables.records import UserError
+from trainables.errors import UserError
 
 # Both were trained on other values than ImageNet's normalised ones, and take them back to theirs; their second and
 # third classifiers, there to help training, would make the features a tuple.

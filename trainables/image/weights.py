@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import interpolate_embeddings
 
+from trainables.errors import UserError
 from trainables.hub import Unavailable, cached_file, fetched_file, first_line, listed_files
 from trainables.image.architectures import drop_classifier, is_torchvision, timm_size, whole_network
-from trainables.records import UserError
 
 T = TypeVar("T")
 Statistics = tuple[float, float, float]  # of the three colours, as the values 0 to 1

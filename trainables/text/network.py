@@ -12,10 +12,10 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainables.errors import UserError
 from trainables.hub import first_line
 from trainables.learning.precision import AUTO
 from trainables.learning.steps import predict_logits
-from trainables.records import UserError
 from trainables.text.source import pretrained_folder, refused
 from trainables.text.token_cache import trained_wordpiece
 from trainables.text.tokens import TokenSequences, by_length, pad

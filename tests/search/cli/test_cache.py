@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from search.cli.main import app
 from search.study.folder import Layout
 from search.study.lock import study_lock
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from search.cli.mlflow_ui import HOST, PORTS_TRIED, free_port, page, serve
 from search.exports.mlflow.store import open_client
 from search.study.folder import TRACKING_FILE
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 def taken(count: int = 1) -> tuple[list[socket.socket], int]:

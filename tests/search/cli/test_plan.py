@@ -20,8 +20,8 @@ from search.preflight.pictures import PicturesPlan
 from search.preflight.preflight import Preflight, read_data
 from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
+from trainables.errors import UserError
 from trainables.probe import ProbeResult
-from trainables.records import UserError
 
 
 def found_for(config: StudyConfig) -> Preflight:

@@ -17,7 +17,7 @@ from search.cli.main import app
 from search.ledger.events import Kind, Outcome
 from search.study.folder import Layout
 from search.study.lock import study_lock
-from trainables.records import UserError
+from trainables.errors import UserError
 
 TRACEBACK = "Traceback (most recent call last):\n  File 'x.py', line 1\nValueError: [no] such layer\n"
 

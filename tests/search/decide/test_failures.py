@@ -8,7 +8,8 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from search.decide.failures import ERROR_LENGTH, failure_of
-from trainables.records import StopReason, UserError
+from trainables.errors import UserError
+from trainables.records import StopReason
 
 
 class OutOfMemoryError(RuntimeError):

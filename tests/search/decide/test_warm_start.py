@@ -14,7 +14,8 @@ from search.decide.warm_start import warm_trials
 from search.methods.sampler import Sampler
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from trainables.records import StopReason, UserError
+from trainables.errors import UserError
+from trainables.records import StopReason
 
 SPACE = {
     "batch_size": {"type": "choice", "choices": [16, 32]},

@@ -17,7 +17,7 @@ from search.exports.cursor import with_credentials, without_password
 from search.exports.sync import sync
 from search.study.folder import Layout
 from search.study.lock import study_lock
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from search_fakes import epoch
 from search.ledger.events import FORMAT, Event, Kind, Outcome
 from search.ledger.ledger import Ledger, create_ledger, read_ledger
 from search.ledger.state import StudyState, fold, state_of
-from trainables.records import StopReason, UserError
+from trainables.errors import UserError
+from trainables.records import StopReason
 
 STUDY: dict[str, Any] = {"study": {"name": "demo"}, "uid": "u1", "data": {}, "versions": {"torch": "2"}}
 CONFIG = {"batch_size": 32, "head_widths": [512, 256]}

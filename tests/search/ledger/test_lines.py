@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.ledger.lines import LinesFile, create_lines, decode_line, encode_line, mirror_of, read_lines
-from trainables.records import UserError
+from trainables.errors import UserError
 
 EVENTS = [{"seq": number, "text": f"event {number} \u2028 é"} for number in range(6)]
 

@@ -8,7 +8,7 @@ import pytest
 from search_fakes import study
 
 from search.machines.local import NVIDIA, check_local_resources, count_gpus
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 def test_gpus_are_counted_by_their_folders(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from search.machines.shares import (
     plan_resources,
     trials_a_gpu,
 )
+from trainables.errors import UserError
 from trainables.probe import ProbeResult
-from trainables.records import UserError
 
 
 def plan(nodes: list[Node], *, trials: int = 20, **search: Any) -> Share:

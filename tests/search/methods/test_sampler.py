@@ -14,7 +14,8 @@ from search.methods.draws import WARM_START
 from search.methods.sampler import OUTSIDE, Sampler
 from search.space.conditions import active
 from search.space.dimensions import Choice, FloatRange, contains, to_optuna
-from trainables.records import StopReason, UserError
+from trainables.errors import UserError
+from trainables.records import StopReason
 
 NAN = float("nan")
 POINT = {"rate": 1e-3, "size": 64, "widths": (256,), "dropout": 0.1, "fixed": 3}

@@ -10,7 +10,8 @@ from search_fakes import searching, study
 from search.machines.shares import Share
 from search.preflight import disk as module
 from search.preflight.disk import check_disk, plan_disk
-from trainables.records import IMAGE, TEXT, UserError
+from trainables.errors import UserError
+from trainables.names import IMAGE, TEXT
 
 MB = 1_000_000
 

@@ -14,7 +14,7 @@ from search.preflight.preflight import read_data
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 class Weights:

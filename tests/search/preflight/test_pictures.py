@@ -15,7 +15,8 @@ from search.preflight.pictures import PicturesPlan, TrialPictures, decode_pictur
 from search.preflight.preflight import read_data
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from trainables.records import TRAIN, VAL, UserError
+from trainables.errors import UserError
+from trainables.names import TRAIN, VAL
 
 
 def prepared(config: StudyConfig) -> tuple[TrialPictures, str]:

@@ -14,8 +14,9 @@ from search.preflight.preflight import Preflight, modality_texts, preflight, rea
 from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from trainables.errors import UserError
+from trainables.names import TRAIN, VAL
 from trainables.probe import ProbeResult
-from trainables.records import TRAIN, VAL, UserError
 
 GB = 1_000_000_000
 

@@ -13,7 +13,7 @@ import pytest
 
 from search.preflight import tracking as module
 from search.preflight.tracking import check_tracking
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @contextmanager

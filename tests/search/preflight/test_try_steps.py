@@ -11,8 +11,9 @@ from search_fakes import study
 from search.preflight.preflight import read_data
 from search.preflight.try_steps import Probe, _Failure, label_of, measure_all, notes_of, probe_configs, probes_of
 from trainables.build import DataAccess
+from trainables.errors import UserError
+from trainables.names import TEXT
 from trainables.probe import ProbeResult
-from trainables.records import TEXT, UserError
 
 TINY = {
     "weights": "none",

@@ -18,7 +18,7 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
 from trainables.data.samples import Split
-from trainables.records import UserError
+from trainables.errors import UserError
 
 SPACE = {"batch_size": {"type": "choice", "choices": [16, 32]}}
 RESUME = How(resume=True)

@@ -16,7 +16,7 @@ from search.session.open_study import How, open_study
 from search.session.restore_files import restore_ended
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from trainables.records import UserError
+from trainables.errors import UserError
 
 WRITTEN = re.compile(rb'"(worker_id|datetime_\w+)":"[^"]+"')
 CSV = "text,label\nold bottle,Blue\nyogurt cup,Green\n"

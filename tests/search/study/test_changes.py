@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from search.study.changes import FREE, GROWING, changes, check_data, flat, merged
 from search.study.config import StudyConfig
-from trainables.records import UserError
+from trainables.errors import UserError
 
 CONFIG: dict[str, Any] = {
     "name": "demo",

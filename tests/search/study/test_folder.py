@@ -10,7 +10,7 @@ from search_fakes import study
 
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout, create_study_folder, find_study
-from trainables.records import UserError
+from trainables.errors import UserError
 
 DATA = {"classes": ["Blue"], "train": [{"id": "größe/瓶.jpg", "text": "broken \udc80"}]}
 LEDGER = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}

@@ -13,7 +13,7 @@ import pytest
 
 from search.study.folder import Layout
 from search.study.lock import holder_of, study_lock
-from trainables.records import UserError
+from trainables.errors import UserError
 
 HOLD = """
 import sys

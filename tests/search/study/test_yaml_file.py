@@ -14,7 +14,7 @@ from study_fakes import Load, faults
 from search.space.dimensions import Choice
 from search.study.config import StudyConfig, study_digest
 from search.study.yaml_file import dump_study, load_study, recorded_study
-from trainables.records import UserError
+from trainables.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from trainables.data.caches import CacheEntry, clear_caches, links_below, list_caches
 from trainables.data.pictures.cache import decoded_pictures
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from trainables.data.samples import (
     splits_from_json,
     splits_to_json,
 )
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 def make_tree(root: Path, *files: str) -> Path:

@@ -18,7 +18,7 @@ from trainables.data import splits as splits_module
 from trainables.data.grouping import deal, joined, lacking, name_key
 from trainables.data.samples import read_split
 from trainables.data.splits import SPLIT_FOLDERS, ImportReport, import_folder
-from trainables.records import UserError
+from trainables.errors import UserError
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
 

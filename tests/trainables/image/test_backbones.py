@@ -11,9 +11,9 @@ from torchvision.models.regnet import BlockParams
 
 from trainables.build import build_image_network
 from trainables.config import ImageTrialConfig
+from trainables.errors import UserError
 from trainables.image.backbones import build_backbone, count_features
 from trainables.image.weights import IMAGENET_MEAN
-from trainables.records import UserError
 
 SMALL = "mobilenet_v3_small"
 LITE = "tf_efficientnet_lite0"

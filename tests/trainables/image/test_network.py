@@ -19,7 +19,7 @@ from trainables.data.pictures.source import MappedPictures
 from trainables.image.backbones import Backbone
 from trainables.image.network import ImageLearner, ImageNetwork, build_head, predict_pictures
 from trainables.learning.steps import pick_device
-from trainables.records import IMAGE, VAL
+from trainables.names import IMAGE, VAL
 
 
 def learner_of(data: DataAccess, **changes: Any) -> ImageLearner:

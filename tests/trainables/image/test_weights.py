@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from trainables_fakes import assert_same_tensors
 
+from trainables.errors import UserError
 from trainables.image import weights as module
 from trainables.image.backbones import build_backbone
 from trainables.image.weights import packaged_file
-from trainables.records import UserError
 
 SMALL = "mobilenet_v3_small"
 PACKAGED = "tf_efficientnet_lite0"

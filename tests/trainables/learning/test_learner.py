@@ -12,7 +12,8 @@ from trainables_fakes import assert_same_tensors, build, timeless, train
 from trainables.build import BuiltTrial, DataAccess
 from trainables.checkpoint import read_checkpoint, write_checkpoint
 from trainables.learning.loop import Diverged, Progress, epochs
-from trainables.records import IMAGE, MODALITIES, TEXT, EpochResult
+from trainables.names import IMAGE, MODALITIES, TEXT
+from trainables.records import EpochResult
 
 # One epoch is frozen, and the plateau has no patience, so that both change something within six epochs.
 SCHEDULES = [

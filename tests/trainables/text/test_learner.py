@@ -10,7 +10,7 @@ from trainables_fakes import build
 
 from trainables.build import DataAccess
 from trainables.learning.steps import count_batches
-from trainables.records import TEXT
+from trainables.names import TEXT
 from trainables.text.learner import TextLearner, learning_layers, length_batches
 
 

@@ -15,8 +15,9 @@ from trainables_fakes import TEXT_TRIAL, assert_same_tensors, build
 from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
 from trainables.data.samples import Split
+from trainables.errors import UserError
 from trainables.learning.steps import pick_device
-from trainables.records import TEXT, UserError
+from trainables.names import TEXT
 from trainables.text import network as module
 from trainables.text.learner import TextLearner
 from trainables.text.network import (

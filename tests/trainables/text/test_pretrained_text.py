@@ -13,8 +13,9 @@ from trainables_fakes import build, train
 
 from trainables.build import DataAccess, build_text_network
 from trainables.config import TextTrialConfig
+from trainables.errors import UserError
 from trainables.learning.steps import pick_device
-from trainables.records import TEXT, TRAIN, UserError
+from trainables.names import TEXT, TRAIN
 from trainables.text.network import (
     check_max_length,
     fresh_text_model,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from text_folders import save_family
 from trainables_fakes import assert_same_tensors
 
-from trainables.records import UserError
+from trainables.errors import UserError
 from trainables.text.network import pretrained_text_model, pretrained_tokenizer
 from trainables.text.source import pretrained_folder
 

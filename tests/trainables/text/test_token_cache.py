@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trainables_fakes import build
 
 from trainables.build import DataAccess, count_cut_texts
-from trainables.records import TEXT, TRAIN, VAL
+from trainables.names import TEXT, TRAIN, VAL
 from trainables.text import token_cache as module
 from trainables.text.network import fresh_tokenizer
 from trainables.text.token_cache import encoded_texts, tokenizer_digest, trained_wordpiece

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors.torch import load_file
 from trainables_fakes import assert_same_tensors
 
-from trainables.records import IMAGE, TEXT
+from trainables.names import IMAGE, TEXT
 
 TRIALS: list[tuple[str, dict[str, Any]]] = [
     (IMAGE, {"schedule": "plateau", "plateau_patience": 0, "head_learning_rate": 0.05, "ema_decay": 0.8}),

@@ -15,9 +15,10 @@ from tune_fakes import FIELDS, best_of, folder_of, names, run, worker
 from trainables.build import DataAccess
 from trainables.checkpoint import read_checkpoint
 from trainables.data.samples import splits_to_json
+from trainables.errors import UserError
 from trainables.inference import predict_split
 from trainables.learning.loop import Progress
-from trainables.records import IMAGE, MODALITIES, TEXT, TRAIN, VAL, UserError
+from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN, VAL
 from trainables.worker.tune_adapter import read_splits, trial_name
 
 

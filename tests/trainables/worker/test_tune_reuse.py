@@ -18,7 +18,7 @@ from tune_fakes import best_of, names, run, timeless, worker
 
 from trainables.checkpoint import read_checkpoint
 from trainables.learning.randomness import random_state
-from trainables.records import IMAGE, MODALITIES, TEXT
+from trainables.names import IMAGE, MODALITIES, TEXT
 from trainables.worker.attempt import lock_trial
 from trainables.worker.tune_adapter import TuneTrial
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from trainables.records import UserError
+from trainables.errors import UserError
 
 _FONT_FILE: Final = "openmoji/font/glyf_colr0.ttf"
 _ASPECTS: Final = (1.0, 0.75)  # shorter side by longer side

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from trainables.data.files import fsync, replace_file
 from trainables.data.pictures.load import Fit, load_into
-from trainables.records import META_FILE
+from trainables.names import META_FILE
 
 PICTURES_FILE: Final = "pictures.npy"
 MARKS_FOLDER: Final = "blocks"

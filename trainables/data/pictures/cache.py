@@ -37,7 +37,8 @@ from trainables.data.pictures.blocks import (
 from trainables.data.pictures.decoders import Decoders, useful_workers
 from trainables.data.pictures.digests import FileDigest, common_folder, content_digest, file_digests
 from trainables.data.pictures.load import Fit, unreadable
-from trainables.records import META_FILE, UserError
+from trainables.errors import UserError
+from trainables.names import META_FILE
 
 LOADER_VERSION: Final = 2  # a change of what the loader makes of a picture makes old caches useless
 BLOCK: Final = 32  # pictures, and more where there would be more than

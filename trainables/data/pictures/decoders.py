@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from trainables.data.pictures.blocks import Block, BlockResult
 from trainables.data.pictures.decode_worker import DECODE, MAKE_BLOCK, block_result
 from trainables.data.pictures.load import Fit
-from trainables.records import UserError
+from trainables.errors import UserError
 
 PICTURES_A_WORKER: Final = 256  # fewer than these aren't worth another process's start
 STOP_SECONDS: Final = 5.0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from trainables.data.files import listed
-from trainables.records import UserError
+from trainables.errors import UserError
 
 Fit = Literal["pad", "crop"]
 Decode = Literal["auto", "cache", "stream"]  # how trials come by pictures: decoded once, or for every batch anew

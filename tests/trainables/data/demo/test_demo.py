@@ -14,7 +14,7 @@ from trainables.data.demo import demo, photograph
 from trainables.data.demo.demo import TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, make_demo, plan, things
 from trainables.data.pictures.load import load_pictures
 from trainables.data.samples import read_split
-from trainables.records import UserError
+from trainables.errors import UserError
 
 LABELS = ("Black", "Blue", "Green", "TTR")
 

@@ -20,7 +20,8 @@ from trainables.data.pictures.blocks import BUILDING, PICTURES_FILE
 from trainables.data.pictures.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
 from trainables.data.pictures.digests import content_digest, file_digests
 from trainables.data.pictures.load import load_pictures
-from trainables.records import META_FILE, UserError
+from trainables.errors import UserError
+from trainables.names import META_FILE
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from trainables_fakes import make_split
 from trainables.data.pictures import decoders as module
 from trainables.data.pictures.decoders import Decoders, useful_workers
 from trainables.data.pictures.load import load_pictures
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @pytest.fixture

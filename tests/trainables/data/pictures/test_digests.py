@@ -12,7 +12,7 @@ import pytest
 
 from trainables.data.pictures import digests as module
 from trainables.data.pictures.digests import INDEX_FOLDER, content_digest, file_digests
-from trainables.records import UserError
+from trainables.errors import UserError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures, picture_fault, read_picture
-from trainables.records import UserError
+from trainables.errors import UserError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -24,7 +24,7 @@ from trainables.data.pictures.source import (
     StreamedPictures,
     open_source,
 )
-from trainables.records import UserError
+from trainables.errors import UserError
 
 CPU = torch.device("cpu")
 KINDS = ("mapped", "resident", "streamed")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.show.words import counted, human_bytes, human_seconds, local_time, printable
+from trainables.words import counted, human_bytes, human_seconds, local_time, printable
 
 
 @pytest.mark.parametrize(

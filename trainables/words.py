@@ -35,3 +35,11 @@ def local_time(at: float) -> str:
 def printable(text: str) -> str:
     """A text from outside without what a terminal would obey and no encoding holds; line ends and tabs stay."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
+
+
+def harmless_cell(text: str) -> str:
+    """A text as a CSV's cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,56 @@
+"""The words that the three packages share: names of splits, metrics, files and folders."""
+
+from __future__ import annotations
+
+# Modalities and what is made of them.
+IMAGE = "image"
+TEXT = "text"
+FUSED = "fused"
+MODALITIES = (IMAGE, TEXT)
+
+# Splits.
+TRAIN = "train"
+VAL = "val"
+TEST = "test"
+
+# Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
+EPOCH = "epoch"
+VAL_ACCURACY = "val_accuracy"
+LATENCY = "latency"  # an objective: seconds per sample on val
+SIZE = "size"  # an objective: bytes of the weights
+# Where an epoch has an objective's value.
+OBJECTIVE_FIELDS = {VAL_ACCURACY: VAL_ACCURACY, LATENCY: "latency", SIZE: "weights_bytes"}
+BEST_VAL_ACCURACY = "best_val_accuracy"
+BEST_EPOCH = "best_epoch"
+MICRO_BATCH_SIZE = "micro_batch_size"
+STOP_REASON = "stop_reason"
+DETAIL = "detail"  # why, in words
+WORKER = "worker"  # host and process id of the worker that reports
+NOTE = "note"  # what happened on the way that a person should know: a damaged state, a batch that didn't fit
+
+# Files of a checkpoint folder.
+WEIGHTS_FILE = "weights.safetensors"
+STATE_FILE = "state.pt"
+META_FILE = "meta.json"
+MANIFEST_FILE = "manifest.json"
+BEST_FOLDER = "best"
+LAST_FOLDER = "last"  # the state that a trial resumes from
+PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
+
+# Files of a study folder.
+STUDY_FILE = "study.yaml"
+DATA_FILE = "data.json"
+LEDGER_FILE = "ledger.jsonl"
+TRIALS_FILE = "trials.jsonl"
+OPTUNA_JOURNAL = "optuna.journal"
+ANALYSIS_FOLDER = "analysis"
+SELECTION_FILE = "selection.json"
+TEST_OPENED_FILE = "test_opened.json"
+FINAL_TEST_FILE = "final_test.json"
+REPORT_HTML = "report.html"
+REPORT_MARKDOWN = "report.md"
+
+
+def trial_name(modality: str, number: int) -> str:
+    """A trial's name in every record, and its folder's."""
+    return f"{modality}_{number:03d}"
