@@ -1,0 +1,183 @@
+"""What a modality is: everything that the loops, the search and the analysis ask of one kind of input.
+
+A modality is a folder with a `modality.py` that has one `Modality`. Nothing here imports torch, so that configs can be
+checked and `--help` answers at once; a modality imports what it needs when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from trainables.build import BuiltTrial, DataAccess
+    from trainables.checkpoint import Checkpoint
+    from trainables.config import TrialConfig
+    from trainables.data.samples import Split
+    from trainables.records import Predictions
+
+Item = Any  # one sample's input: a picture's path, a text, a row of numbers; None where the sample has none
+Tell = Callable[[int, int], None]  # (done, all)
+
+
+class Model(Protocol):
+    """A trained model of one modality."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """(C,) in the order of the logits."""
+
+    def logits(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Logits (N, C) of the modality's items."""
+
+    def timed_logits(self, items: Sequence[Item], batch_size: int) -> tuple[NDArray[np.float32], float]:
+        """Logits (N, C), and the seconds that the network took for all of them, the items' preparation not counted."""
+
+
+@dataclass(frozen=True)
+class SearchedValues:
+    """Which hyperparameters the trials of a search may have."""
+
+    own: Mapping[str, Any]  # the section's own values: every hyperparameter
+    space: Mapping[str, Sequence[Any]]  # by key: the values that the space has, or the own one where it isn't searched
+    points: Sequence[Mapping[str, Any]]  # the fixed trials, whole, the section's own values first
+
+    def every(self, key: str) -> list[Any]:
+        """All values that a trial may have for `key`, each once."""
+        return list(dict.fromkeys([*self.space[key], *(point[key] for point in self.points)]))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a modality keeps what it prepares, and how it may: the same for all of a study's modalities."""
+
+    cache: Path  # the root of all caches; a modality has a folder of its own in it
+    pixel_limit: int
+    decode: Literal["auto", "cache", "stream"]
+    say: Callable[[str], None]  # a line for the person who waits
+    bar: Callable[[str], AbstractContextManager[Tell]]  # a progress bar with a label
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What preparing will take at most, before it is begun."""
+
+    bytes: int = 0  # on the disk of the caches
+    lines: tuple[str, ...] = ()  # to be told a person
+
+
+class Modality(Protocol):
+    """One kind of input. Subclass it explicitly: what has a body here is what most modalities do."""
+
+    name: ClassVar[str]  # the section's key, the folder's name, the head of trials' names
+    column: ClassVar[str]  # of a CSV; also the key in `data.json`
+    config_type: ClassVar[type[TrialConfig]]
+
+    # How it is spoken of
+    table_type: ClassVar[str] = "string"  # the column's type in MLflow's data sets
+    shown_as: ClassVar[Literal["picture", "words"]] = "words"  # what a report shows of an item
+    colours: ClassVar[tuple[str, str] | None] = None  # on a light and on a dark ground; None: one that is free
+    baseline_note: ClassVar[str] = ""  # what the linear baseline sees: `frozen image features`
+
+    # What may be searched and changed, beside what holds for all modalities
+    not_searched: ClassVar[Mapping[str, str]] = {}  # hyperparameter -> why no trial may vary it
+    free_on_resume: ClassVar[frozenset[str]] = frozenset()  # hyperparameters that change nothing of what is learned
+    local_path: ClassVar[str | None] = None  # the hyperparameter whose value may be a local file or folder
+    network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
+    demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
+    companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
+
+    # Items
+
+    names_samples: ClassVar[bool] = False  # whether a CSV's cells of its column are the samples' ids
+
+    def from_cell(self, cell: str, root: Path) -> Item:
+        """The item of a CSV's cell; `root` is the CSV's folder. ValueError with the fault in words."""
+
+    def from_file(self, path: Path) -> Item:
+        """The item of a picture file in a class-folder tree, or given to `predict`; None where a file tells nothing."""
+        return None
+
+    def fault(self, item: Item) -> str | None:
+        """Why a model can't take the item, and what to do; None where it can."""
+        return None
+
+    def to_json(self, item: Item) -> Any:
+        """The item as plain values for `data.json`."""
+        return item
+
+    def from_json(self, value: Any) -> Item:
+        """The item of such values. TypeError or ValueError where they are none."""
+        return value
+
+    def digested(self, item: Item) -> Any:
+        """Plain values of which a split's digest is made: the content, no place and no time."""
+        return self.to_json(item)
+
+    def file_of(self, item: Item) -> Path | None:
+        """The file that the item lies in, which must be in one split alone."""
+        return None
+
+    def shown(self, item: Item) -> str:
+        """The item in words, or its file's path."""
+        return str(item)
+
+    # Before the first trial
+
+    def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
+        """The trials whose networks are built once to see that they can be: one for each network of the space."""
+        return list(values.points)
+
+    def check(self, hyperparameters: Mapping[str, Any], train: Split) -> int:
+        """Build a trial's network and forget it: the bytes of its tensors. UserError where it can't be had."""
+
+    def plan(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> Plan:
+        """What `prepare` will take. UserError where it is clear that it can't be done."""
+        return Plan()
+
+    def prepare(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> dict[str, Any]:
+        """Do once what every trial needs. What is returned, plain values, is `DataAccess.prepared` of every trial."""
+        return {}
+
+    # A trial
+
+    def build(self, config: TrialConfig, data: DataAccess, seed: int) -> BuiltTrial:
+        """A learner at the beginning of its training; `config` is of `config_type`."""
+
+    def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
+        """The trained model of a checkpoint folder, which was read and checked."""
+
+    # A probe: a few steps of a trial before the first one
+
+    def probe_changes(self) -> Mapping[str, Any]:
+        """Hyperparameters with which all of the network learns from the first epoch on."""
+        return {}
+
+    def probe_train(self, train: Split, config: TrialConfig) -> Split:
+        """As much of train as a probe needs."""
+        return train
+
+    def sizes(self, train: Split) -> NDArray[np.int64]:
+        """(N,) how large each sample's item is, in any unit: a probe tries the largest."""
+        return np.zeros(len(train), dtype=np.int64)
+
+    def resident_bytes(self, config: TrialConfig, data: DataAccess, device: Any) -> int:
+        """Bytes on the device, beside the network, that a whole trial keeps there and a probe doesn't."""
+        return 0
+
+    # The linear baseline
+
+    def baseline(
+        self, checkpoint: Path, train: Split, evaluate: Mapping[str, Split]
+    ) -> Mapping[str, Predictions] | None:
+        """Predictions, by split, of a linear model on features that nobody trained; fitted on `train`.
+
+        `checkpoint` is of the selected model. None: the modality has no such baseline.
+        """
+        return None
