@@ -10,6 +10,8 @@ from typing import Any
 
 import griffe
 
+LONGEST_VALUE = 60  # characters
+
 
 class FieldComments(griffe.Extension):
     """Griffe's extension that lists the fields of a class, and the constants of a module, below its docstring."""
@@ -32,21 +34,18 @@ def _list_attributes(holder: griffe.Class | griffe.Module) -> None:
         if attribute.is_alias or attribute.name.startswith("_") or attribute.docstring or not attribute.lineno:
             continue
         comment = comment_of(Path(str(attribute.filepath)), attribute.lineno, attribute.endlineno or attribute.lineno)
-        if attribute.annotation is not None or comment or "enum-member" in attribute.labels or _is_enum(holder):
-            lines.append(f"    {attribute.name}: {_described(attribute, comment)}")
+        value = _value(holder, attribute)
+        if attribute.annotation is not None or comment or (value and not holder.is_module):
+            lines.append(f"    {attribute.name}: {': '.join(part for part in (value, comment) if part)}")
     if lines:
         holder.docstring.value += "\n\nAttributes:\n" + "\n".join(lines)
 
 
-def _described(attribute: griffe.Attribute, comment: str) -> str:
-    """The comment, after the value where there is no type to be shown."""
-    value = f"`{attribute.value}`" if attribute.annotation is None and attribute.value is not None else ""
-    short = value if len(value) <= 60 else ""
-    return ": ".join(part for part in (short, comment) if part)
-
-
-def _is_enum(holder: griffe.Class | griffe.Module) -> bool:
-    return isinstance(holder, griffe.Class) and any("Enum" in str(base) for base in holder.bases)
+def _value(holder: griffe.Class | griffe.Module, attribute: griffe.Attribute) -> str:
+    """What a constant or an enumeration's member is, where that is short; nothing for other fields."""
+    constant = holder.is_module or any("Enum" in str(base) for base in getattr(holder, "bases", ()))
+    value = str(attribute.value)
+    return f"`{value}`" if constant and attribute.annotation is None and len(value) <= LONGEST_VALUE else ""
 
 
 def comment_of(path: Path, first: int, last: int) -> str:
