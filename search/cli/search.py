@@ -76,7 +76,7 @@ def finish(config: StudyConfig, outcome: SearchOutcome) -> None:
 
 def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> SearchOutcome:
     """The search, to an end after which there is something to analyze; else the command ends here."""
-    from search.ledger.events import Outcome
+    from search.ledger.state import Outcome
     from search.machines.local import check_local_resources
 
     check_local_resources(config)
@@ -102,7 +102,7 @@ def check_test(config: StudyConfig) -> None:
 
 def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
     """The study isn't over: why, and how to go on. The exit code is 130 or 143 as the signal has it, else 1."""
-    from search.ledger.events import Outcome
+    from search.ledger.state import Outcome
 
     why = f": {outcome.detail}" if outcome.detail else ""
     typer.echo(

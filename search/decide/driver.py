@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from search.decide.failures import Failure
 from search.decide.replay import replay, tell_end
-from search.decide.terms import Attempt, Limits, ModalitySearch, Next, Resources
-from search.ledger.events import Kind, Outcome
+from search.decide.terms import Limits, ModalitySearch, Next, NextAttempt, Resources
+from search.ledger.events import AttemptBegan, AttemptEnded, EpochEnded, Noted, SessionEnded, TrialCreated, TrialEnded
 from search.ledger.ledger import Ledger
-from search.ledger.state import Trial
+from search.ledger.state import Outcome, Trial
 from trainables.names import trial_name
 from trainables.records import EpochResult, StopReason
 
@@ -66,8 +66,7 @@ class StudyDriver:
                 self._end(trial, trial.ends)
             elif not trial.over:
                 if trial.running:
-                    reason = StopReason.INTERRUPTED.value
-                    self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=reason, retry=True, unseen=True)
+                    self.ledger.append(AttemptEnded(StopReason.INTERRUPTED, retry=True, unseen=True), trial.trial_id)
                 self._remember_share(trial)
                 self._waiting.append(trial.trial_id)
 
@@ -80,7 +79,7 @@ class StudyDriver:
 
     # What is next
 
-    def next_attempt(self) -> Attempt | Next:
+    def next_attempt(self) -> NextAttempt | Next:
         """The attempt to begin now, which is on record as begun; or why there is none."""
         self.look_at_the_clock()
         running = self.running()
@@ -129,21 +128,14 @@ class StudyDriver:
             values, inside = {**search.own, **search.sampler.propose(number)}, True
         trial_id = trial_name(search.modality, number)
         departed = [key for key, value in search.own.items() if values[key] != value]
-        self.ledger.append(
-            Kind.TRIAL_CREATED,
-            trial_id,
-            number=number,
-            modality=search.modality,
-            params={key: values[key] for key in dict.fromkeys([*search.searched, *departed])},
-            config=values,
-            inside=inside,
-        )
+        params = {key: values[key] for key in dict.fromkeys([*search.searched, *departed])}
+        self.ledger.append(TrialCreated(number, search.modality, params, values, inside), trial_id)
         return self.ledger.state.trials[trial_id]
 
-    def _begin(self, trial: Trial) -> Attempt:
+    def _begin(self, trial: Trial) -> NextAttempt:
         resources = self._resources.get(trial.trial_id, self.searches[trial.modality].resources)
-        self.ledger.append(Kind.ATTEMPT_BEGAN, trial.trial_id, cpus=resources.cpus, gpus=resources.gpus)
-        return Attempt(trial.trial_id, trial.number, trial.modality, trial.config, len(trial.epochs), resources)
+        self.ledger.append(AttemptBegan(resources.cpus, resources.gpus), trial.trial_id)
+        return NextAttempt(trial.trial_id, trial.number, trial.modality, trial.config, len(trial.epochs), resources)
 
     def reached(self, modality: str) -> bool:
         """Whether the val accuracy that the modality's search is to stop at was reached."""
@@ -197,14 +189,14 @@ class StudyDriver:
     def _record_epoch(self, trial: Trial, result: EpochResult, worker: str | None, ends: StopReason | None) -> None:
         search = self.searches[trial.modality]
         stop = search.stopping.result(trial.number, result.epoch, result.val_accuracy) and ends is None
-        self.ledger.append(Kind.EPOCH, trial.trial_id, result=result.as_metrics(), stop=stop, ends=ends, worker=worker)
+        self.ledger.append(EpochEnded(result, stop, ends, worker), trial.trial_id)
         search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
         if stop:
             self._end(trial, StopReason.PRUNED)
 
     def noted(self, trial_id: str, text: str) -> None:
         """Something happened on the way that a person should know."""
-        self.ledger.append(Kind.NOTE, trial_id, text=text)
+        self.ledger.append(Noted(text), trial_id)
 
     def trial_stopped(self, trial_id: str, reason: StopReason, detail: str | None = None) -> None:
         """A trial came to an end of its own, or was interrupted. Out of memory, it may get more of it."""
@@ -228,9 +220,7 @@ class StudyDriver:
             self.request_stop(Outcome.DISK_FULL, failure.error.strip().splitlines()[-1] if failure.error else "")
             return
         retry = self._may_retry(trial, failure)
-        self.ledger.append(
-            Kind.ATTEMPT_ENDED, trial_id, reason=failure.reason.value, error=failure.error or None, retry=retry
-        )
+        self.ledger.append(AttemptEnded(failure.reason, failure.error or None, retry), trial_id)
         if retry:
             self._remember_share(trial)
             self._waiting.append(trial_id)
@@ -248,17 +238,9 @@ class StudyDriver:
     def _end(self, trial: Trial, reason: StopReason, detail: str | None = None, error: str | None = None) -> None:
         """The trial is over: on record, and the sampler learns from it."""
         if trial.running:
-            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=reason.value, retry=False)
+            self.ledger.append(AttemptEnded(reason), trial.trial_id)
         checkpoint, digests = self._checkpoint_of(trial, True)
-        self.ledger.append(
-            Kind.TRIAL_ENDED,
-            trial.trial_id,
-            stop_reason=reason.value,
-            detail=detail or None,
-            error=error,
-            checkpoint=checkpoint,
-            digests=digests,
-        )
+        self.ledger.append(TrialEnded(reason, detail or None, error, checkpoint, digests), trial.trial_id)
         tell_end(self.searches[trial.modality], trial)
         failed = self.ledger.state.failed_in_a_row(INFRASTRUCTURE)
         if reason in INFRASTRUCTURE and failed >= self.limits.in_a_row:
@@ -268,21 +250,15 @@ class StudyDriver:
     def _interrupt(self, trial: Trial, detail: str | None = None) -> None:
         """The trial can go on later, from its last state."""
         if trial.running:
-            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True)
+            self.ledger.append(AttemptEnded(StopReason.INTERRUPTED, retry=True), trial.trial_id)
         checkpoint, digests = self._checkpoint_of(trial, False)
-        self.ledger.append(
-            Kind.TRIAL_ENDED,
-            trial.trial_id,
-            stop_reason=StopReason.INTERRUPTED.value,
-            detail=detail or None,
-            checkpoint=checkpoint,
-            digests=digests,
-        )
+        ended = TrialEnded(StopReason.INTERRUPTED, detail or None, checkpoint=checkpoint, digests=digests)
+        self.ledger.append(ended, trial.trial_id)
 
     def attempts_vanished(self) -> None:
         """Whoever ran the attempts has broken down: what ran goes on in new attempts."""
         for trial in self._running_trials():
-            self.ledger.append(Kind.ATTEMPT_ENDED, trial.trial_id, reason=StopReason.INTERRUPTED.value, retry=True)
+            self.ledger.append(AttemptEnded(StopReason.INTERRUPTED, retry=True), trial.trial_id)
             self._waiting.append(trial.trial_id)
 
     # The end
@@ -305,5 +281,5 @@ class StudyDriver:
         for trial in self.ledger.state.open_trials():
             if trial.running or trial.stop_reason is None:
                 self._interrupt(trial, why)
-        self.ledger.append(Kind.SESSION_ENDED, outcome=outcome.value, detail=self.stop.detail if self.stop else None)
+        self.ledger.append(SessionEnded(outcome, self.stop.detail if self.stop else None))
         return outcome

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search.decide.terms import ModalitySearch
-from search.ledger.events import Kind
+from search.ledger.events import EpochEnded, TrialCreated, TrialEnded
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from trainables.records import EpochResult, StopReason
+from trainables.records import StopReason
 
 
 def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
@@ -19,15 +19,15 @@ def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
             continue
         trial = trials[event.trial_id]
         search = searches[trial.modality]
-        if event.kind == Kind.TRIAL_CREATED:
-            space = {key: trial.config[key] for key in search.searched}
-            search.sampler.started(trial.number, {**search.own, **space} if trial.inside else None)
-        elif event.kind == Kind.EPOCH:
-            result = EpochResult(**event.body["result"])
-            search.stopping.result(trial.number, result.epoch, result.val_accuracy)
-            search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
-        elif event.kind == Kind.TRIAL_ENDED and StopReason(event.body["stop_reason"]) != StopReason.INTERRUPTED:
-            tell_end(search, trial)
+        match event.body:
+            case TrialCreated():
+                space = {key: trial.config[key] for key in search.searched}
+                search.sampler.started(trial.number, {**search.own, **space} if trial.inside else None)
+            case EpochEnded(result):
+                search.stopping.result(trial.number, result.epoch, result.val_accuracy)
+                search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
+            case TrialEnded(stop_reason) if stop_reason != StopReason.INTERRUPTED:
+                tell_end(search, trial)
 
 
 def tell_end(search: ModalitySearch, trial: Trial) -> None:

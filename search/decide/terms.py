@@ -38,7 +38,7 @@ class ModalitySearch:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class NextAttempt:
     """A trial to run now."""
 
     trial_id: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from search.exports.cursor import Cursor, read_cursor, write_cursor
 from search.exports.run_images import STUDY_KEY, Projection
 from search.exports.study_files import study_files
-from search.ledger.events import Event, Kind
+from search.ledger.events import Event, SessionEnded, StudyChanged, StudyCreated
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
 
@@ -57,7 +57,7 @@ class Shipper:
         keys = self._projection.apply(event)
         if event.seq < self.cursor.next_seq:
             return
-        if event.kind in (Kind.STUDY_CREATED, Kind.STUDY_CHANGED, Kind.SESSION_ENDED):
+        if isinstance(event.body, StudyCreated | StudyChanged | SessionEnded):
             keys = [*keys, FILES_KEY]
         for key in keys:
             self._pending.setdefault(key, (event.seq, event.at))

@@ -17,7 +17,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.ledger.events import Event, Kind
+from search.ledger.events import AttemptBegan, Event, TrialEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
 from search.space.dimensions import Dimension, contains, to_distributions, to_optuna
@@ -56,7 +56,7 @@ def rebuild(study_folder: Path, study: StudyConfig | None = None) -> None:
 
 def ended_trials(events: Sequence[Event], state: StudyState) -> list[Trial]:
     """The trials that are over or interrupted, in the order in which they ended."""
-    order = {event.trial_id: event.seq for event in events if event.kind == Kind.TRIAL_ENDED}
+    order = {event.trial_id: event.seq for event in events if isinstance(event.body, TrialEnded)}
     ended = [trial for trial in state.trials.values() if trial.stop_reason is not None]
     return sorted(ended, key=lambda trial: order[trial.trial_id])
 
@@ -71,13 +71,13 @@ class TrialsFile:
 
     def heard(self, event: Event, state: StudyState) -> None:
         """A line is on the disk before the next event is looked at."""
-        if event.kind == Kind.TRIAL_ENDED and event.trial_id is not None:
+        if isinstance(event.body, TrialEnded) and event.trial_id is not None:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(state.record(state.trials[event.trial_id]).to_json() + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             self._written.add(event.trial_id)
-        elif event.kind == Kind.ATTEMPT_BEGAN and event.trial_id in self._written:
+        elif isinstance(event.body, AttemptBegan) and event.trial_id in self._written:
             self._drop(event.trial_id)
             self._written.remove(event.trial_id)
 
@@ -105,10 +105,10 @@ class OptunaRecord:
         """An ended trial with its parameters, its val accuracy by epoch and its state."""
         if event.trial_id is None:
             return
-        if event.kind == Kind.ATTEMPT_BEGAN:
+        if isinstance(event.body, AttemptBegan):
             # Trials that go on after all: a journal only grows, so it is made anew, once for all that began together.
             self._outdated |= event.trial_id in self._written
-        elif event.kind == Kind.TRIAL_ENDED:
+        elif isinstance(event.body, TrialEnded):
             self._written.add(event.trial_id)
             if self._outdated:
                 self._studies = {}

@@ -12,8 +12,8 @@ from pathlib import PurePath
 from typing import Any
 
 from search.exports.trial_page import trial_description
-from search.ledger.events import Event, Kind, Outcome
-from search.ledger.state import StudyState, Trial
+from search.ledger.events import Event, SessionEnded
+from search.ledger.state import Outcome, StudyState, Trial
 from trainables.modalities import BUILT_IN, in_order, modality_of
 from trainables.names import EPOCH, STOP_REASON
 from trainables.records import METRIC_KEYS, EpochResult, StopReason
@@ -111,8 +111,8 @@ class Projection:
 
     def apply(self, event: Event) -> list[str]:
         """Take in the next event; the keys of the runs that it changes."""
-        self.state.apply(event)
-        if event.kind != Kind.SESSION_ENDED:
+        event.apply(self.state)
+        if not isinstance(event.body, SessionEnded):
             return [event.trial_id or STUDY_KEY]
         self._summaries.append(_summary(self.state, event))
         return [STUDY_KEY, *self.open_trials()]

@@ -16,7 +16,6 @@ from search.exports.cursor import Cursor, tracking_uri, with_credentials, write_
 from search.exports.listener import error_text, store_opener
 from search.exports.run_images import STUDY_KEY, Point, Projection, RunImage
 from search.exports.study_files import study_files
-from search.ledger.events import Event
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
 from search.study.lock import holder_of
@@ -88,7 +87,7 @@ def sync(study_folder: Path, uri: str | None = None) -> SyncResult:
 def _pass(store: Store, layout: Layout, result: SyncResult) -> bool:
     """Compare everything once and put it right; whether anything was to be done."""
     remotes = store.find_all()  # before the ledger: a run's trial is on record before the run is made
-    events, _ = read_ledger(layout.ledger_file)
+    events, state = read_ledger(layout.ledger_file)
     running = holder_of(layout) is not None
     work = _Pass(store, Projection(events, alive=running), result, frozen=running)
     result.problems = []
@@ -96,7 +95,7 @@ def _pass(store: Store, layout: Layout, result: SyncResult) -> bool:
     did = work.put_right(chosen)
     did |= work.put_files(layout)
     if not running:
-        _keep_cursor(layout, store, result, events)
+        _keep_cursor(layout, store, result, state.uid, len(events))
     return did or work.closed
 
 
@@ -178,11 +177,10 @@ class _Pass:
         return did
 
 
-def _keep_cursor(layout: Layout, store: Store, result: SyncResult, events: Sequence[Event]) -> None:
+def _keep_cursor(layout: Layout, store: Store, result: SyncResult, uid: str, events: int) -> None:
     """The study's own store has everything now."""
     study = recorded_study(layout.folder)
     if redacted(store.uri) != redacted(tracking_uri(study, layout)):
         return
-    uid = events[0].body["uid"]
-    cursor = Cursor(redacted(store.uri), uid, len(events), store.experiment_id, result.run_id)
+    cursor = Cursor(redacted(store.uri), uid, events, store.experiment_id, result.run_id)
     write_cursor(layout.tracking_file, cursor)

@@ -1,40 +1,252 @@
-"""What can happen in a study, each as one event of its ledger."""
+"""What can happen in a study, each as one event of its ledger: the schema of the record, and what each event changes.
+
+A class a kind. Its fields are the keys of the line's `body`, in this order; a field with a default may be missing in a
+line that an older version wrote. A key that no field has is ignored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from search.ledger.state import RETRIED, AttemptRecord, Outcome, SessionRecord, StudyState, Trial
+from trainables.errors import UserError
+from trainables.records import EpochResult, StopReason
 
 FORMAT = 1  # of the ledger; a reader refuses a newer one
 
 
 class Kind(StrEnum):
-    """What happened. The bodies' keys stand beside each."""
+    """What happened, as a line says it."""
 
-    STUDY_CREATED = "study_created"  # format, uid, study, data, versions, commit, warm
-    STUDY_CHANGED = "study_changed"  # study, changes
-    SESSION_BEGAN = "session_began"  # host, pid, versions, shares, nodes
-    SESSION_ENDED = "session_ended"  # outcome, detail
-    TRIAL_CREATED = "trial_created"  # number, modality, params, config, inside
-    ATTEMPT_BEGAN = "attempt_began"  # attempt, cpus, gpus
-    EPOCH = "epoch"  # result, stop (by the scheduler), ends (why it ends by itself), worker
-    NOTE = "note"  # text
-    ATTEMPT_ENDED = "attempt_ended"  # reason, error, retry, unseen (its driver was killed)
-    TRIAL_ENDED = "trial_ended"  # stop_reason, detail, error, checkpoint, digests
+    STUDY_CREATED = "study_created"
+    STUDY_CHANGED = "study_changed"
+    SESSION_BEGAN = "session_began"
+    SESSION_ENDED = "session_ended"
+    TRIAL_CREATED = "trial_created"
+    ATTEMPT_BEGAN = "attempt_began"
+    EPOCH = "epoch"
+    NOTE = "note"
+    ATTEMPT_ENDED = "attempt_ended"
+    TRIAL_ENDED = "trial_ended"
 
 
-class Outcome(StrEnum):
-    """Why a session ended."""
+@dataclass(frozen=True)
+class Body:
+    """What one kind of event says. Which trial it is about, if any, stands beside it in the event."""
 
-    FINISHED = "finished"  # every trial ended
-    TARGET = "target"  # the val accuracy that was asked for was reached
-    TIME_BUDGET = "time_budget"
-    INTERRUPTED = "interrupted"  # Ctrl-C, SIGTERM, `binwise stop`
-    FAILING = "failing"  # too many trials in a row failed
-    DISK_FULL = "disk_full"
-    FAILED = "failed"  # an error of the driver
+    kind: ClassVar[Kind]
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """Change the state by what happened at `at` (seconds since 1970)."""
+        raise NotImplementedError
+
+    def unwritten(self) -> tuple[str, ...]:
+        """The fields that its line leaves out, as they say nothing."""
+        return ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by key, in the order of the fields."""
+        left_out = self.unwritten()
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name not in left_out}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """The body of such values. TypeError or ValueError where they are none."""
+        given = {one.name: raw[one.name] for one in fields(cls) if one.name in raw}
+        return cls(**{name: _READ[name](value) if name in _READ else value for name, value in given.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCreated(Body):
+    """The first event."""
+
+    kind = Kind.STUDY_CREATED
+    format: int = FORMAT
+    study: Mapping[str, Any]  # its config
+    data: Mapping[str, Any]  # by split: samples, digest, classes
+    versions: Mapping[str, str]  # of packages, by name
+    commit: str | None = None  # of the code
+    uid: str
+    warm: Mapping[str, Any] | None = None  # another study's trials: from, uid, trials by modality
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """UserError where the ledger's format is newer than this version's."""
+        if self.format > FORMAT:
+            raise UserError(
+                f"The study's ledger must be of format {FORMAT} or older, but it is of format {self.format}: it was "
+                "written by a newer Binwise; use that one."
+            )
+        state.uid, state.study, state.data = self.uid, dict(self.study), dict(self.data)
+        state.versions, state.commit, state.created = dict(self.versions), self.commit, at
+        state.warm = dict(self.warm or {})
+
+
+@dataclass(frozen=True)
+class StudyChanged(Body):
+    """The config is another one from here on."""
+
+    kind = Kind.STUDY_CHANGED
+    study: Mapping[str, Any]
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The config is replaced."""
+        state.study = dict(self.study)
+
+
+@dataclass(frozen=True)
+class SessionBegan(Body):
+    """A process runs the study from here on."""
+
+    kind = Kind.SESSION_BEGAN
+    host: str
+    pid: int
+    versions: Mapping[str, str] = field(default_factory=dict)  # of packages, by name
+    shares: Mapping[str, Any] = field(default_factory=dict)  # by modality: what each trial is given
+    nodes: Sequence[Any] = ()  # the machines that there are
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """A new session, of which no trial has ended yet."""
+        state.begin_session(SessionRecord(at, self.host, self.pid, at, dict(self.shares), list(self.nodes)))
+
+
+@dataclass(frozen=True)
+class SessionEnded(Body):
+    """The process has come to its end; one that was killed has no such event."""
+
+    kind = Kind.SESSION_ENDED
+    outcome: Outcome
+    detail: str | None = None
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The last session has its outcome."""
+        state.sessions[-1].outcome, state.sessions[-1].detail = self.outcome, self.detail
+
+
+@dataclass(frozen=True)
+class TrialCreated(Body):
+    """A trial is to run."""
+
+    kind = Kind.TRIAL_CREATED
+    number: int  # counted from 0, of its modality
+    modality: str
+    params: Mapping[str, Any]  # what tells it from other trials: the searched hyperparameters, a point's others
+    config: Mapping[str, Any]  # every hyperparameter
+    inside: bool  # whether the space could have proposed it
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """A trial that waits."""
+        assert trial_id is not None  # noqa: S101
+        params, config = _tuples(self.params), _tuples(self.config)
+        state.add(Trial(trial_id, self.number, self.modality, params, config, self.inside, at))
+
+
+@dataclass(frozen=True)
+class AttemptBegan(Body):
+    """A worker runs the trial from here on."""
+
+    kind = Kind.ATTEMPT_BEGAN
+    cpus: float
+    gpus: float
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The trial runs; what it ended with before is no end any more."""
+        trial = state.trial(trial_id)
+        trial.attempts.append(AttemptRecord(len(trial.attempts) + 1, at, self.cpus, self.gpus, last_seen=at))
+        trial.stop_reason = trial.ended = trial.detail = trial.error = None
+
+
+@dataclass(frozen=True)
+class EpochEnded(Body):
+    """An epoch's result, and whether the trial stops with it."""
+
+    kind = Kind.EPOCH
+    result: EpochResult
+    stop: bool = False  # by the scheduler
+    ends: StopReason | None = None  # why the trial ends by itself
+    worker: str | None = None  # host and process
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The trial has one epoch more: each once, in order."""
+        trial = state.trial(trial_id)
+        assert self.result.epoch == len(trial.epochs) + 1, "each epoch once, in order"  # noqa: S101
+        trial.epochs.append(self.result)
+        trial.times.append(at)
+        trial.ends = StopReason.PRUNED if self.stop else self.ends
+        state.saw_accuracy(trial.modality, self.result.val_accuracy)
+        trial.seen(at, self.worker)
+
+
+@dataclass(frozen=True)
+class Noted(Body):
+    """Something happened to the trial that a person should know."""
+
+    kind = Kind.NOTE
+    text: str
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """One note more."""
+        trial = state.trial(trial_id)
+        trial.notes.append(self.text)
+        trial.seen(at)
+
+
+@dataclass(frozen=True)
+class AttemptEnded(Body):
+    """The worker runs the trial no more."""
+
+    kind = Kind.ATTEMPT_ENDED
+    reason: StopReason
+    error: str | None = None  # of one that failed, was lost or ran out of memory
+    retry: bool = False  # whether the trial goes on in another attempt
+    unseen: bool = False  # its driver was killed: nobody saw the end
+
+    def unwritten(self) -> tuple[str, ...]:
+        """No error of an attempt that ended well, and `unseen` only where it is true."""
+        has_error = self.reason in RETRIED or self.error is not None
+        return (*(() if has_error else ("error",)), *(() if self.unseen else ("unseen",)))
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The last attempt has its end: where nobody saw it, at its last report, as far as can be said."""
+        attempt = state.trial(trial_id).attempts[-1]
+        attempt.ended = attempt.last_seen if self.unseen else at
+        attempt.reason, attempt.error = self.reason, self.error
+
+
+@dataclass(frozen=True)
+class TrialEnded(Body):
+    """The trial is over or, where it was interrupted, waits for the next session."""
+
+    kind = Kind.TRIAL_ENDED
+    stop_reason: StopReason
+    detail: str | None = None
+    error: str | None = None  # of the last attempt
+    checkpoint: str | None = None  # the best one's folder, relative to the study's
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the checkpoint's files
+
+    def unwritten(self) -> tuple[str, ...]:
+        """No error of an interrupted trial that had none."""
+        return ("error",) if self.stop_reason == StopReason.INTERRUPTED and self.error is None else ()
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The trial has its end."""
+        trial = state.trial(trial_id)
+        trial.stop_reason, trial.ended = self.stop_reason, at
+        trial.detail, trial.error = self.detail, self.error
+        trial.checkpoint, trial.digests = self.checkpoint, dict(self.digests)
+        if trial.over:
+            state.close(trial)
+
+
+BODIES: Mapping[str, type[Body]] = {
+    one.kind: one
+    for one in (
+        *(StudyCreated, StudyChanged, SessionBegan, SessionEnded, TrialCreated),
+        *(AttemptBegan, EpochEnded, Noted, AttemptEnded, TrialEnded),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -43,18 +255,63 @@ class Event:
 
     seq: int  # counted from 0 without gaps
     at: float  # seconds since 1970
-    kind: Kind
+    body: Body
     trial_id: str | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """What happened."""
+        return self.body.kind
+
+    def apply(self, state: StudyState) -> None:
+        """Change the state by this event. ValueError where it isn't the next one."""
+        state.advance(self.seq, self.at)
+        self.body.apply(state, self.at, self.trial_id)
+        if state.sessions:
+            state.sessions[-1].last_seen = self.at
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         head: dict[str, Any] = {"seq": self.seq, "at": self.at, "kind": self.kind.value}
         if self.trial_id is not None:
             head["trial_id"] = self.trial_id
-        return {**head, **({"body": dict(self.body)} if self.body else {})}
+        return {**head, "body": self.body.to_json()}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Event:
-        """The event of such values; KeyError or ValueError where they aren't one."""
-        return cls(raw["seq"], raw["at"], Kind(raw["kind"]), raw.get("trial_id"), raw.get("body", {}))
+        """The event of such values; KeyError, TypeError or ValueError where they aren't one."""
+        body = BODIES[Kind(raw["kind"])].from_json(raw.get("body", {}))
+        return cls(raw["seq"], raw["at"], body, raw.get("trial_id"))
+
+
+def fold(events: Iterable[Event]) -> StudyState:
+    """The state after these events."""
+    state = StudyState()
+    for event in events:
+        event.apply(state)
+    return state
+
+
+def _plain(value: Any) -> Any:
+    """A field's value as JSON has it; what is deeper inside is plain already."""
+    if isinstance(value, EpochResult):
+        return value.as_metrics()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.value if isinstance(value, StrEnum) else value
+
+
+# How fields are read whose values JSON has otherwise.
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "result": lambda metrics: EpochResult(**metrics),
+    "outcome": Outcome,
+    "reason": StopReason,
+    "stop_reason": StopReason,
+    "ends": lambda reason: StopReason(reason) if reason else None,
+    "digests": lambda digests: digests or {},
+}
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as trials take them: JSON made lists of tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from search.ledger.events import FORMAT, Event, Kind
+from search.ledger.events import Body, Event, StudyCreated, fold
 from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
-from search.ledger.state import StudyState, fold
+from search.ledger.state import StudyState
 from trainables.errors import UserError
 
 log = logging.getLogger("binwise.ledger")
@@ -36,15 +36,18 @@ class Ledger:
         self.listeners: list[Listener] = []
         self.failure: OSError | None = None  # why the disk doesn't take any more
 
-    def append(self, kind: Kind, trial_id: str | None = None, **body: Any) -> Event:
-        """Write an event, apply it, and tell the listeners. OSError where the disk doesn't take it."""
-        event = Event(self.state.next_seq, max(self._clock(), self.state.last_at), kind, trial_id, body)
+    def append(self, body: Body, trial_id: str | None = None) -> Event:
+        """Write an event, apply it, and tell the listeners. OSError where the disk doesn't take it.
+
+        `trial_id`: the trial that it is about, if any.
+        """
+        event = Event(self.state.next_seq, max(self._clock(), self.state.last_at), body, trial_id)
         try:
             self._file.append([event.to_json()])
         except OSError as error:
             self.failure = error
             raise
-        self.state.apply(event)
+        event.apply(self.state)
         for listener in self.listeners:
             try:
                 listener.heard(event, self.state)
@@ -57,9 +60,9 @@ class Ledger:
         self._file.close()
 
 
-def create_ledger(path: Path, body: Mapping[str, Any], at: float) -> None:
-    """A new ledger with the study's creation as its first event."""
-    create_lines(path, [Event(0, at, Kind.STUDY_CREATED, None, {"format": FORMAT, **body}).to_json()])
+def create_ledger(path: Path, created: StudyCreated, at: float) -> None:
+    """A new ledger with the study's creation, at `at` (seconds since 1970), as its first event."""
+    create_lines(path, [Event(0, at, created).to_json()])
 
 
 def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
@@ -73,7 +76,7 @@ def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
 def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
     try:
         return [Event.from_json(one) for one in raw]
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: a line isn't an event of this version ({error}): use the version that wrote it."
         ) from error

@@ -1,24 +1,35 @@
-"""The ledger's events, folded into what is known about the study."""
+"""What is known about a study: its trials, their attempts, its sessions. Only the ledger's events change it."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from search.ledger.events import FORMAT, Event, Kind, Outcome
-from trainables.errors import UserError
 from trainables.names import VAL_ACCURACY
 from trainables.records import EpochResult, StopReason, TrialRecord
 
 RETRIED = (StopReason.FAILED, StopReason.LOST, StopReason.OOM)  # ends of attempts that count as tries
 
 
+class Outcome(StrEnum):
+    """Why a session ended."""
+
+    FINISHED = "finished"  # every trial ended
+    TARGET = "target"  # the val accuracy that was asked for was reached
+    TIME_BUDGET = "time_budget"
+    INTERRUPTED = "interrupted"  # Ctrl-C, SIGTERM, `binwise stop`
+    FAILING = "failing"  # too many trials in a row failed
+    DISK_FULL = "disk_full"
+    FAILED = "failed"  # an error of the driver
+
+
 @dataclass
-class Attempt:
+class AttemptRecord:
     """One run of a trial in a worker."""
 
     number: int  # counted from 1
@@ -50,7 +61,7 @@ class Trial:
     created: float
     epochs: list[EpochResult] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # when each epoch was recorded
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[AttemptRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ends: StopReason | None = None  # what its last epoch ended it with, where that is known
     stop_reason: StopReason | None = None
@@ -85,6 +96,12 @@ class Trial:
         """The epoch with the highest val accuracy, the first of equals."""
         return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
 
+    def seen(self, at: float, worker: str | None = None) -> None:
+        """Its attempt, if there is one, reported at `at`, from this worker where it said so."""
+        if self.attempts:
+            self.attempts[-1].last_seen = at
+            self.attempts[-1].worker = worker or self.attempts[-1].worker
+
     def record(self, study: str, objectives: Sequence[str] = (VAL_ACCURACY,)) -> TrialRecord:
         """The line of `trials.jsonl`; an open trial counts as interrupted."""
         return TrialRecord(
@@ -105,7 +122,7 @@ class Trial:
 
 
 @dataclass
-class Session:
+class SessionRecord:
     """One life of the study's driver."""
 
     began: float
@@ -119,7 +136,7 @@ class Session:
 
 
 class StudyState:
-    """Everything that the ledger says. `apply` is the only way to change it."""
+    """Everything that the ledger says. Its events alone change it, each by its `apply`."""
 
     def __init__(self) -> None:
         self.uid = ""
@@ -129,7 +146,7 @@ class StudyState:
         self.commit: str | None = None
         self.warm: dict[str, Any] = {}
         self.trials: dict[str, Trial] = {}
-        self.sessions: list[Session] = []
+        self.sessions: list[SessionRecord] = []
         self._open: dict[str, None] = {}  # ids of trials that aren't over; a dict keeps their order
         self._created: Counter[str] = Counter()
         self._best: dict[str, float] = {}
@@ -193,19 +210,44 @@ class StudyState:
 
     def record(self, trial: Trial) -> TrialRecord:
         """A trial's line of `trials.jsonl`."""
-        search = self.study.get(trial.modality, {}).get("search", {})
-        return trial.record(self.name, search.get("objectives", (VAL_ACCURACY,)))
+        settings = self.study.get(trial.modality, {}).get("search", {})
+        return trial.record(self.name, settings.get("objectives", (VAL_ACCURACY,)))
 
-    def apply(self, event: Event) -> None:
-        """Take in the next event. ValueError where it isn't the next one."""
-        if event.seq != self.next_seq:
-            raise ValueError(f"Event {self.next_seq} must come next, but got {event.seq}.")
+    # What events do to it
+
+    def advance(self, seq: int, at: float) -> None:
+        """The next event happens. ValueError where `seq` isn't the next one's."""
+        if seq != self.next_seq:
+            raise ValueError(f"Event {self.next_seq} must come next, but got {seq}.")
         self.next_seq += 1
-        self.last_at = event.at
-        if self.sessions and event.kind != Kind.SESSION_BEGAN:
-            self.sessions[-1].last_seen = event.at
-        trial = self.trials.get(event.trial_id or "")
-        _APPLY[event.kind](self, trial, event, event.body)
+        self.last_at = at
+
+    def trial(self, trial_id: str | None) -> Trial:
+        """The trial that an event is about: there is one."""
+        assert trial_id in self.trials, f"no trial {trial_id}"  # noqa: S101
+        return self.trials[trial_id]
+
+    def begin_session(self, session: SessionRecord) -> None:
+        """A session more; how trials of earlier ones ended counts no more for `failed_in_a_row`."""
+        self.sessions.append(session)
+        self._ends.clear()
+
+    def add(self, trial: Trial) -> None:
+        """A trial more, each once."""
+        assert trial.trial_id not in self.trials, f"{trial.trial_id} once"  # noqa: S101
+        self.trials[trial.trial_id] = trial
+        self._open[trial.trial_id] = None
+        self._created[trial.modality] += 1
+
+    def saw_accuracy(self, modality: str, accuracy: float) -> None:
+        """An epoch of the modality ended with this val accuracy."""
+        self._best[modality] = max(self.best_accuracy(modality), accuracy)
+
+    def close(self, trial: Trial) -> None:
+        """The trial is over."""
+        assert trial.stop_reason is not None  # noqa: S101
+        self._open.pop(trial.trial_id, None)
+        self._ends.append(trial.stop_reason)
 
 
 def state_of(trial: Trial) -> str:
@@ -213,115 +255,3 @@ def state_of(trial: Trial) -> str:
     if trial.running:
         return "running"
     return trial.stop_reason.value if trial.stop_reason else "waiting"
-
-
-def fold(events: Iterable[Event]) -> StudyState:
-    """The state after these events."""
-    state = StudyState()
-    for event in events:
-        state.apply(event)
-    return state
-
-
-def _study_created(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    if body["format"] > FORMAT:
-        raise UserError(
-            f"The study's ledger must be of format {FORMAT} or older, but it is of format {body['format']}: it was "
-            "written by a newer Binwise; use that one."
-        )
-    state.uid, state.study, state.data = body["uid"], dict(body["study"]), dict(body["data"])
-    state.versions, state.commit, state.created = dict(body["versions"]), body.get("commit"), event.at
-    state.warm = dict(body.get("warm") or {})
-
-
-def _study_changed(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    state.study = dict(body["study"])
-
-
-def _session_began(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    state.sessions.append(
-        Session(
-            event.at, body["host"], body["pid"], event.at, dict(body.get("shares", {})), list(body.get("nodes", []))
-        )
-    )
-    state._ends.clear()
-
-
-def _session_ended(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    state.sessions[-1].outcome, state.sessions[-1].detail = Outcome(body["outcome"]), body.get("detail")
-
-
-def _trial_created(state: StudyState, _: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    assert event.trial_id is not None and event.trial_id not in state.trials  # noqa: S101, PT018
-    plain = {key: _tuples(body[key]) for key in ("params", "config")}
-    state.trials[event.trial_id] = Trial(
-        event.trial_id, body["number"], body["modality"], plain["params"], plain["config"], body["inside"], event.at
-    )
-    state._open[event.trial_id] = None
-    state._created[body["modality"]] += 1
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as trials take them: JSON made lists of tuples."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def _attempt_began(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    assert trial is not None  # noqa: S101
-    trial.attempts.append(Attempt(len(trial.attempts) + 1, event.at, body["cpus"], body["gpus"], last_seen=event.at))
-    trial.stop_reason = trial.ended = trial.detail = trial.error = None
-
-
-def _epoch(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    assert trial is not None  # noqa: S101
-    result = EpochResult(**body["result"])
-    assert result.epoch == len(trial.epochs) + 1, "each epoch once, in order"  # noqa: S101
-    trial.epochs.append(result)
-    trial.times.append(event.at)
-    trial.ends = StopReason.PRUNED if body["stop"] else StopReason(body["ends"]) if body.get("ends") else None
-    state._best[trial.modality] = max(state.best_accuracy(trial.modality), result.val_accuracy)
-    _seen(trial, event, body)
-
-
-def _seen(trial: Trial, event: Event, body: Mapping[str, Any]) -> None:
-    if trial.attempts:
-        trial.attempts[-1].last_seen = event.at
-        trial.attempts[-1].worker = body.get("worker") or trial.attempts[-1].worker
-
-
-def _note(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    if trial is not None:
-        trial.notes.append(body["text"])
-        _seen(trial, event, body)
-
-
-def _attempt_ended(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    assert trial is not None  # noqa: S101
-    attempt = trial.attempts[-1]
-    # Where its driver was killed, nobody knows when it ended: at its last report, as far as can be said.
-    attempt.ended = attempt.last_seen if body.get("unseen") else event.at
-    attempt.reason, attempt.error = StopReason(body["reason"]), body.get("error")
-
-
-def _trial_ended(state: StudyState, trial: Trial | None, event: Event, body: Mapping[str, Any]) -> None:
-    assert trial is not None  # noqa: S101
-    trial.stop_reason, trial.ended = StopReason(body["stop_reason"]), event.at
-    trial.detail, trial.error = body.get("detail"), body.get("error")
-    trial.checkpoint, trial.digests = body.get("checkpoint"), dict(body.get("digests") or {})
-    if trial.over:
-        state._open.pop(trial.trial_id, None)
-        state._ends.append(trial.stop_reason)
-
-
-_APPLY = {
-    Kind.STUDY_CREATED: _study_created,
-    Kind.STUDY_CHANGED: _study_changed,
-    Kind.SESSION_BEGAN: _session_began,
-    Kind.SESSION_ENDED: _session_ended,
-    Kind.TRIAL_CREATED: _trial_created,
-    Kind.ATTEMPT_BEGAN: _attempt_began,
-    Kind.EPOCH: _epoch,
-    Kind.NOTE: _note,
-    Kind.ATTEMPT_ENDED: _attempt_ended,
-    Kind.TRIAL_ENDED: _trial_ended,
-}

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from search.decide.warm_start import warm_trials
 from search.exports.cursor import without_password
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import StudyChanged, StudyCreated
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
-from search.ledger.state import StudyState
+from search.ledger.state import Outcome, StudyState
 from search.machines.shares import Node, Share
 from search.session.mode import Mode
 from search.session.restore_files import restore
@@ -136,21 +136,21 @@ def open_study(
         ledger.close()
         raise
     if config != ledger.state.study:
-        ledger.append(Kind.STUDY_CHANGED, study=config)
+        ledger.append(StudyChanged(config))
     restore(shown_study, layout, splits)
     return ledger
 
 
 def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode) -> None:
-    body = {
-        "study": shown_study.model_dump(mode="json"),
-        "data": data_facts(splits),
-        "versions": versions(),
-        "commit": code_commit(),
-        "uid": uuid.uuid4().hex,
-        "warm": warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
-    }
-    create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), body)
+    created = StudyCreated(
+        study=shown_study.model_dump(mode="json"),
+        data=data_facts(splits),
+        versions=versions(),
+        commit=code_commit(),
+        uid=uuid.uuid4().hex,
+        warm=warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
+    )
+    create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), created)
 
 
 def remove_study(layout: Layout) -> None:

@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 
 from search.exports.cursor import without_password
-from search.ledger.events import Outcome
+from search.ledger.state import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.machines.shares import check_resources
@@ -16,7 +16,7 @@ from search.preflight.preflight import preflight
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.session.restore_files import restore_ended
-from search.session.session import Machine, SearchOutcome, Session
+from search.session.session import Machine, SearchOutcome, StudySession
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.lock import study_lock
@@ -54,6 +54,7 @@ def run_search(
             prepared = prepare_inputs(study, checked.splits, layout, console)
             ledger = open_study(study, layout, checked.splits, mode, shown_study=without_password(study))
             try:
-                return Session(study, layout, Machine(nodes, checked.shares), prepared, ledger, console, json_out).run()
+                machine = Machine(nodes, checked.shares)
+                return StudySession(study, layout, machine, prepared, ledger, console, json_out).run()
             finally:
                 ledger.close()

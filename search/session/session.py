@@ -15,9 +15,9 @@ from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, Resources
 from search.exports.listener import MlflowTracking
 from search.exports.projections import OptunaRecord, TrialsFile, rebuild
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import SessionBegan
 from search.ledger.ledger import Ledger
-from search.ledger.state import Trial
+from search.ledger.state import Outcome, Trial
 from search.machines.ray_cluster import restart_ray
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
@@ -68,7 +68,7 @@ class Machine:
         return None if larger is None else Resources(larger.cpus, larger.gpus)
 
 
-class Session:
+class StudySession:
     """One life of a study's driver."""
 
     def __init__(
@@ -115,12 +115,13 @@ class Session:
 
     def _begin(self) -> None:
         self._ledger.append(
-            Kind.SESSION_BEGAN,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            versions=versions(),
-            shares={modality: asdict(share) for modality, share in self._machine.shares.items()},
-            nodes=[asdict(node) for node in self._machine.nodes],
+            SessionBegan(
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                versions=versions(),
+                shares={modality: asdict(share) for modality, share in self._machine.shares.items()},
+                nodes=[asdict(node) for node in self._machine.nodes],
+            )
         )
 
     def _driver(self) -> StudyDriver:

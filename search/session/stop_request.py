@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search.decide.driver import StudyDriver
-from search.ledger.events import Outcome
+from search.ledger.state import Outcome
 from search.machines.signals import first_signal
 
 # For trials to save their states. Tune gives a worker that hangs 10 seconds more, and SLURM kills everything 30 seconds

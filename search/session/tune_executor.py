@@ -18,7 +18,7 @@ from ray.tune.search import Searcher
 
 from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
-from search.decide.terms import Attempt, Next
+from search.decide.terms import Next, NextAttempt
 from search.session.stop_request import StopRequest
 from trainables.names import DETAIL, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
@@ -128,11 +128,11 @@ class AttemptSearcher(_Unsaved, Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The raw dict of the next attempt; None: not now; FINISHED: no more."""
         found = self._driver.next_attempt()
-        if isinstance(found, Attempt):
+        if isinstance(found, NextAttempt):
             return self._raw(found)
         return Searcher.FINISHED if found is Next.DONE else None
 
-    def _raw(self, attempt: Attempt) -> dict[str, Any]:
+    def _raw(self, attempt: NextAttempt) -> dict[str, Any]:
         resources = {"CPU": attempt.resources.cpus, "GPU": attempt.resources.gpus}
         return {
             **self._constants[attempt.modality],

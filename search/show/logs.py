@@ -5,15 +5,29 @@ from __future__ import annotations
 import difflib
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-from search.ledger.events import Event, Kind
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    Body,
+    EpochEnded,
+    Event,
+    Noted,
+    SessionBegan,
+    SessionEnded,
+    StudyChanged,
+    StudyCreated,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.state import StudyState, Trial
 from search.show.views import trial_end_lines
 from trainables.errors import UserError
-from trainables.records import EpochResult, StopReason
+from trainables.records import StopReason
 from trainables.words import human_seconds, local_time, printable
 
 INDENT = " " * 21  # below a line's time
@@ -62,16 +76,23 @@ def trial_story(trial: Trial, events: Iterable[Event]) -> list[str]:
     for event in events:
         if event.trial_id != trial.trial_id:
             continue
-        tries += event.kind == Kind.ATTEMPT_BEGAN
-        if event.kind == Kind.EPOCH and not table:
+        tries += isinstance(event.body, AttemptBegan)
+        if isinstance(event.body, EpochEnded) and not table:
             lines.append(INDENT + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS))
-        table = event.kind == Kind.EPOCH
-        first, *rest = _TOLD[event.kind](trial, event.body, tries)
+        table = isinstance(event.body, EpochEnded)
+        first, *rest = _told(event.body, trial, tries)
         lines += [f"{local_time(event.at)}  {first}", *(INDENT + line if line else "" for line in rest)]
     return [printable(line) for line in lines]
 
 
-def _created(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+@singledispatch
+def _told(body: Body, trial: Trial, tries: int) -> list[str]:
+    """An event of a trial in lines, the first one after its time. `tries`: the attempts that have begun by then."""
+    raise NotImplementedError(f"Each event of a trial must be told, but {body.kind} isn't.")
+
+
+@_told.register
+def _(body: TrialCreated, trial: Trial, tries: int) -> list[str]:
     width = max((len(key) for key in trial.config), default=0)
     fixed = {key: value for key, value in trial.config.items() if key not in trial.params}
     where = "" if trial.inside else ", a point outside of the space"
@@ -90,91 +111,84 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _attempt_began(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
-    resources = [f"{body['cpus']:g} CPU{'' if body['cpus'] == 1 else 's'}"]
-    resources += [f"{body['gpus']:g} GPU"] if body["gpus"] else []
+@_told.register
+def _(body: AttemptBegan, trial: Trial, tries: int) -> list[str]:
+    resources = [f"{body.cpus:g} CPU{'' if body.cpus == 1 else 's'}"]
+    resources += [f"{body.gpus:g} GPU"] if body.gpus else []
     worker = trial.attempts[tries - 1].worker
     return [f"attempt {tries} began: {', '.join(resources)}{f', worker {worker}' if worker else ''}"]
 
 
-def _epoch(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
-    result = EpochResult(**body["result"])
-    row = "".join(f"{getattr(result, name):>{width}{form}}" for _, name, width, form in COLUMNS)
-    return [row + ("  stopped by the scheduler" if body["stop"] else "")]
+@_told.register
+def _(body: EpochEnded, trial: Trial, tries: int) -> list[str]:
+    row = "".join(f"{getattr(body.result, name):>{width}{form}}" for _, name, width, form in COLUMNS)
+    return [row + ("  stopped by the scheduler" if body.stop else "")]
 
 
-def _note(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
-    first, *rest = body["text"].splitlines() or [""]
+@_told.register
+def _(body: Noted, trial: Trial, tries: int) -> list[str]:
+    first, *rest = body.text.splitlines() or [""]
     return [f"note: {first}", *rest]
 
 
-def _attempt_ended(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
-    goes_on = "goes on later" if body["reason"] == StopReason.INTERRUPTED else "is tried again"
-    error = (body.get("error") or "").strip("\n").splitlines()
-    return [f"attempt {tries} ended: {body['reason']}{f', {goes_on}' if body['retry'] else ''}", *error]
+@_told.register
+def _(body: AttemptEnded, trial: Trial, tries: int) -> list[str]:
+    goes_on = "goes on later" if body.reason == StopReason.INTERRUPTED else "is tried again"
+    error = (body.error or "").strip("\n").splitlines()
+    return [f"attempt {tries} ended: {body.reason}{f', {goes_on}' if body.retry else ''}", *error]
 
 
-def _trial_ended(trial: Trial, body: Mapping[str, Any], tries: int) -> list[str]:
+@_told.register
+def _(body: TrialEnded, trial: Trial, tries: int) -> list[str]:
     last = trial.attempts[-1].error if trial.attempts else None
-    error = body.get("error") if body.get("error") != last else None  # the attempt's end has told it
-    digests = body.get("digests") or {}
-    width = max(map(len, digests), default=0)
+    error = body.error if body.error != last else None  # the attempt's end has told it
+    width = max(map(len, body.digests), default=0)
     return [
-        f"ended: {body['stop_reason']}",
-        *(body.get("detail") or "").splitlines(),
+        f"ended: {body.stop_reason}",
+        *(body.detail or "").splitlines(),
         *(error or "").strip("\n").splitlines(),
-        *([f"best checkpoint: {body['checkpoint']}"] if body.get("checkpoint") else []),
-        *(f"  {name:{width}}  {digest}" for name, digest in digests.items()),
+        *([f"best checkpoint: {body.checkpoint}"] if body.checkpoint else []),
+        *(f"  {name:{width}}  {digest}" for name, digest in body.digests.items()),
     ]
-
-
-_TOLD = {
-    Kind.TRIAL_CREATED: _created,
-    Kind.ATTEMPT_BEGAN: _attempt_began,
-    Kind.EPOCH: _epoch,
-    Kind.NOTE: _note,
-    Kind.ATTEMPT_ENDED: _attempt_ended,
-    Kind.TRIAL_ENDED: _trial_ended,
-}
 
 
 def study_story(state: StudyState, events: Iterable[Event], *, running: bool) -> list[str]:
     """The study's sessions, changes, and its trials' ends. `running`: whether the last session goes on."""
     lines, session = [], 0
     for event in events:
-        session += event.kind == Kind.SESSION_BEGAN
+        session += isinstance(event.body, SessionBegan)
         told = list(_study_lines(event, state, session))
         if told:
             lines.append(f"{local_time(event.at)}  {told[0]}")
             lines += [INDENT + line for line in told[1:]]
-        if event.kind == Kind.SESSION_BEGAN:
+        if isinstance(event.body, SessionBegan):
             lines += _unended(state, session - 1, running=running)
     return [printable(line) for line in lines]
 
 
 def _study_lines(event: Event, state: StudyState, session: int) -> Iterator[str]:
-    body = event.body
-    if event.kind == Kind.STUDY_CREATED:
-        yield f"study {state.name} created, {state.uid}"
-        yield from (f"{name} {version}" for name, version in body["versions"].items())
-    elif event.kind == Kind.STUDY_CHANGED:
-        yield "the study's config was changed"
-    elif event.kind == Kind.SESSION_BEGAN:
-        yield f"session {session} began on {body['host']}, process {body['pid']}"
-    elif event.kind == Kind.SESSION_ENDED:
-        one = state.sessions[session - 1]
-        yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}: {_outcome(body)}"
-    elif event.kind == Kind.TRIAL_ENDED and event.trial_id is not None:
-        yield from _end_lines(state.trials[event.trial_id], body)
+    match event.body:
+        case StudyCreated(versions=versions):
+            yield f"study {state.name} created, {state.uid}"
+            yield from (f"{name} {version}" for name, version in versions.items())
+        case StudyChanged():
+            yield "the study's config was changed"
+        case SessionBegan(host, pid):
+            yield f"session {session} began on {host}, process {pid}"
+        case SessionEnded() as ended:
+            one = state.sessions[session - 1]
+            yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}: {_outcome(ended)}"
+        case TrialEnded(reason):
+            yield from _end_lines(state.trial(event.trial_id), reason)
 
 
-def _outcome(body: Mapping[str, Any]) -> str:
-    return str(body["outcome"]).replace("_", " ") + (f", {body['detail']}" if body.get("detail") else "")
+def _outcome(ended: SessionEnded) -> str:
+    return ended.outcome.replace("_", " ") + (f", {ended.detail}" if ended.detail else "")
 
 
-def _end_lines(trial: Trial, body: Mapping[str, Any]) -> list[str]:
+def _end_lines(trial: Trial, reason: StopReason) -> list[str]:
     """A trial that was interrupted and has gone on since is told by that end alone."""
-    if body["stop_reason"] == StopReason.INTERRUPTED and trial.stop_reason != StopReason.INTERRUPTED:
+    if reason == StopReason.INTERRUPTED and trial.stop_reason != StopReason.INTERRUPTED:
         return [f"{trial.trial_id}  interrupted"]
     return [line.removeprefix("  ") for line in trial_end_lines(trial)]
 

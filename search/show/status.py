@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from search.ledger.events import Outcome
-from search.ledger.state import RETRIED, StudyState, Trial
+from search.ledger.state import RETRIED, Outcome, StudyState, Trial
 from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
 from trainables.names import MODALITIES

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from search.ledger.events import Event, Kind
+from search.ledger.events import AttemptBegan, AttemptEnded, EpochEnded, Event, TrialEnded
 from search.ledger.ledger import Ledger
 from search.ledger.state import StudyState, Trial
 from search.show.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
@@ -109,7 +109,7 @@ class PlainView(_Lines):
     def heard(self, event: Event, state: StudyState) -> None:
         """At most one a while about where the study stands."""
         super().heard(event, state)
-        if event.kind == Kind.EPOCH and self._clock() - self._said >= LINE_SECONDS:
+        if isinstance(event.body, EpochEnded) and self._clock() - self._said >= LINE_SECONDS:
             self._said = self._clock()
             self._say(status_line(self.status()))
 
@@ -178,16 +178,17 @@ def event_lines(event: Event, state: StudyState) -> list[str]:
     trial = state.trials.get(event.trial_id or "")
     if trial is None:
         return []
-    if event.kind == Kind.TRIAL_ENDED:
-        return trial_end_lines(trial)
     after = f"after {counted(len(trial.epochs), 'epoch')}"
     before = trial.attempts[-2].reason if len(trial.attempts) > 1 else None
-    if event.kind == Kind.ATTEMPT_BEGAN and before == StopReason.INTERRUPTED:
-        return [f"  {trial.trial_id}  goes on {after}"]
-    if event.kind == Kind.ATTEMPT_ENDED and event.body["retry"] and event.body["reason"] != StopReason.INTERRUPTED:
-        why = last_line(event.body.get("error"))
-        return [f"  {trial.trial_id}  {event.body['reason']} {after}, is tried again: {why}"]
-    return []
+    match event.body:
+        case TrialEnded():
+            return trial_end_lines(trial)
+        case AttemptBegan() if before == StopReason.INTERRUPTED:
+            return [f"  {trial.trial_id}  goes on {after}"]
+        case AttemptEnded(reason, error, retry=True) if reason != StopReason.INTERRUPTED:
+            return [f"  {trial.trial_id}  {reason} {after}, is tried again: {last_line(error)}"]
+        case _:
+            return []
 
 
 def trial_end_lines(trial: Trial) -> list[str]:

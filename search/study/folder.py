@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
 from search.study.config import StudyConfig
 from trainables.data.files import new_folder
@@ -86,12 +87,12 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def create_study_folder(layout: Layout, study_yaml: str, data: dict[str, Any], ledger: Mapping[str, Any]) -> None:
-    """Make the folder of a new study, whole or not at all; `ledger`: what its first event says."""
+def create_study_folder(layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated) -> None:
+    """Make the folder of a new study, whole or not at all; `created`: its ledger's first event."""
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
-        create_ledger(temporary / LEDGER_FILE, ledger, time.time())
+        create_ledger(temporary / LEDGER_FILE, created, time.time())
 
 
 def find_study(given: str, runs: Path) -> Path:

@@ -13,10 +13,9 @@ from modality_names import IMAGE
 from simulated import Contestant, Maker
 
 from search.decide.driver import StudyDriver
-from search.decide.terms import Attempt, Limits, ModalitySearch, Resources
-from search.ledger.events import FORMAT, Event, Kind
+from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
+from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
-from search.ledger.state import fold
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.space.dimensions import to_distributions
@@ -32,14 +31,14 @@ class LedgerInMemory(Ledger):
 
     def __init__(self) -> None:
         self.listeners, self.failure, self.notes = [], None, ()
-        created = {"format": FORMAT, "study": {"name": "bench"}, "uid": "bench", "data": {}, "versions": {}}
-        self.events = [Event(0, 0.0, Kind.STUDY_CREATED, None, created)]
+        created = StudyCreated(study={"name": "bench"}, uid="bench", data={}, versions={})
+        self.events = [Event(0, 0.0, created)]
         self.state = fold(self.events)
 
-    def append(self, kind: Kind, trial_id: str | None = None, **body: Any) -> Event:
+    def append(self, body: Body, trial_id: str | None = None) -> Event:
         """Apply an event."""
-        event = Event(self.state.next_seq, self.state.last_at, kind, trial_id, body)
-        self.state.apply(event)
+        event = Event(self.state.next_seq, self.state.last_at, body, trial_id)
+        event.apply(self.state)
         return event
 
 
@@ -49,7 +48,7 @@ class Ours:
     def __init__(self, section: SearchSection, seed: int) -> None:
         """`section`: method, startup_trials and scheduler of it are used. No fixed points: nobody knows a good one."""
         ledger = LedgerInMemory()
-        ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+        ledger.append(SessionBegan("here", 1))
         sampler = Sampler(SPACE, method=section.method, seed=seed, startup_trials=section.startup_trials, parallel=True)
         rule = section.scheduler
         stopping = make_stopping(rule.name, grace=rule.grace, factor=rule.factor, max_epochs=EPOCHS, seed=seed)
@@ -70,7 +69,7 @@ class Ours:
     def begin(self, number: int) -> Mapping[str, Any]:
         """What the driver begins next."""
         found = self._driver.next_attempt()
-        assert isinstance(found, Attempt)
+        assert isinstance(found, NextAttempt)
         assert found.number == number
         return found.config
 

@@ -19,7 +19,7 @@ def simulate(folder: Path, trials: int) -> dict[str, Any]:
     """Trials one after the other, each to where the scheduler stops it."""
     from overhead_trial import RATE, accuracy
 
-    from search.decide.terms import Attempt
+    from search.decide.terms import NextAttempt
     from trainables.records import EpochResult, StopReason
 
     study = made_study(folder, trials, at_once=1)
@@ -30,7 +30,7 @@ def simulate(folder: Path, trials: int) -> dict[str, Any]:
         began = time.perf_counter()
         found = driver.next_attempt()
         suggestions.append(time.perf_counter() - began)
-        if not isinstance(found, Attempt):
+        if not isinstance(found, NextAttempt):
             break
         for one in reports.values():
             one.append([])

@@ -20,13 +20,13 @@ def seconds_of(folder: Path, epochs: int, uri: str | None) -> float:
     """From the first trial to the last epoch of a simulated search whose epochs take a while."""
     from overhead_trial import EPOCHS, RATE, accuracy
 
-    from search.decide.terms import Attempt
+    from search.decide.terms import NextAttempt
     from trainables.records import EpochResult, StopReason
 
     study = made_study(folder, epochs, at_once=1, tracking_uri=uri)
     driver: Any = study.driver
     began, reported = time.perf_counter(), 0
-    while reported < epochs and isinstance(found := driver.next_attempt(), Attempt):
+    while reported < epochs and isinstance(found := driver.next_attempt(), NextAttempt):
         for epoch in range(1, EPOCHS + 1):
             time.sleep(EPOCH_SECONDS)
             value = accuracy(found.config[RATE], epoch)

@@ -31,7 +31,7 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     from search.decide.terms import Limits, ModalitySearch, Resources
     from search.exports.listener import MlflowTracking
     from search.exports.projections import OptunaRecord, TrialsFile
-    from search.ledger.events import Kind
+    from search.ledger.events import SessionBegan, StudyCreated
     from search.ledger.ledger import Ledger, create_ledger
     from search.methods.sampler import Sampler
     from search.methods.stopping import make_stopping
@@ -50,13 +50,13 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     study = StudyConfig.model_validate_json(json.dumps(raw), strict=True)
     layout = Layout.of(study)
     layout.folder.mkdir(parents=True)
-    body = {"study": study.model_dump(mode="json"), "uid": "u", "data": {}, "versions": {}}
-    create_ledger(layout.ledger_file, body, 0.0)
+    created = StudyCreated(study=study.model_dump(mode="json"), uid="u", data={}, versions={})
+    create_ledger(layout.ledger_file, created, 0.0)
     ledger = Ledger(layout.ledger_file)
     section, scheduler = study.image, study.image.search.scheduler
     tracking = MlflowTracking(study, layout, ledger)
     ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking]
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1, versions={}, shares={})
+    ledger.append(SessionBegan("here", 1))
 
     def fits(running: Mapping[str, int], modality: str) -> bool:
         return sum(running.values()) < at_once

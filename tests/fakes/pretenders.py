@@ -14,8 +14,9 @@ from ray.tune import TuneError
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, Resources
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import SessionBegan, StudyCreated
 from search.ledger.ledger import Ledger, create_ledger
+from search.ledger.state import Outcome
 from search.machines.shares import Node, Share, fits
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
@@ -74,11 +75,11 @@ class Pretence:
 
     def __init__(self, folder: Path, trials: Mapping[str, int], cpus: Mapping[str, int] | None = None) -> None:
         """`trials` and `cpus` of each trial, by modality."""
-        body = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}
-        create_ledger(folder / "ledger.jsonl", body, 0.0)
+        created = StudyCreated(study={"name": "demo"}, uid="u", data={}, versions={})
+        create_ledger(folder / "ledger.jsonl", created, 0.0)
         self.folder, self.ledger = folder, Ledger(folder / "ledger.jsonl")
         self.shares = {modality: Share(given, 0.0, 2) for modality, given in (cpus or dict.fromkeys(trials, 1)).items()}
-        self.ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+        self.ledger.append(SessionBegan("here", 1))
         self.stop = StopRequest(folder / "stop", grace=2.0)
         searches = [self._search(modality, trials[modality]) for modality in self.shares]
         self.driver = StudyDriver(searches, self.ledger, Limits(), fits=self._fits)

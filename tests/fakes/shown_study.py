@@ -11,8 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.ledger.events import Kind
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    Body,
+    EpochEnded,
+    Noted,
+    SessionBegan,
+    SessionEnded,
+    StudyCreated,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.ledger import Ledger, create_ledger
+from search.ledger.state import Outcome
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.yaml_file import dump_study, study_of
@@ -71,9 +83,8 @@ class Happening:
     """An event before it is on record."""
 
     at: float  # seconds since the study's beginning
-    kind: Kind
-    trial_id: str | None
-    body: dict[str, Any]
+    body: Body
+    trial_id: str | None = None
 
 
 def make_study(runs: Path, began: float, until: float = math.inf) -> tuple[StudyConfig, Layout, Ledger]:
@@ -81,30 +92,30 @@ def make_study(runs: Path, began: float, until: float = math.inf) -> tuple[Study
     study = study_of({**BODY, "runs": str(runs)})
     layout = Layout.of(study)
     shown, versions = study.model_dump(mode="json"), {"torch": "2.14.0"}
-    body = {"uid": "garbage-0001", "study": shown, "data": DATA, "commit": "c0ffee", "versions": versions}
-    create_study_folder(layout, dump_study(study), DATA, body)
+    created = StudyCreated(study=shown, data=DATA, versions=versions, commit="c0ffee", uid="garbage-0001")
+    create_study_folder(layout, dump_study(study), DATA, created)
     layout.ledger_file.unlink()  # it began now, and no event may be older than the one before
-    create_ledger(layout.ledger_file, body, began)
+    create_ledger(layout.ledger_file, created, began)
     moment = began
     ledger = Ledger(layout.ledger_file, clock=lambda: moment)
     for one in happenings(study):
         if one.at <= until:
             moment = began + one.at
-            ledger.append(one.kind, one.trial_id, **one.body)
+            ledger.append(one.body, one.trial_id)
     return study, layout, ledger
 
 
 def happenings(study: StudyConfig) -> list[Happening]:
     """The whole study in the order of its times: SLOTS trials at once, both modalities in turn."""
     draw = random.Random(5)
-    found = [Happening(0.0, Kind.SESSION_BEGAN, None, {"host": HOST, "pid": 4127})]
+    found = [Happening(0.0, SessionBegan(HOST, 4127))]
     free = [1.0 + slot / 10 for slot in range(SLOTS)]  # when each slot takes its next trial
     for modality, number in _in_turn(study):
         trial = list(_trial(study, modality, number, heapq.heappop(free), draw))
         found += trial
         heapq.heappush(free, trial[-1].at + 2.0)
     found.sort(key=lambda one: one.at)
-    return [*found, Happening(found[-1].at + 5.0, Kind.SESSION_ENDED, None, {"outcome": "finished", "detail": None})]
+    return [*found, Happening(found[-1].at + 5.0, SessionEnded(Outcome.FINISHED))]
 
 
 def _in_turn(study: StudyConfig) -> list[tuple[str, int]]:
@@ -119,19 +130,17 @@ def _trial(study: StudyConfig, modality: str, number: int, at: float, draw: rand
     trial_id, section = trial_name(modality, number), study.section(modality)
     params = _params(modality, draw)
     config = {**section.fixed(), **params}
-    created = {"number": number, "modality": modality, "params": params, "config": config, "inside": True}
-    yield Happening(at, Kind.TRIAL_CREATED, trial_id, created)
-    yield Happening(at + 0.01, Kind.ATTEMPT_BEGAN, trial_id, {"cpus": 4, "gpus": 0.25})
+    yield Happening(at, TrialCreated(number, modality, params, config, inside=True), trial_id)
+    yield Happening(at + 0.01, AttemptBegan(4, 0.25), trial_id)
     last = {("image", 3): 1, ("image", 5): 4}.get((modality, number), EPOCHS)
     seconds = (38.0 if modality == "image" else 21.0) * draw.uniform(0.9, 1.1)
     reason = StopReason.COMPLETED
     for result in _epochs(_quality(params, draw), last, seconds, draw):
         at += seconds
         pruned = result.val_accuracy < RUNGS.get(result.epoch, 0.0)
-        body = {"result": result.as_metrics(), "stop": pruned, "worker": f"{HOST} {5200 + number}"}
-        yield Happening(at, Kind.EPOCH, trial_id, body)
+        yield Happening(at, EpochEnded(result, pruned, worker=f"{HOST} {5200 + number}"), trial_id)
         if (modality, number, result.epoch) == ("image", 1, 1):
-            yield Happening(at + 0.1, Kind.NOTE, trial_id, {"text": NOTE})
+            yield Happening(at + 0.1, Noted(NOTE), trial_id)
         if pruned:
             reason = StopReason.PRUNED
             break
@@ -141,11 +150,11 @@ def _trial(study: StudyConfig, modality: str, number: int, at: float, draw: rand
 
 def _end(trial_id: str, modality: str, reason: StopReason, at: float) -> Iterator[Happening]:
     error = ERROR if reason == StopReason.FAILED else None
-    yield Happening(at, Kind.ATTEMPT_ENDED, trial_id, {"reason": reason.value, "retry": False, "error": error})
-    body = {"stop_reason": reason.value, "error": error, "checkpoint": f"{modality}/{trial_id}/best"}
+    yield Happening(at, AttemptEnded(reason, error), trial_id)
     detail = DIVERGED if reason == StopReason.DIVERGED else None
     digests = {"weights.safetensors": hashlib.sha256(trial_id.encode()).hexdigest()}
-    yield Happening(at + 0.01, Kind.TRIAL_ENDED, trial_id, {**body, "detail": detail, "digests": digests})
+    ended = TrialEnded(reason, detail, error, f"{modality}/{trial_id}/best", digests)
+    yield Happening(at + 0.01, ended, trial_id)
 
 
 def _params(modality: str, draw: random.Random) -> dict[str, Any]:

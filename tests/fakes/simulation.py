@@ -11,8 +11,8 @@ from typing import Any
 from search_fakes import epoch
 
 from search.decide.driver import StudyDriver
-from search.decide.terms import Attempt, Limits, ModalitySearch, Next, Resources
-from search.ledger.events import Kind
+from search.decide.terms import Limits, ModalitySearch, Next, NextAttempt, Resources
+from search.ledger.events import SessionBegan, StudyCreated
 from search.ledger.ledger import Ledger, create_ledger
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
@@ -27,10 +27,10 @@ SPACE = {
 }
 OWN = {"rate": 1e-2, "decay": 0.1, "size": 32, "depth": 2}
 MAX_EPOCHS = 9
-Curve = Callable[[Attempt, int], float]
+Curve = Callable[[NextAttempt, int], float]
 
 
-def curve(attempt: Attempt, number: int) -> float:
+def curve(attempt: NextAttempt, number: int) -> float:
     """A val accuracy that only the trial and the epoch decide; better near a rate of 0.01."""
     noise = random.Random(f"{attempt.trial_id} {number}").uniform(-0.05, 0.05)
     distance = abs(float(attempt.config["rate"]) ** 0.25 - 0.01**0.25)
@@ -57,13 +57,13 @@ def search_of(modality: str = "image", **changes: Any) -> ModalitySearch:
 
 def new_ledger(folder: Path, name: str = "ledger.jsonl") -> Ledger:
     """A ledger of a study that has just begun."""
-    create_ledger(folder / name, {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}, 0.0)
+    create_ledger(folder / name, StudyCreated(study={"name": "demo"}, uid="u", data={}, versions={}), 0.0)
     return Ledger(folder / name)
 
 
 def session(ledger: Ledger, *searches: ModalitySearch, at_once: int = 1, **options: Any) -> StudyDriver:
     """A driver that has just come to life."""
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+    ledger.append(SessionBegan("here", 1))
     limits = options.pop("limits", Limits())
 
     def fits(running: Mapping[str, int], modality: str) -> bool:
@@ -73,14 +73,14 @@ def session(ledger: Ledger, *searches: ModalitySearch, at_once: int = 1, **optio
 
 
 def simulate(
-    driver: StudyDriver, value: Curve = curve, *, events: int | None = None, begun: Sequence[Attempt] = ()
+    driver: StudyDriver, value: Curve = curve, *, events: int | None = None, begun: Sequence[NextAttempt] = ()
 ) -> None:
     """Run attempts until the driver has no more, or so many epochs have ended. `begun`: attempts that run already."""
     clock, counter = 0.0, 0
     running = [(_seconds(one), one.trial_id, one, one.recorded + 1) for one in begun]
     heapq.heapify(running)
     while events is None or counter < events:
-        while isinstance(found := driver.next_attempt(), Attempt):
+        while isinstance(found := driver.next_attempt(), NextAttempt):
             heapq.heappush(
                 running, (clock + _seconds(found), found.trial_id, found, min(found.recorded + 1, MAX_EPOCHS))
             )
@@ -93,13 +93,13 @@ def simulate(
             heapq.heappush(running, (clock + _seconds(attempt), attempt.trial_id, attempt, number + 1))
 
 
-def result_of(driver: StudyDriver, attempt: Attempt, number: int, value: Curve = curve) -> EpochResult:
+def result_of(driver: StudyDriver, attempt: NextAttempt, number: int, value: Curve = curve) -> EpochResult:
     """The epoch's result, with the best so far."""
     values = [value(attempt, one) for one in range(1, number + 1)]
     return epoch(number, values[-1], max(values), values.index(max(values)) + 1)
 
 
-def _seconds(attempt: Attempt) -> float:
+def _seconds(attempt: NextAttempt) -> float:
     """An epoch takes longer with larger batches."""
     return 1.0 + float(attempt.config["size"]) / 100
 

@@ -14,11 +14,23 @@ from search_fakes import epoch, searching, study
 
 from search.exports.cursor import Lag, lag_of, without_password
 from search.exports.run_images import STUDY_KEY, TRIAL, UID, Projection
-from search.ledger.events import Kind
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    EpochEnded,
+    Noted,
+    SessionBegan,
+    SessionEnded,
+    StudyCreated,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.state import Outcome
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.yaml_file import dump_study
+from trainables.records import StopReason
 
 FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}
 DATA = {"train": FACTS, "val": {**FACTS, "samples": 4, "digest": "cd" * 32}}
@@ -28,8 +40,10 @@ def new_study(folder: Path, **changes: Any) -> tuple[StudyConfig, Layout, Ledger
     """A study with its folder and its ledger, whose clock counts seconds."""
     config = study(folder, **{"image": searching(), "description": "What it is for.", **changes})
     shown, layout = without_password(config), Layout.of(config)
-    body = {"uid": f"uid-{folder.name}", "study": shown.model_dump(mode="json"), "data": DATA, "versions": {}}
-    create_study_folder(layout, dump_study(shown), {}, {**body, "commit": "c0ffee"})
+    created = StudyCreated(
+        study=shown.model_dump(mode="json"), data=DATA, versions={}, commit="c0ffee", uid=f"uid-{folder.name}"
+    )
+    create_study_folder(layout, dump_study(shown), {}, created)
     return config, layout, open_ledger(layout)
 
 
@@ -48,12 +62,12 @@ def lag(layout: Layout, uri: str) -> Lag:
 
 def begin(ledger: Ledger) -> None:
     """A session begins."""
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=7)
+    ledger.append(SessionBegan("here", 7))
 
 
 def end(ledger: Ledger, outcome: str = "finished") -> None:
     """It ends."""
-    ledger.append(Kind.SESSION_ENDED, outcome=outcome, detail=None)
+    ledger.append(SessionEnded(Outcome(outcome)))
 
 
 def create(ledger: Ledger, number: int, **config: Any) -> str:
@@ -61,26 +75,25 @@ def create(ledger: Ledger, number: int, **config: Any) -> str:
     trial_id = f"image_{number:03d}"
     values = {"batch_size": 32, "head_learning_rate": 0.001, "head_widths": [512, 256], "weights": None, **config}
     params = {key: values[key] for key in ("head_learning_rate", "batch_size", "head_widths")}
-    body = {"number": number, "modality": "image", "params": params, "config": values, "inside": True}
-    ledger.append(Kind.TRIAL_CREATED, trial_id, **body)
+    ledger.append(TrialCreated(number, "image", params, values, inside=True), trial_id)
     return trial_id
 
 
 def attempt(ledger: Ledger, trial_id: str, accuracies: Sequence[float]) -> None:
     """An attempt with these epochs, left running."""
-    ledger.append(Kind.ATTEMPT_BEGAN, trial_id, cpus=1, gpus=0.5)
+    ledger.append(AttemptBegan(1, 0.5), trial_id)
     for accuracy in accuracies:
         done = ledger.state.trials[trial_id].epochs
         best = max((*done, epoch(len(done) + 1, accuracy)), key=lambda one: (one.val_accuracy, -one.epoch))
-        result = epoch(len(done) + 1, accuracy, best.val_accuracy, best.epoch).as_metrics()
-        ledger.append(Kind.EPOCH, trial_id, result=result, stop=False, worker=f"here {len(done)}")
+        result = epoch(len(done) + 1, accuracy, best.val_accuracy, best.epoch)
+        ledger.append(EpochEnded(result, worker=f"here {len(done)}"), trial_id)
 
 
 def finish(ledger: Ledger, trial_id: str, reason: str, **more: Any) -> None:
     """Its attempt and the trial end."""
     if ledger.state.trials[trial_id].running:
-        ledger.append(Kind.ATTEMPT_ENDED, trial_id, reason=reason, retry=False, error=more.get("error"))
-    ledger.append(Kind.TRIAL_ENDED, trial_id, stop_reason=reason, **more)
+        ledger.append(AttemptEnded(StopReason(reason), more.get("error")), trial_id)
+    ledger.append(TrialEnded(StopReason(reason), **more), trial_id)
 
 
 def whole_trial(
@@ -110,7 +123,7 @@ def live(ledger: Ledger, seed: int, trials: int = 8) -> None:
         pair = [create(ledger, number), create(ledger, number + 1)]
         for trial_id in pair:
             attempt(ledger, trial_id, [draw.random() for _ in range(draw.randint(0, 4))])
-        ledger.append(Kind.NOTE, pair[0], text="A batch of 32 didn't fit.")
+        ledger.append(Noted("A batch of 32 didn't fit."), pair[0])
         for trial_id in pair:
             reason = draw.choice(["completed", "pruned", "diverged", "failed", "lost", "oom"])
             error = "Traceback\nValueError: no" if reason == "failed" else None

@@ -20,6 +20,7 @@ from chaos_study import STARTUP, TRIALS, Round, prepare, server_in, undisturbed,
 from disturbances import DISTURBANCES, ENDS
 from mlflow import MlflowClient
 
+from search.ledger.events import EpochEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
 from trainables.records import EpochResult
@@ -118,7 +119,7 @@ def check_learnt(now: StudyState, calm: StudyState) -> None:
 def decisions(folder: Path) -> list[tuple[str | None, int, bool]]:
     """What the scheduler decided, in order."""
     events, _ = read_ledger(folder / "ledger.jsonl")
-    return [(e.trial_id, e.body["result"]["epoch"], e.body["stop"]) for e in events if e.kind == "epoch"]
+    return [(e.trial_id, e.body.result.epoch, e.body.stop) for e in events if isinstance(e.body, EpochEnded)]
 
 
 def check(now: Round, calm: Round, *, same_order: bool) -> None:

@@ -15,9 +15,8 @@ import pytest
 from pretenders import EPOCHS, Fault, Pretence, pretender
 from ray import cloudpickle
 
-from search.ledger.events import Outcome
 from search.ledger.ledger import read_ledger
-from search.ledger.state import StudyState
+from search.ledger.state import Outcome, StudyState
 from search.machines.ray_cluster import cluster_nodes
 from search.machines.shares import Node
 from trainables.records import StopReason

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from search.cli.main import main
+from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
 
 STUDY = """
@@ -174,7 +175,7 @@ def test_study_of_that_name_is_there(run: Run, here: Path) -> None:
     assert_refused(run("search", "study.yaml"), "mlruns/studies/small")
     (folder / "notes.txt").unlink()
     study = {"name": "small", "modalities": ["image"]}
-    create_ledger(folder / "ledger.jsonl", {"study": study, "uid": "u", "data": {}, "versions": {}}, 0.0)
+    create_ledger(folder / "ledger.jsonl", StudyCreated(study=study, uid="u", data={}, versions={}), 0.0)
     assert_refused(run("search", "study.yaml"), "'small' is there already", "0 of 0 trials", "--resume", "name=")
 
 

@@ -14,7 +14,8 @@ from ledger_fakes import Told, study_config
 from typer.testing import CliRunner, Result
 
 from search.cli.main import app
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import Noted, StudyChanged
+from search.ledger.state import Outcome
 from search.study.folder import Layout
 from search.study.lock import study_lock
 from trainables.errors import UserError
@@ -207,7 +208,7 @@ def test_nothing_to_stop(told: Told, runs: Path) -> None:
 def whole_life(told: Told) -> None:
     """A trial that notes something, fails, is tried again, and is pruned."""
     told.begin("image_000", cpus=2, gpus=0.5)
-    told.ledger.append(Kind.NOTE, "image_000", text="16 samples at a time.")
+    told.ledger.append(Noted("16 samples at a time."), "image_000")
     told.epochs("image_000", [0.5])
     told.fail("image_000", "lost", TRACEBACK, retry=True)
     told.begin("image_000", cpus=1)
@@ -296,7 +297,7 @@ def test_a_study_s_sessions_and_ends(told: Told, runs: Path) -> None:
     told.begin("image_001")
     told.end("image_001", "interrupted", "stopped by SIGINT")
     told.end_session(Outcome.TIME_BUDGET, "the time budget is used up")
-    told.ledger.append(Kind.STUDY_CHANGED, study=told.state.study)
+    told.ledger.append(StudyChanged(told.state.study))
     told.session("other", 5)
     told.begin("image_001")
     told.session("other", 6)

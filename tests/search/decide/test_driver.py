@@ -11,11 +11,12 @@ from search_fakes import epoch
 from simulation import MAX_EPOCHS, curve, facts, new_ledger, search_of, session, simulate
 
 from search.decide.failures import Failure
-from search.decide.terms import Attempt, Limits, Next, Resources
-from search.ledger.events import Kind, Outcome
+from search.decide.terms import Limits, Next, NextAttempt, Resources
+from search.ledger.events import EpochEnded, SessionBegan, SessionEnded
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
-from trainables.records import EpochResult, StopReason
+from search.ledger.state import Outcome
+from trainables.records import StopReason
 
 FAILED = Failure(StopReason.FAILED, "Traceback\nRuntimeError: a cable", curable=True)
 LOST = Failure(StopReason.LOST, "The actor died.", curable=True)
@@ -69,7 +70,7 @@ def test_stopped_again_and_again_nothing_is_lost(tmp_path: Path, cuts: list[int]
     assert sorted(trial.number for trial in trials) == list(range(12))
     assert all(trial.over for trial in trials)
     for trial in trials:
-        attempt = Attempt(trial.trial_id, trial.number, "image", trial.config, 0, Resources(1, 0))
+        attempt = NextAttempt(trial.trial_id, trial.number, "image", trial.config, 0, Resources(1, 0))
         assert [e.val_accuracy for e in trial.epochs] == [curve(attempt, e.epoch) for e in trial.epochs]
 
 
@@ -79,7 +80,7 @@ def test_two_modalities_share_the_machine(tmp_path: Path) -> None:
     searches = [search_of("image", trials=4), search_of("text", trials=8)]
     driver = session(ledger, *searches, at_once=3)
     begun = [driver.next_attempt() for _ in range(4)]
-    assert [one.modality for one in begun if isinstance(one, Attempt)] == ["image", "text", "text"]
+    assert [one.modality for one in begun if isinstance(one, NextAttempt)] == ["image", "text", "text"]
     assert begun[3] is Next.WAIT
     ledger = Ledger(tmp_path / "ledger.jsonl")
     simulate(session(ledger, search_of("image", trials=4), search_of("text", trials=8), at_once=3))
@@ -87,10 +88,10 @@ def test_two_modalities_share_the_machine(tmp_path: Path) -> None:
     assert (len(state.of("image")), len(state.of("text"))) == (4, 8)
 
 
-def first(driver: object) -> Attempt:
+def first(driver: object) -> NextAttempt:
     """The next attempt, which there is."""
     found = driver.next_attempt()  # type: ignore[attr-defined]
-    assert isinstance(found, Attempt)
+    assert isinstance(found, NextAttempt)
     return found
 
 
@@ -194,12 +195,12 @@ def test_the_time_budget_counts_all_sessions(tmp_path: Path) -> None:
     """What earlier sessions used is used; the study ends, and what ran is interrupted."""
     ledger = new_ledger(tmp_path)
     ledger._clock = lambda: 100.0
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+    ledger.append(SessionBegan("here", 1))
     ledger._clock = lambda: 150.0
-    ledger.append(Kind.SESSION_ENDED, outcome="interrupted")
+    ledger.append(SessionEnded(Outcome.INTERRUPTED))
     ledger._clock = __import__("time").time
     driver = session(ledger, limits=Limits(seconds=60.0))
-    assert isinstance(driver.next_attempt(), Attempt)
+    assert isinstance(driver.next_attempt(), NextAttempt)
     driver = session(ledger, limits=Limits(seconds=49.0))
     assert driver.next_attempt() is Next.DONE
     assert driver.close() == Outcome.TIME_BUDGET
@@ -210,8 +211,7 @@ def test_a_killed_driver_s_decision_stands(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
     driver = session(ledger)
     attempt = first(driver)
-    result: EpochResult = epoch(1, 0.5)
-    ledger.append(Kind.EPOCH, attempt.trial_id, result=result.as_metrics(), stop=True)
+    ledger.append(EpochEnded(epoch(1, 0.5), stop=True), attempt.trial_id)
     again = session(Ledger(tmp_path / "ledger.jsonl"))
     assert again.ledger.state.trials[attempt.trial_id].stop_reason == StopReason.PRUNED
     assert first(again).trial_id != attempt.trial_id

@@ -12,7 +12,7 @@ from search_fakes import SPACE, searching, study
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
 from search.exports.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
-from search.ledger.events import Kind
+from search.ledger.events import TrialCreated
 from search.ledger.ledger import Ledger
 from search.space.dimensions import to_optuna
 from search.study.config import StudyConfig
@@ -70,8 +70,7 @@ def test_parameters_that_a_trial_does_not_have_are_left_out(tmp_path: Path) -> N
         [({"batch_size": 32, "depth": 3}, True), ({"batch_size": 32}, False), ({"batch_size": 17}, True)]
     ):
         trial_id = f"image_{number:03d}"
-        body = {"number": number, "modality": "image", "params": params, "config": params, "inside": inside}
-        ledger.append(Kind.TRIAL_CREATED, trial_id, **body)
+        ledger.append(TrialCreated(number, "image", params, params, inside), trial_id)
         attempt(ledger, trial_id, (0.5,))
         finish(ledger, trial_id, "completed")
     trials = journal_trials(layout)

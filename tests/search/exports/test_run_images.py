@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from search_fakes import searching
+from search_fakes import epoch, searching
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, whole_trial
 
 from search.exports.run_images import STUDY_KEY, Projection
 from search.exports.study_files import LEADERBOARD_FILE, study_files
-from search.ledger.events import Kind
+from search.ledger.events import EpochEnded, Noted
 from search.ledger.ledger import Ledger, read_ledger
 from trainables.records import StopReason
 
@@ -123,17 +124,11 @@ def test_values_that_are_not_finite_are_left_out(ledger: Ledger) -> None:
     """MLflow would make 1.8e308 of an infinite loss."""
     trial_id = create(ledger, 0)
     attempt(ledger, trial_id, ())
-    result = {**_result(), "val_loss": math.inf, "train_loss": math.nan}
-    ledger.append(Kind.EPOCH, trial_id, result=result, stop=False, worker=None)
+    result = replace(epoch(1, 0.5), val_loss=math.inf, train_loss=math.nan)
+    ledger.append(EpochEnded(result), trial_id)
     keys = {point.key for point in projected(ledger).image(trial_id).points}
     assert not {"val_loss", "train_loss", "best_val_loss"} & keys
     assert "val_accuracy" in keys
-
-
-def _result() -> dict[str, float]:
-    from search_fakes import epoch
-
-    return epoch(1, 0.5).as_metrics()
 
 
 def test_a_trial_s_page_begins_with_its_story(ledger: Ledger) -> None:
@@ -144,7 +139,7 @@ def test_a_trial_s_page_begins_with_its_story(ledger: Ledger) -> None:
         "Searched:\n\n    head_learning_rate  0.001\n    batch_size          32\n    head_widths         (512, 256)"
     )
     assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == searched
-    ledger.append(Kind.NOTE, trial_id, text="![a](http://b)")
+    ledger.append(Noted("![a](http://b)"), trial_id)
     finish(ledger, trial_id, "failed", error="Traceback\n```\nValueError: no")
     assert projected(ledger).image(trial_id).tags["mlflow.note.content"] == (
         f"**Failed** after 2 epochs: best val accuracy 0.500 at epoch 1.\n\n{searched}\n\n"

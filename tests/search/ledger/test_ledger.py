@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from search_fakes import epoch
 
-from search.ledger.events import FORMAT, Event, Kind, Outcome
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    EpochEnded,
+    Event,
+    Kind,
+    Noted,
+    SessionBegan,
+    SessionEnded,
+    StudyCreated,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.ledger import Ledger, create_ledger, read_ledger
-from search.ledger.state import StudyState, fold, state_of
+from search.ledger.state import Outcome, StudyState, state_of
 from trainables.errors import UserError
 from trainables.records import StopReason
 
-STUDY: dict[str, Any] = {"study": {"name": "demo"}, "uid": "u1", "data": {}, "versions": {"torch": "2"}}
+CREATED = StudyCreated(study={"name": "demo"}, uid="u1", data={}, versions={"torch": "2"})
 CONFIG = {"batch_size": 32, "head_widths": [512, 256]}
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """A ledger whose clock counts seconds."""
-    create_ledger(tmp_path / "ledger.jsonl", STUDY, 0.0)
+    create_ledger(tmp_path / "ledger.jsonl", CREATED, 0.0)
     ticks = iter(range(1, 1000))
     return Ledger(tmp_path / "ledger.jsonl", clock=lambda: float(next(ticks)))
 
@@ -29,16 +40,16 @@ def ledger(tmp_path: Path) -> Ledger:
 def begin(ledger: Ledger, number: int = 0) -> str:
     """A session with one trial that runs."""
     if not ledger.state.sessions:
-        ledger.append(Kind.SESSION_BEGAN, host="here", pid=7)
+        ledger.append(SessionBegan("here", 7))
     trial_id = f"image_{number:03d}"
-    ledger.append(Kind.TRIAL_CREATED, trial_id, number=number, modality="image", params={}, config=CONFIG, inside=True)
-    ledger.append(Kind.ATTEMPT_BEGAN, trial_id, cpus=1, gpus=0.5)
+    ledger.append(TrialCreated(number, "image", {}, CONFIG, inside=True), trial_id)
+    ledger.append(AttemptBegan(1, 0.5), trial_id)
     return trial_id
 
 
 def record_epoch(ledger: Ledger, trial_id: str, number: int, accuracy: float, *, stop: bool = False) -> None:
     """One epoch on record."""
-    ledger.append(Kind.EPOCH, trial_id, result=epoch(number, accuracy).as_metrics(), stop=stop, worker="here 12")
+    ledger.append(EpochEnded(epoch(number, accuracy), stop, worker="here 12"), trial_id)
 
 
 def test_a_trial_s_life_is_folded(ledger: Ledger) -> None:
@@ -46,10 +57,8 @@ def test_a_trial_s_life_is_folded(ledger: Ledger) -> None:
     trial_id = begin(ledger)
     record_epoch(ledger, trial_id, 1, 0.5)
     record_epoch(ledger, trial_id, 2, 0.4, stop=True)
-    ledger.append(Kind.ATTEMPT_ENDED, trial_id, reason="pruned", retry=False)
-    ledger.append(
-        Kind.TRIAL_ENDED, trial_id, stop_reason="pruned", checkpoint="image/image_000/best", digests={"a": "b"}
-    )
+    ledger.append(AttemptEnded(StopReason.PRUNED), trial_id)
+    ledger.append(TrialEnded(StopReason.PRUNED, checkpoint="image/image_000/best", digests={"a": "b"}), trial_id)
     trial = ledger.state.trials[trial_id]
     assert trial.config["head_widths"] == (512, 256)
     assert [one.val_accuracy for one in trial.epochs] == [0.5, 0.4]
@@ -81,12 +90,12 @@ def test_reopened_it_goes_on(ledger: Ledger, tmp_path: Path) -> None:
 def test_an_interrupted_trial_goes_on(ledger: Ledger) -> None:
     """Interrupted isn't over: a new attempt makes it run again, and its old end is gone."""
     trial_id = begin(ledger)
-    ledger.append(Kind.ATTEMPT_ENDED, trial_id, reason="interrupted", retry=True)
-    ledger.append(Kind.TRIAL_ENDED, trial_id, stop_reason="interrupted")
+    ledger.append(AttemptEnded(StopReason.INTERRUPTED, retry=True), trial_id)
+    ledger.append(TrialEnded(StopReason.INTERRUPTED), trial_id)
     trial = ledger.state.trials[trial_id]
     assert not trial.over
     assert [one.trial_id for one in ledger.state.open_trials()] == [trial_id]
-    ledger.append(Kind.ATTEMPT_BEGAN, trial_id, cpus=1, gpus=0)
+    ledger.append(AttemptBegan(1, 0), trial_id)
     assert trial.running
     assert trial.stop_reason is None
     assert trial.failed_attempts == 0
@@ -94,12 +103,13 @@ def test_an_interrupted_trial_goes_on(ledger: Ledger) -> None:
 
 def test_failures_in_a_row_are_this_session_s(ledger: Ledger) -> None:
     """A trial that ended well, and a new session, begin the count anew."""
-    for number, reason in enumerate(("failed", "completed", "lost", "failed")):
-        ledger.append(Kind.TRIAL_ENDED, begin(ledger, number), stop_reason=reason)
+    ends = (StopReason.FAILED, StopReason.COMPLETED, StopReason.LOST, StopReason.FAILED)
+    for number, reason in enumerate(ends):
+        ledger.append(TrialEnded(reason), begin(ledger, number))
     assert ledger.state.failed_in_a_row((StopReason.FAILED, StopReason.LOST)) == 2
-    ledger.append(Kind.SESSION_ENDED, outcome="failing")
+    ledger.append(SessionEnded(Outcome.FAILING))
     assert ledger.state.outcome == Outcome.FAILING
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=8)
+    ledger.append(SessionBegan("here", 8))
     assert ledger.state.failed_in_a_row((StopReason.FAILED, StopReason.LOST)) == 0
     assert ledger.state.outcome is None
 
@@ -108,7 +118,7 @@ def test_time_between_sessions_doesn_t_count(ledger: Ledger) -> None:
     """A killed session lasted to its last event; what a running one has had since counts only where it is asked."""
     begin(ledger)  # from 1 to 3
     ledger._clock = lambda: 100.0
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=8)
+    ledger.append(SessionBegan("here", 8))
     assert ledger.state.seconds == 2.0
     assert ledger.state.seconds_until_now(110.0) == 12.0
 
@@ -138,18 +148,11 @@ def test_a_listener_s_error_stops_nothing(ledger: Ledger) -> None:
     assert heard == [Kind.SESSION_BEGAN, Kind.TRIAL_CREATED, Kind.ATTEMPT_BEGAN]
 
 
-def test_a_newer_ledger_is_refused() -> None:
-    """A format that this version doesn't know is one message."""
-    created = Event(0, 0.0, Kind.STUDY_CREATED, None, {**STUDY, "format": FORMAT + 1})
-    with pytest.raises(UserError, match="newer Binwise"):
-        fold([created])
-
-
 def test_a_gap_is_refused(tmp_path: Path) -> None:
     """An event that is missing in both copies is named."""
     from search.ledger.lines import create_lines
 
-    raw = [Event(0, 0.0, Kind.STUDY_CREATED, None, {**STUDY, "format": FORMAT}), Event(2, 1.0, Kind.NOTE)]
+    raw = [Event(0, 0.0, CREATED), Event(2, 1.0, Noted("The one before is missing."), "image_000")]
     create_lines(tmp_path / "ledger.jsonl", [event.to_json() for event in raw])
     with pytest.raises(UserError, match="line 2 is damaged"):
         read_ledger(tmp_path / "ledger.jsonl")

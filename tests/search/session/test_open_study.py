@@ -11,9 +11,18 @@ import pytest
 from search_fakes import epoch, study
 from split_fakes import made_split
 
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    EpochEnded,
+    SessionBegan,
+    SessionEnded,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
+from search.ledger.state import Outcome
 from search.session.mode import Mode
 from search.session.open_study import already_there, continued, found_state, is_over, open_study, remove_study
 from search.study.config import StudyConfig
@@ -21,6 +30,7 @@ from search.study.folder import Layout
 from search.study.yaml_file import load_study
 from trainables.data.samples import Split
 from trainables.errors import UserError
+from trainables.records import StopReason
 
 SPACE = {"batch_size": {"type": "choice", "choices": [16, 32]}}
 RESUME = Mode(resume=True)
@@ -48,17 +58,17 @@ def opened(made: StudyConfig, how: Mode = RESUME, **changes: Any) -> Ledger:
 
 def run_trials(ledger: Ledger, count: int, outcome: Outcome | None = Outcome.FINISHED) -> None:
     """A session that runs so many trials to their ends; without an outcome it is killed."""
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
+    ledger.append(SessionBegan("here", 1))
     for number in range(len(ledger.state.trials), len(ledger.state.trials) + count):
         values = {"batch_size": 32, "head_widths": [512, 256]}
-        trial, given = f"image_{number:03d}", {"params": {"batch_size": 32}, "config": values, "inside": True}
-        ledger.append(Kind.TRIAL_CREATED, trial, number=number, modality="image", **given)
-        ledger.append(Kind.ATTEMPT_BEGAN, trial, cpus=1, gpus=0)
-        ledger.append(Kind.EPOCH, trial, result=epoch(1, 0.5 + number / 100).as_metrics(), stop=False, ends="completed")
-        ledger.append(Kind.ATTEMPT_ENDED, trial, reason="completed", retry=False)
-        ledger.append(Kind.TRIAL_ENDED, trial, stop_reason="completed")
+        trial = f"image_{number:03d}"
+        ledger.append(TrialCreated(number, "image", {"batch_size": 32}, values, inside=True), trial)
+        ledger.append(AttemptBegan(1, 0), trial)
+        ledger.append(EpochEnded(epoch(1, 0.5 + number / 100), ends=StopReason.COMPLETED), trial)
+        ledger.append(AttemptEnded(StopReason.COMPLETED), trial)
+        ledger.append(TrialEnded(StopReason.COMPLETED), trial)
     if outcome is not None:
-        ledger.append(Kind.SESSION_ENDED, outcome=outcome.value)
+        ledger.append(SessionEnded(outcome))
     ledger.close()
 
 

@@ -9,8 +9,17 @@ import pytest
 from search_fakes import epoch, study
 
 from search.exports.projections import rebuild
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import (
+    AttemptBegan,
+    AttemptEnded,
+    EpochEnded,
+    SessionBegan,
+    SessionEnded,
+    TrialCreated,
+    TrialEnded,
+)
 from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.state import Outcome
 from search.preflight.data import read_data
 from search.session.mode import Mode
 from search.session.open_study import open_study
@@ -18,6 +27,7 @@ from search.session.restore_files import restore_ended
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.errors import UserError
+from trainables.records import StopReason
 
 WRITTEN = re.compile(rb'"(worker_id|datetime_\w+)":"[^"]+"')
 CSV = "text,label\nold bottle,Blue\nyogurt cup,Green\n"
@@ -40,13 +50,13 @@ def ended(tmp_path: Path) -> StudyConfig:
 
 def run_one_trial(ledger: Ledger) -> None:
     """A session with one trial in it."""
-    ledger.append(Kind.SESSION_BEGAN, host="here", pid=1)
-    ledger.append(Kind.TRIAL_CREATED, "text_000", number=0, modality="text", params={}, config={}, inside=True)
-    ledger.append(Kind.ATTEMPT_BEGAN, "text_000", cpus=1, gpus=0)
-    ledger.append(Kind.EPOCH, "text_000", result=epoch(1, 0.5).as_metrics(), stop=False, ends="completed")
-    ledger.append(Kind.ATTEMPT_ENDED, "text_000", reason="completed", retry=False)
-    ledger.append(Kind.TRIAL_ENDED, "text_000", stop_reason="completed")
-    ledger.append(Kind.SESSION_ENDED, outcome=Outcome.FINISHED.value)
+    ledger.append(SessionBegan("here", 1))
+    ledger.append(TrialCreated(0, "text", {}, {}, inside=True), "text_000")
+    ledger.append(AttemptBegan(1, 0), "text_000")
+    ledger.append(EpochEnded(epoch(1, 0.5), ends=StopReason.COMPLETED), "text_000")
+    ledger.append(AttemptEnded(StopReason.COMPLETED), "text_000")
+    ledger.append(TrialEnded(StopReason.COMPLETED), "text_000")
+    ledger.append(SessionEnded(Outcome.FINISHED))
 
 
 def restored(made: StudyConfig) -> None:

@@ -12,7 +12,7 @@ from simulation import new_ledger, session
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, Next
-from search.ledger.events import Outcome
+from search.ledger.state import Outcome
 from search.session.stop_request import LOOK_SECONDS, StopRequest
 
 

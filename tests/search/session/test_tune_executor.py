@@ -18,9 +18,8 @@ from simulation import new_ledger, search_of, session
 from search.decide.driver import StudyDriver
 from search.decide.failures import DIED
 from search.decide.terms import Limits, Resources
-from search.ledger.events import Outcome
 from search.ledger.ledger import Ledger
-from search.ledger.state import Trial
+from search.ledger.state import Outcome, Trial
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import (
     AttemptEvents,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ledger_fakes import T0, Lag, Rung, Told, study_config
 
-from search.ledger.events import Outcome
+from search.ledger.state import Outcome
 from search.show.status import last_line, planned_trials, status_of
 from search.show.views import json_line
 from search.study.lock import Holder

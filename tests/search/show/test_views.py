@@ -12,7 +12,8 @@ import pytest
 from ledger_fakes import Lag, Rung, Told, study_config
 from rich.console import Console
 
-from search.ledger.events import Kind, Outcome
+from search.ledger.events import Noted
+from search.ledger.state import Outcome
 from search.show.views import JsonView, LiveView, PlainView, make_view
 from search.study.config import StudyConfig
 
@@ -52,7 +53,7 @@ def test_plain_lines_tell_a_whole_study(told: Told) -> None:
     screen = plain(told)
     told.session()
     told.begin("image_000")
-    told.ledger.append(Kind.NOTE, "image_000", text="16 samples at a time.")
+    told.ledger.append(Noted("16 samples at a time."), "image_000")
     told.epochs("image_000", [0.5, 0.8, 0.7])
     told.end("image_000")
     told.begin("text_000")

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from search_fakes import study
 
+from search.ledger.events import StudyCreated
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout, create_study_folder, find_study
 from trainables.errors import UserError
 
 DATA = {"classes": ["Blue"], "train": [{"id": "größe/瓶.jpg", "text": "broken \udc80"}]}
-LEDGER = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}
+CREATED = StudyCreated(study={"name": "demo"}, uid="u", data={}, versions={})
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_everything_of_a_study_is_in_its_folder(tmp_path: Path) -> None:
 
 def test_a_new_folder_is_whole(layout: Layout) -> None:
     """The config and the data's table, in any script, and the ledger are there; nothing is left beside the folder."""
-    create_study_folder(layout, "name: größer\n", DATA, LEDGER)
+    create_study_folder(layout, "name: größer\n", DATA, CREATED)
     assert layout.study_file.read_text("utf-8") == "name: größer\n"
     assert json.loads(layout.data_file.read_text("utf-8")) == DATA
     events, state = read_ledger(layout.ledger_file)
@@ -47,9 +48,9 @@ def test_a_new_folder_is_whole(layout: Layout) -> None:
 
 def test_a_study_that_is_there_stays(layout: Layout) -> None:
     """A second one isn't made in its place, and nothing of it is left."""
-    create_study_folder(layout, "first", DATA, LEDGER)
+    create_study_folder(layout, "first", DATA, CREATED)
     with pytest.raises(UserError, match="needs a free place"):
-        create_study_folder(layout, "second", DATA, LEDGER)
+        create_study_folder(layout, "second", DATA, CREATED)
     assert layout.study_file.read_text("utf-8") == "first"
     assert [path.name for path in layout.folder.parent.iterdir()] == ["demo"]
 
@@ -57,15 +58,15 @@ def test_a_study_that_is_there_stays(layout: Layout) -> None:
 def test_a_folder_that_cant_be_written_whole_isnt_there(layout: Layout) -> None:
     """A fault on the way leaves nothing, neither a study nor a part of one, and a second try works."""
     with pytest.raises(TypeError):
-        create_study_folder(layout, "name: demo\n", {"classes": {1, 2}}, LEDGER)
+        create_study_folder(layout, "name: demo\n", {"classes": {1, 2}}, CREATED)
     assert list(layout.folder.parent.iterdir()) == []
-    create_study_folder(layout, "name: demo\n", DATA, LEDGER)
+    create_study_folder(layout, "name: demo\n", DATA, CREATED)
     assert layout.folder.is_dir()
 
 
 def test_a_study_is_found_by_name_and_by_folder(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either way leads to the same absolute folder, a relative path too."""
-    create_study_folder(layout, "name: demo\n", DATA, LEDGER)
+    create_study_folder(layout, "name: demo\n", DATA, CREATED)
     monkeypatch.chdir(layout.folder.parent)
     for given in ("demo", str(layout.folder), "./demo"):
         assert find_study(given, layout.runs) == layout.folder
@@ -73,7 +74,7 @@ def test_a_study_is_found_by_name_and_by_folder(layout: Layout, monkeypatch: pyt
 
 def test_a_study_without_its_config_is_found(layout: Layout) -> None:
     """By its record, so that it is said what is missing."""
-    create_study_folder(layout, "name: demo\n", DATA, LEDGER)
+    create_study_folder(layout, "name: demo\n", DATA, CREATED)
     layout.study_file.unlink()
     assert find_study("demo", layout.runs) == layout.folder
 
@@ -83,7 +84,7 @@ def test_an_unknown_study_lists_those_that_exist(layout: Layout) -> None:
     with pytest.raises(UserError, match="There is none under"):
         find_study("demo", layout.runs)
     for name in ("zebra", "ape"):
-        create_study_folder(Layout(layout.runs, name), f"name: {name}\n", DATA, LEDGER)
+        create_study_folder(Layout(layout.runs, name), f"name: {name}\n", DATA, CREATED)
     (layout.folder.parent / "empty").mkdir()
     unfinished = layout.folder.parent / ".demo.123"
     unfinished.mkdir()
