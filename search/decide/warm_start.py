@@ -8,7 +8,7 @@ from typing import Any
 from search.ledger.ledger import read_ledger
 from search.ledger.state import Trial
 from search.space.conditions import active
-from search.space.dimensions import Space, contains
+from search.space.dimensions import Space
 from search.study.config import StudyConfig
 from search.study.folder import find_study
 from trainables.errors import UserError
@@ -44,7 +44,7 @@ def warm_trials(other: str, study: StudyConfig, runs: Path) -> dict[str, Any]:
 
 def _inside(trial: Trial, space: Space) -> bool:
     searched = active(space, trial.config)
-    return bool(space) and all(key in trial.config and contains(space[key], trial.config[key]) for key in searched)
+    return bool(space) and all(key in trial.config and space[key].contains(trial.config[key]) for key in searched)
 
 
 def _taught(trial: Trial, space: Space) -> dict[str, Any]:

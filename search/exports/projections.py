@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.ledger.events import AttemptBegan, Event, TrialEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
-from search.space.dimensions import Dimension, contains, to_distributions, to_optuna
+from search.space.dimensions import Space
+from search.space.optuna import to_distributions, to_optuna
 from search.study.config import StudyConfig
 from search.study.yaml_file import study_of
 from trainables.data.files import fsync, replace_file
@@ -127,9 +128,7 @@ class OptunaRecord:
         return self._studies[modality]
 
 
-def optuna_trial(
-    trial: Trial, space: Mapping[str, Dimension], objectives: Sequence[str] = (VAL_ACCURACY,)
-) -> FrozenTrial:
+def optuna_trial(trial: Trial, space: Space, objectives: Sequence[str] = (VAL_ACCURACY,)) -> FrozenTrial:
     """A trial that ended as Optuna's: of its parameters those that the space has; outside of the space it has none.
 
     With two objectives only complete trials have values, and none has intermediate ones: Optuna knows no others.
@@ -138,7 +137,7 @@ def optuna_trial(
     alone = len(objectives) == 1
     state = STATE_OF[trial.stop_reason]
     searched = {key: space[key] for key in space if key in trial.params}
-    inside = trial.inside and all(contains(searched[key], trial.params[key]) for key in searched)
+    inside = trial.inside and all(searched[key].contains(trial.params[key]) for key in searched)
     values = None
     if trial.best is not None and state == TrialState.COMPLETE:
         values = [trial.best.objective(name) for name in objectives]

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Container, Mapping
-from typing import Any, cast
+from collections.abc import Container
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.space.conditions import active
-from search.space.dimensions import Space, clamped, from_optuna, to_distributions
+from search.space.dimensions import Space
+from search.space.optuna import from_optuna, to_distributions
 from trainables.errors import UserError
 
 TPE, RANDOM, CMAES, GP = "tpe", "random", "cmaes", "gp"
@@ -95,7 +95,7 @@ class Draws:
         """`space`: in the order of the search, parents first. `objectives`: as in `new_study`."""
         self._space, self._distributions = dict(space), to_distributions(space)
         self._method, self._seed, self._startup, self._parallel = method, seed, startup_trials, parallel
-        self._joint = _joint_keys(self._space, self._distributions, method)
+        self._joint = _joint_keys(self._space, method)
         if method == CMAES and space:
             _check_cmaes(self._joint)
         self._storage = ShownTrials()
@@ -123,7 +123,7 @@ class Draws:
         for key in self._space:
             if key not in drawn and key in active(self._space, from_optuna(self._space, drawn)):
                 drawn |= self._draw_with(key, study, trial)
-        stored = {key: clamped(self._space[key], drawn[key]) for key in self._space if key in drawn}
+        stored = {key: self._space[key].clamped(drawn[key]) for key in self._space if key in drawn}
         return stored, dict(self._storage.notes) if self._method == CMAES else {}
 
     def _scratch(self, number: int) -> tuple[optuna.Study, FrozenTrial]:
@@ -145,12 +145,12 @@ class Draws:
 
     def _draw_with(self, key: str, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
         """The stored values of an active key and of those that are drawn jointly with it."""
-        distribution = self._distributions[key]
-        if distribution.single():
-            return {key: _only_value(distribution)}
+        dimension = self._space[key]
+        if dimension.single:
+            return {key: dimension.to_optuna(dimension.ends[0])}
         joint = {one: self._distributions[one] for one in self._joint} if key in self._joint else {}
         values = study.sampler.sample_relative(study, trial, joint) if joint else {}
-        return values or {key: study.sampler.sample_independent(study, trial, key, distribution)}
+        return values or {key: study.sampler.sample_independent(study, trial, key, self._distributions[key])}
 
     def _source(self, trial: FrozenTrial) -> FrozenTrial:
         """Another study's trial with the keys alone that CMA-ES draws."""
@@ -159,7 +159,7 @@ class Draws:
         return create_trial(values=trial.values, params=params, distributions=distributions)
 
 
-def _joint_keys(space: Space, distributions: Mapping[str, BaseDistribution], method: str) -> list[str]:
+def _joint_keys(space: Space, method: str) -> list[str]:
     """The keys that a method draws jointly, in Optuna's order; the others are drawn each by itself.
 
     TPE draws every key by itself: on LCBench it finds better configurations so (tests/benchmarks/RESULTS.md).
@@ -167,8 +167,8 @@ def _joint_keys(space: Space, distributions: Mapping[str, BaseDistribution], met
     if method in (TPE, RANDOM):
         return []
     # The other two must have each key in every trial, and CMA-ES knows no choices.
-    keys = [key for key, dimension in space.items() if not dimension.when and not distributions[key].single()]
-    return sorted(key for key in keys if not (method == CMAES and space[key].type == "choice"))
+    keys = [key for key, dimension in space.items() if not dimension.when and not dimension.single]
+    return sorted(key for key in keys if method != CMAES or space[key].numeric)
 
 
 def _check_cmaes(keys: list[str]) -> None:
@@ -178,13 +178,6 @@ def _check_cmaes(keys: list[str]) -> None:
             f"`method: cmaes` needs two or more ranges that every trial searches, but the space has {len(keys)} "
             f"({', '.join(keys) or 'none'}). Add ranges without `when`, or take tpe."
         )
-
-
-def _only_value(distribution: BaseDistribution) -> Any:
-    """The value of a distribution that has no other."""
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[0]
-    return cast(FloatDistribution | IntDistribution, distribution).low
 
 
 def _telling(trials: list[FrozenTrial]) -> list[FrozenTrial]:

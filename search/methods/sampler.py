@@ -15,7 +15,8 @@ from optuna.trial import TrialState, create_trial
 
 from search.methods.draws import CMAES, GP, METHODS, WARM_START, Draws, new_study
 from search.space.conditions import search_order
-from search.space.dimensions import Space, from_optuna, to_distributions, to_optuna
+from search.space.dimensions import Space
+from search.space.optuna import from_optuna, to_distributions, to_optuna
 from trainables.records import StopReason
 
 OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.space.dimensions import Choice
 from search.study.config import StudyConfig
 from search.study.faults import shown
 from search.study.sections import SearchedSection, searched_values
@@ -60,9 +59,8 @@ def _average(section: SearchedSection) -> float | None:
     dimension = section.search.space.get("ema_decay")
     if dimension is None:
         return None
-    if isinstance(dimension, Choice):
-        return next((choice for choice in dimension.choices if choice is not None), None)
-    return dimension.high
+    values = dimension.ends[1:] if dimension.numeric else dimension.values
+    return next((value for value in values if value is not None), None)
 
 
 def _covered(point: Mapping[str, Any], corners: Sequence[Mapping[str, Any]], kind: Modality) -> bool:

@@ -6,19 +6,11 @@ the values that `when` lists for it. Elsewhere a trial has the section's own val
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from search.space.dimensions import Space
-
-
-def same(one: object, other: object) -> bool:
-    """Equality in which true isn't 1; a list equals the tuple of its items."""
-    if isinstance(one, list):
-        one = tuple(one)
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+from search.space.dimensions import Space
+from search.space.values import listed, same
 
 
 def search_order(space: Space) -> list[str]:
@@ -51,9 +43,15 @@ def activating(space: Space, key: str) -> dict[str, Any]:
     return values
 
 
+def in_space(space: Space, own: Mapping[str, object], values: Mapping[str, object]) -> bool:
+    """Whether the search could propose a trial: its active keys lie in their dimensions, the others are as the own."""
+    searched = set(active(space, values))
+    return all(space[k].contains(v) if k in searched else v == own[k] for k, v in values.items())
+
+
 def condition_faults(space: Space) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the conditions: the key, the parent it names, and the fault in words."""
-    choices = [key for key, dimension in space.items() if dimension.type == "choice"]
+    choices = [key for key, dimension in space.items() if not dimension.numeric]
     for key, dimension in space.items():
         for parent, wanted in dimension.when.items():
             text = _fault(space, choices, key, parent, wanted)
@@ -65,17 +63,15 @@ def _fault(space: Space, choices: list[str], key: str, parent: str, wanted: tupl
     """The first rule that a condition breaks, or nothing."""
     if parent not in choices:
         kind = f"a range of {space[parent].type}" if parent in space else "not searched"
-        listed = ", ".join(choices) or "none"
-        return f"`when` must name a choice of this space (it has {listed}), but `{parent}` is {kind}."
+        there = ", ".join(choices) or "none"
+        return f"`when` must name a choice of this space (it has {there}), but `{parent}` is {kind}."
     if key in _ancestors(space, parent):
         what = "itself" if parent == key else f"`{parent}`, which in turn depends on `{key}`"
         return f"a dimension can't depend on itself, but `{key}` depends on {what}. Take one of the conditions out."
-    dimension = space[parent]
-    offered = dimension.choices if dimension.type == "choice" else ()
-    odd = [value for value in wanted if not any(same(value, choice) for choice in offered)]
+    odd = [value for value in wanted if not space[parent].contains(value)]
     if odd:
         return (
-            f"`when` must list choices of `{parent}` ({_listed(offered)}), but got {_listed(odd)}. "
+            f"`when` must list choices of `{parent}` ({listed(space[parent].values)}), but got {listed(odd)}. "
             f"Add it to the choices of `{parent}`, or take it out."
         )
     return ""
@@ -90,7 +86,3 @@ def _ancestors(space: Space, key: str) -> set[str]:
             found.add(one)
             waiting += space[one].when
     return found
-
-
-def _listed(values: tuple[Any, ...] | list[Any]) -> str:
-    return " | ".join(json.dumps(value, ensure_ascii=False) for value in values)

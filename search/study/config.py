@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StrictBool, create_model
 
-from search.space.dimensions import Frozen, in_space
+from search.space.conditions import in_space
+from search.space.dimensions import Frozen
 from search.study.faults import shown, suggestion
 from search.study.sections import SearchedSection, searched_values, section_type
 from trainables.config import Count, Natural

@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from search.space.dimensions import Choice, FloatRange, IntRange
+from search.space.dimensions import TYPES
 
 KeyPath = tuple[str | int, ...]
 
 # What pydantic puts into an error's place for a member of a union; no key of the file.
-_DIMENSIONS: dict[str | int, type[BaseModel]] = {"float": FloatRange, "int": IntRange, "choice": Choice}
+_DIMENSIONS: dict[str | int, type[BaseModel]] = dict(TYPES.items())
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,9 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationError, mod
 
 from search.methods.stopping import SchedulerName
 from search.space.conditions import active, condition_faults
-from search.space.dimensions import (
-    Choice,
-    Dimension,
-    FloatRange,
-    Frozen,
-    contains,
-    describe_dimension,
-    end_points,
-    is_number,
-)
+from search.space.corners import end_points
+from search.space.dimensions import AnyDimension, Frozen
+from search.space.values import is_number
 from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
 from trainables.config import NOT_SEARCHED, Count, Natural, TrialConfig
 from trainables.modalities import modality_of
@@ -91,7 +84,7 @@ class SearchSection(Frozen):
     startup_trials: Natural = 10  # random trials before the method models what it saw
     target: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None  # a val accuracy that ends the search
     objectives: Annotated[tuple[str, ...], AfterValidator(_objectives)] = (VAL_ACCURACY,)  # the second is minimised
-    space: dict[str, Dimension] = Field(default_factory=dict)
+    space: dict[str, AnyDimension] = Field(default_factory=dict)
     points: tuple[dict[str, Any], ...] = ()
     scheduler: SchedulerSection = SchedulerSection()
     concurrency: CountOrAuto = "auto"
@@ -150,18 +143,9 @@ def searched_values(section: SearchedSection) -> SearchedValues:
     """Which hyperparameters the trials of a section's search may have."""
     own = section.fixed()
     points = [section.config_type.parsed({**own, **changed}).model_dump() for changed in ({}, *section.search.points)]
-    space = {key: _values_of(section.search.space.get(key), own[key]) for key in own}
-    return SearchedValues(own, space, points)
-
-
-def _values_of(dimension: Dimension | None, own: Any) -> list[Any]:
-    if dimension is None:
-        return [own]
-    if isinstance(dimension, Choice):
-        return list(dimension.choices)
-    if isinstance(dimension, FloatRange):
-        return [dimension.low, dimension.high]
-    return list(range(dimension.low, dimension.high + 1, dimension.step))
+    space = section.search.space
+    values = {key: space[key].values if key in space else [value] for key, value in own.items()}
+    return SearchedValues(own, values, points)
 
 
 def _trial_faults(section: SearchedSection, changed: Mapping[str, object]) -> list[Fault]:
@@ -192,12 +176,10 @@ def _space_faults(section: SearchedSection) -> Iterator[Fault]:
             yield Fault(path, f"can't be searched: {refused[key]}. {remedy}")
         elif key not in own:
             yield Fault(path, f"unknown hyperparameter; {suggestion(key, _searchable(section))}")
-        elif key in in_first and not contains(dimension, own[key]):
+        elif key in in_first and not dimension.contains(own[key]):
             text = (
                 f"the first trial runs with the section's own values, and `{key}` is {shown(own[key])}, "
-                f"outside {describe_dimension(dimension)}; "
-                f"{'add it to the choices' if isinstance(dimension, Choice) else 'widen the range'} "
-                f"or set {section.modality}.{key}."
+                f"outside {dimension.describe()}; {dimension.widening} or set {section.modality}.{key}."
             )
             yield Fault(path, text, reads=((key,),))
 
@@ -253,7 +235,7 @@ def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
 def _method_faults(section: SearchedSection) -> Iterator[Fault]:
     """The method can work on the space, and both it and the scheduler on the objectives."""
     search = section.search
-    ranges = [one for one in search.space.values() if not isinstance(one, Choice) and one.low < one.high]
+    ranges = [one for one in search.space.values() if one.numeric and not one.single]
     if search.method == "cmaes" and len(ranges) < 2:
         yield Fault(
             ("search", "method"),

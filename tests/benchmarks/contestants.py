@@ -18,7 +18,7 @@ from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.space.dimensions import to_distributions
+from search.space.optuna import to_distributions
 from search.study.sections import SearchSection
 from trainables.names import trial_name
 from trainables.records import EpochResult, StopReason

@@ -18,6 +18,16 @@ SPACE: Space = {
     "dropout": FloatRange(low=0, high=0.5),
     "fixed": IntRange(low=3, high=3),
 }
+# Every kind of dimension, with and without steps; its lowest corner.
+EVERY_KIND: Space = {
+    "rate": FloatRange(low=1e-5, high=1e-2, log=True),
+    "dropout": FloatRange(low=0, high=0.55, step=0.1),
+    "size": IntRange(low=32, high=128, step=32),
+    "widths": Choice(choices=([512, 256], [256], [])),
+    "momentum": Choice(choices=(None, 0.1, 0.03)),
+    "fit": Choice(choices=("pad", "crop")),
+}
+LOWEST = {"rate": 1e-5, "dropout": 0.0, "size": 32, "widths": (512, 256), "momentum": None, "fit": "pad"}
 # Each key but `kind` and `rate` depends on another one; `heat` on one that has conditions itself.
 CONDITIONAL: Space = {
     "heat": FloatRange(low=0, high=1, when={"schedule": ("cosine",), "widths": ((8,),)}),

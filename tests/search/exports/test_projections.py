@@ -14,7 +14,7 @@ from tracking_fakes import attempt, begin, create, end, finish, live, new_study,
 from search.exports.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
 from search.ledger.events import TrialCreated
 from search.ledger.ledger import Ledger
-from search.space.dimensions import to_optuna
+from search.space.optuna import to_optuna
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.records import StopReason, TrialRecord

@@ -13,7 +13,8 @@ from sampler_fakes import CONDITIONAL, SPACE, quality, sampler
 from search.methods.draws import WARM_START
 from search.methods.sampler import OUTSIDE, Sampler
 from search.space.conditions import active
-from search.space.dimensions import Choice, FloatRange, contains, to_optuna
+from search.space.dimensions import Choice, FloatRange
+from search.space.optuna import to_optuna
 from trainables.errors import UserError
 from trainables.records import StopReason
 
@@ -39,7 +40,7 @@ def test_proposals_lie_in_the_space(space: Any, method: str, caplog: pytest.LogC
     for number in range(5 if method == "gp" else 30):
         values = run(one, number)
         assert sorted(values) == sorted(active(space, values))
-        assert all(contains(space[key], value) for key, value in values.items())
+        assert all(space[key].contains(value) for key, value in values.items())
     logging.getLogger("optuna").removeHandler(caplog.handler)
     assert caplog.messages == []
 

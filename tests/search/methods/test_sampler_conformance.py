@@ -12,7 +12,7 @@ from sampler_fakes import SPACE, quality, sampler
 
 from search.methods.draws import draw_seed, make_sampler
 from search.methods.sampler import Sampler
-from search.space.dimensions import contains, from_optuna, to_distributions
+from search.space.optuna import from_optuna, to_distributions
 from trainables.records import StopReason
 
 SEED, STARTUP = 3, 3
@@ -29,7 +29,7 @@ def prepared(method: str, number: int, setting: Setting) -> None:
 def ours(method: str, number: int, one: Sampler) -> tuple[dict[str, Any], float]:
     """Our next trial, run to its end; its values and its val accuracy."""
     values = one.propose(number)
-    assert all(contains(SPACE[key], value) for key, value in values.items())
+    assert all(SPACE[key].contains(value) for key, value in values.items())
     one.ended(number, StopReason.COMPLETED, [quality(values)])
     return values, quality(values)
 

@@ -24,7 +24,7 @@ from search.decide.driver import StudyDriver
 from search.methods.draws import draw_seed, make_sampler
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import AttemptEvents, AttemptScheduler, AttemptSearcher
-from search.space.dimensions import to_distributions
+from search.space.optuna import to_distributions
 
 INF = float("inf")
 Make = Callable[[Path], FakeTune]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sampler_fakes import CONDITIONAL
 from study_fakes import Load, faults, image, space
 
-from search.space.conditions import activating, active, condition_faults, search_order
-from search.space.dimensions import Choice, FloatRange, describe, end_points, from_optuna, in_space, to_optuna
+from search.space.conditions import activating, active, condition_faults, in_space, search_order
+from search.space.dimensions import Choice, FloatRange, describe
 
 OWN = {"heat": 9.0, "momentum": 0.0, "schedule": "flat", "widths": (8,), "kind": "adam", "rate": 1e-3, "decay": 0.1}
 
@@ -40,15 +40,6 @@ def test_active_keys(values: dict[str, Any], conditional: set[str]) -> None:
     assert set(active(CONDITIONAL, OWN | values)) == {"widths", "kind", "rate", "decay"} | conditional
 
 
-def test_only_active_keys_are_stored() -> None:
-    """What isn't active needs no value that its dimension contains, and none at all."""
-    stored = to_optuna(CONDITIONAL, OWN)
-    assert stored == {"widths": "[8]", "kind": "adam", "rate": 1e-3, "decay": 0.1, "schedule": "flat"}
-    assert to_optuna(CONDITIONAL, from_optuna(CONDITIONAL, stored)) == stored
-    with pytest.raises(ValueError, match="must have a value, but momentum has none"):
-        to_optuna(CONDITIONAL, from_optuna(CONDITIONAL, stored | {"kind": "sgd"}))
-
-
 @pytest.mark.parametrize(
     ("changed", "inside"),
     [
@@ -65,17 +56,6 @@ def test_only_active_keys_are_stored() -> None:
 def test_in_the_space(changed: dict[str, Any], inside: bool) -> None:
     """Active keys lie in their dimensions, all others have the own values."""
     assert in_space(CONDITIONAL, OWN, OWN | changed) is inside
-
-
-def test_corners_have_the_active_keys() -> None:
-    """Each corner leaves out what isn't active; each key is at both of its ends in some corner."""
-    corners = end_points(CONDITIONAL)
-    assert all(set(corner) == set(active(CONDITIONAL, corner)) for corner in corners)
-    reached = {key: {corner[key] for corner in corners if key in corner} for key in CONDITIONAL}
-    assert reached["heat"] == {0, 1}
-    assert reached["momentum"] == {0.5, 0.99}
-    assert reached["schedule"] == {"flat", "cosine"}
-    assert reached["kind"] == {"adam", "sgd", "lion"}
 
 
 @given(st.data())
