@@ -84,14 +84,11 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
-    from search.preflight.duration import scheduler_of
     from search.space.dimensions import describe
     from trainables.words import human_bytes
 
     section = config.section(modality)
-    name, grace, factor = scheduler_of(section)
-    stopping = "every one to its end" if name == "none" else f"{name} from epoch {grace} on, factor {factor}"
-    size = found.networks[modality]
+    stopping, size = section.scheduler_for().words, found.networks[modality]
     return [
         f"{modality}: {section.trial_count()} trials, {section.search.method}, {stopping}, at most "
         f"{section.fixed()['max_epochs']} epochs each",
@@ -112,17 +109,15 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
     from dataclasses import asdict
 
     from search.preflight.disk import plan_disk
-    from search.preflight.duration import scheduler_of
     from search.space.dimensions import describe
 
     modalities = {}
     for name in config.modalities:
         section, share = config.section(name), found.shares[name]
-        scheduler, grace, factor = scheduler_of(section)
         modalities[name] = {
             "trials": section.trial_count(),
             "method": section.search.method,
-            "scheduler": {"name": scheduler, "grace": grace, "factor": factor},
+            "scheduler": section.search.scheduler.model_dump(),
             "space": dict(describe(section.search.space)),
             "network_bytes": found.networks[name],
             "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes[name]],

@@ -188,7 +188,7 @@ class StudyDriver:
 
     def _record_epoch(self, trial: Trial, result: EpochResult, worker: str | None, ends: StopReason | None) -> None:
         search = self.searches[trial.modality]
-        stop = search.stopping.result(trial.number, result.epoch, result.val_accuracy) and ends is None
+        stop = search.scheduler.result(trial.number, result.epoch, result.val_accuracy) and ends is None
         self.ledger.append(EpochEnded(result, stop, ends, worker), trial.trial_id)
         search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
         if stop:

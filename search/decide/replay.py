@@ -24,7 +24,7 @@ def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
                 space = {key: trial.config[key] for key in search.searched}
                 search.sampler.started(trial.number, {**search.own, **space} if trial.inside else None)
             case EpochEnded(result):
-                search.stopping.result(trial.number, result.epoch, result.val_accuracy)
+                search.scheduler.result(trial.number, result.epoch, result.val_accuracy)
                 search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
             case TrialEnded(stop_reason) if stop_reason != StopReason.INTERRUPTED:
                 tell_end(search, trial)

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from search.methods.sampler import Sampler
-from search.methods.stopping import Stopping
+from search.methods.stopping import Scheduler
 from search.study.config import Point
 from trainables.records import EpochResult
 
@@ -31,7 +31,7 @@ class ModalitySearch:
     own: Mapping[str, Any]  # every hyperparameter's value where the space has no say
     searched: Sequence[str]
     sampler: Sampler
-    stopping: Stopping
+    scheduler: Scheduler
     resources: Resources
     objective: Callable[[EpochResult], Sequence[float]]  # the values that the sampler learns from
     target: float | None = None

@@ -12,21 +12,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from search.exports.addresses import redacted
 from search.ledger.events import Event
+from search.ledger.ledger import Lag
 from search.ledger.state import StudyState
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.files import replace_file
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"  # variables' names
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How far MLflow is behind the ledger."""
-
-    events_behind: int
-    seconds_behind: float  # since the oldest event that it lacks was recorded
-    last_error: str | None  # why, without secrets
 
 
 @dataclass(frozen=True)

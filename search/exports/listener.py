@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from search.exports.addresses import first_line, root_of, without_secrets
-from search.exports.cursor import Lag, tracking_uri
+from search.exports.cursor import tracking_uri
 from search.exports.outbox import Shipper
 from search.ledger.events import Event
-from search.ledger.ledger import Ledger
+from search.ledger.ledger import Lag, Ledger
 from search.ledger.state import StudyState
 from search.study.config import StudyConfig
 from search.study.folder import Layout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,15 @@ from search.ledger.state import StudyState
 from trainables.errors import UserError
 
 log = logging.getLogger("binwise.ledger")
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a store that is computed from the ledger is behind it."""
+
+    events_behind: int
+    seconds_behind: float  # since the oldest event that it lacks was recorded
+    last_error: str | None  # why, without secrets
 
 
 class Listener(Protocol):

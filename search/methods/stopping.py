@@ -1,7 +1,8 @@
-"""What to stop early: one epoch's value of a trial in, whether the trial should stop out.
+"""Schedulers, what to stop early: one epoch's value of a trial in, whether the trial should stop out.
 
 Values are higher-is-better and come epoch by epoch, from 1 on, of several trials in any order. The state follows from
-the stream of results alone: whoever feeds the same stream gets the same state and the same answers.
+the stream of results alone: whoever feeds the same stream gets the same state and the same answers. A further scheduler
+is one class here, its name, and its place in `SCHEDULERS`.
 """
 
 from __future__ import annotations
@@ -9,16 +10,26 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from bisect import insort
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from random import Random
-from typing import Literal, Protocol
+from typing import ClassVar, Literal
 
 import numpy as np
 
 SchedulerName = Literal["asha", "hyperband", "median", "none"]
 MEDIAN_OTHERS = 3  # a median of fewer trials says little
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a scheduler is told of the search."""
+
+    grace: int  # epochs before trials are first compared
+    factor: int  # the best 1/factor of a rung go on
+    max_epochs: int  # of a trial
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,56 +42,64 @@ class Rung:
     cutoff: float | None  # the next trial goes on from this value on; None: nobody was here yet
 
 
-class Stopping(Protocol):
+class Scheduler(ABC):
     """Which trials go on."""
 
+    name: ClassVar[SchedulerName]
+    stops: ClassVar[bool] = True  # whether it ever stops a trial
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    @abstractmethod
     def result(self, number: int, epoch: int, value: float) -> bool:
         """Take in one epoch's value of a trial. True: the trial should stop now.
 
         The last result of a trial that ends by itself belongs here too, its answer is of no interest. An epoch that
         was already taken changes nothing and has the answer that it had.
         """
-        ...
 
     def rungs(self) -> list[Rung]:
         """By bracket, then epoch; empty where the rule has none."""
-        ...
+        return []
+
+    @property
+    @abstractmethod
+    def expected_epochs(self) -> float:
+        """Epochs of a trial on average, estimated before the first one runs."""
+
+    @property
+    def words(self) -> str:
+        """The rule as a person reads it."""
+        return f"{self.name} from epoch {self.rule.grace} on, factor {self.rule.factor}"
 
 
-def make_stopping(name: SchedulerName, *, grace: int, factor: int, max_epochs: int, seed: int) -> Stopping:
-    """The rule by name. `grace` and `max_epochs` are in epochs; the best 1/`factor` of a rung go on.
-
-    Raises:
-        ValueError: there is no such rule.
-    """
-    match name:
-        case "asha":
-            return Asha(grace=grace, factor=factor, max_epochs=max_epochs)
-        case "hyperband":
-            return Hyperband(grace=grace, factor=factor, max_epochs=max_epochs, seed=seed)
-        case "median":
-            return Median(grace=grace)
-        case "none":
-            return Never()
-    raise ValueError(f"The scheduler must be asha, hyperband, median or none, but got {name!r}.")
-
-
-class Never:
+class Never(Scheduler):
     """Every trial runs to its own end."""
+
+    name = "none"
+    stops = False
 
     def result(self, number: int, epoch: int, value: float) -> bool:
         """False."""
         return False
 
-    def rungs(self) -> list[Rung]:
-        """None."""
-        return []
+    @property
+    def expected_epochs(self) -> float:
+        """All of them."""
+        return float(self.rule.max_epochs)
+
+    @property
+    def words(self) -> str:
+        """No rule."""
+        return "every one to its end"
 
 
-class _Remembering(ABC):
+class _Remembering(Scheduler):
     """Takes each epoch of a trial once; a value that isn't finite stops its trial and is compared with nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self._answers: dict[tuple[int, int], bool] = {}
 
     def result(self, number: int, epoch: int, value: float) -> bool:
@@ -119,42 +138,59 @@ class Asha(_Remembering):
     ...) once, and stops where it is below the best 1/`factor` of those before it. At `max_epochs` each trial stops.
     """
 
-    def __init__(self, *, grace: int, factor: int, max_epochs: int, bracket: int = 0) -> None:
-        super().__init__()
-        self._factor, self._max_epochs, self._bracket = factor, max_epochs, bracket
+    name = "asha"
+
+    def __init__(self, rule: Rule, *, bracket: int = 0) -> None:
+        """`bracket`: which one of Hyperband's it is, for its rungs."""
+        super().__init__(rule)
+        self._bracket = bracket
         # Ray's floating-point arithmetic, which has no rung at a `max_epochs` of 243 where grace is 1 and factor 3.
-        count = int(np.log(max_epochs / grace) / np.log(factor) + 1)
-        self._rungs = [_Entries(grace * factor**place) for place in reversed(range(count))]
+        count = int(np.log(rule.max_epochs / rule.grace) / np.log(rule.factor) + 1)
+        self._rungs = [_Entries(rule.grace * rule.factor**place) for place in reversed(range(count))]
 
     def rungs(self) -> list[Rung]:
         """The rungs, the earliest first."""
         return [
-            Rung(rung.epoch, self._bracket, len(rung.values), rung.cutoff(self._factor))
+            Rung(rung.epoch, self._bracket, len(rung.values), rung.cutoff(self.rule.factor))
             for rung in reversed(self._rungs)
         ]
+
+    @property
+    def expected_epochs(self) -> float:
+        """Geometric: all trials come to the first rung, a `factor`-th of them goes on to the next, and so on.
+
+        Asynchronous, it lets more of the first ones pass.
+        """
+        expected, before, share, rung = 0.0, 0, 1.0, self.rule.grace
+        while rung < self.rule.max_epochs:
+            expected += share * (rung - before)
+            before, rung, share = rung, rung * self.rule.factor, share / self.rule.factor
+        return expected + share * (self.rule.max_epochs - before)
 
     def _take(self, number: int, epoch: int, value: float) -> bool:
         rung = next((rung for rung in self._rungs if epoch >= rung.epoch and number not in rung.numbers), None)
         if rung is None:
-            return epoch >= self._max_epochs
-        cutoff = rung.cutoff(self._factor)
+            return epoch >= self.rule.max_epochs
+        cutoff = rung.cutoff(self.rule.factor)
         rung.add(number, value)
-        return epoch >= self._max_epochs or (cutoff is not None and value < cutoff)
+        return epoch >= self.rule.max_epochs or (cutoff is not None and value < cutoff)
 
 
-class Hyperband:
+class Hyperband(Scheduler):
     """Asynchronous Hyperband: brackets of successive halving that begin to compare at different epochs.
 
     Bracket b is an `Asha` with a grace of `grace * factor**b`. How many trials it gets is Hyperband's
     (`bracket_sizes`); which ones follows from the seed and the trial's number alone.
     """
 
-    def __init__(self, *, grace: int, factor: int, max_epochs: int, seed: int) -> None:
-        sizes = bracket_sizes(grace=grace, factor=factor, max_epochs=max_epochs)
-        self._seed = seed
+    name = "hyperband"
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
+        sizes = bracket_sizes(grace=rule.grace, factor=rule.factor, max_epochs=rule.max_epochs)
         self._slots = [bracket for bracket, size in enumerate(sizes) for _ in range(size)]
         self._brackets = [
-            Asha(grace=grace * factor**bracket, factor=factor, max_epochs=max_epochs, bracket=bracket)
+            Asha(replace(rule, grace=rule.grace * rule.factor**bracket), bracket=bracket)
             for bracket in range(len(sizes))
         ]
         self._bracket_of: dict[int, int] = {}
@@ -167,12 +203,19 @@ class Hyperband:
         """Every bracket's rungs."""
         return [rung for bracket in self._brackets for rung in bracket.rungs()]
 
+    @property
+    def expected_epochs(self) -> float:
+        """Each bracket spends the same on its trials, so that their average is the harmonic mean of the brackets'."""
+        if not self._brackets:
+            return float(self.rule.max_epochs)
+        return len(self._brackets) / sum(1 / bracket.expected_epochs for bracket in self._brackets)
+
     def bracket(self, number: int) -> int:
         """The trial's bracket: each round of `sum(bracket_sizes(...))` trials gives every bracket its share."""
         if number not in self._bracket_of:
             block, place = divmod(number, len(self._slots))
             # Of Python's generator only random() is promised to stay the same in later versions.
-            random = Random(f"{self._seed} {block}")
+            random = Random(f"{self.rule.seed} {block}")
             keys = [random.random() for _ in self._slots]
             order = sorted(range(len(self._slots)), key=keys.__getitem__)
             self._bracket_of[number] = self._slots[order[place]]
@@ -217,24 +260,41 @@ class Median(_Remembering):
     alone, which are few where most trials are stopped.
     """
 
-    def __init__(self, *, grace: int) -> None:
-        super().__init__()
-        self._grace = grace
+    name = "median"
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
         self._trials: dict[int, _Progress] = {}
         self._averages: dict[int, list[float]] = {}  # by epoch, ascending
 
-    def rungs(self) -> list[Rung]:
-        """None: trials are compared at every epoch."""
-        return []
+    @property
+    def expected_epochs(self) -> float:
+        """Half the trials are taken to stop at `grace`."""
+        return (min(self.rule.grace, self.rule.max_epochs) + self.rule.max_epochs) / 2
 
     def _take(self, number: int, epoch: int, value: float) -> bool:
         trial = self._trials.setdefault(number, _Progress())
         trial.add(value)
         others = self._averages.setdefault(epoch, [])
-        compared = epoch >= self._grace and len(others) >= MEDIAN_OTHERS
+        compared = epoch >= self.rule.grace and len(others) >= MEDIAN_OTHERS
         stop = compared and trial.best < quantile(others, 0.5)
         insort(others, trial.average)
         return stop
+
+
+SCHEDULERS: Mapping[str, type[Scheduler]] = {one.name: one for one in (Asha, Hyperband, Median, Never)}
+
+
+def make_scheduler(name: SchedulerName, *, grace: int, factor: int, max_epochs: int, seed: int = 0) -> Scheduler:
+    """The scheduler by name. `grace` and `max_epochs` are in epochs; the best 1/`factor` of a rung go on.
+
+    Raises:
+        ValueError: there is no such scheduler.
+    """
+    if name not in SCHEDULERS:
+        *others, last = SCHEDULERS
+        raise ValueError(f"The scheduler must be {', '.join(others)} or {last}, but got {name!r}.")
+    return SCHEDULERS[name](Rule(grace, factor, max_epochs, seed))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -11,7 +11,7 @@ from search.machines.shares import Node, Share, check_resources, plan_cluster
 from search.preflight.checks import Checks
 from search.preflight.data import read_data
 from search.preflight.disk import check_disk
-from search.preflight.duration import Work, estimate, expected_epochs, scheduler_of, slowdown
+from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import plan_inputs
 from search.preflight.networks import largest_network
 from search.preflight.tracking import check_tracking
@@ -115,11 +115,10 @@ def _probes(
 def _seconds(study: StudyConfig, modality: str, probes: Sequence[Probe], share: Share, val_samples: int) -> float:
     """By the steps of the section's own values."""
     section, own = study.section(modality), probes[0].result
-    name, grace, factor = scheduler_of(section)
     return estimate(
         Work(
             trials=section.trial_count(),
-            epochs=expected_epochs(name, section.fixed()["max_epochs"], grace, factor),
+            epochs=section.scheduler_for().expected_epochs,
             steps_per_epoch=own.train_steps_per_epoch,
             step_seconds=own.step_seconds,
             val_samples=val_samples,

@@ -21,7 +21,6 @@ from search.ledger.state import Outcome, Trial
 from search.machines.ray_cluster import restart_ray
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
-from search.methods.stopping import make_stopping
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
 from search.show.views import make_view
@@ -99,7 +98,7 @@ class StudySession:
             with stop.signals():
                 self._begin()
                 driver = self._driver()
-                view.rungs = lambda modality: driver.searches[modality].stopping.rungs()
+                view.rungs = lambda modality: driver.searches[modality].scheduler.rungs()
                 self._work(driver, stop)
                 outcome, detail = driver.close(), driver.stop.detail if driver.stop else None
         except OSError as error:
@@ -184,33 +183,30 @@ class StudySession:
 def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Ledger) -> ModalitySearch:
     """One modality's search, with what it begins with."""
     section = study.section(modality)
-    search, own = section.search, section.fixed()
+    settings = section.search
     seed = search_seed(study.seed, modality, study.modalities)
-    objective = objective_of(search.objectives)
+    objective = objective_of(settings.objectives)
     sampler = Sampler(
-        search.space,
-        method=search.method,
+        settings.space,
+        method=settings.method,
         seed=seed,
-        startup_trials=search.startup_trials,
+        startup_trials=settings.startup_trials,
         parallel=share.concurrency > 1,
-        objectives=len(search.objectives),
+        objectives=len(settings.objectives),
     )
     for taught in ledger.state.warm.get("trials", {}).get(modality, ()):
         teach(sampler, taught, objective)
-    scheduler = search.scheduler
     return ModalitySearch(
         modality=modality,
         trials=section.trial_count(),
         points=study.first_points(modality),
-        own=own,
-        searched=list(search.space),
+        own=section.fixed(),
+        searched=list(settings.space),
         sampler=sampler,
-        stopping=make_stopping(
-            scheduler.name, grace=scheduler.grace, factor=scheduler.factor, max_epochs=own["max_epochs"], seed=seed
-        ),
+        scheduler=section.scheduler_for(seed),
         resources=Resources(share.cpus, share.gpus),
         objective=objective,
-        target=search.target,
+        target=settings.target,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from search.ledger.ledger import Lag
 from search.ledger.state import RETRIED, Outcome, StudyState, Trial
+from search.methods.stopping import Rung
 from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
 from trainables.names import MODALITIES
@@ -18,42 +20,6 @@ WAITING = "waiting"
 KILLED = "killed"  # a session without an end, and nobody who runs it
 NOT_BEGUN = "not begun"
 ANALYZED_NEXT = (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET)
-
-
-class Lag(Protocol):
-    """How far the tracking store is behind the record."""
-
-    @property
-    def events_behind(self) -> int:
-        """Events that it lacks."""
-
-    @property
-    def seconds_behind(self) -> float:
-        """For how long it has lacked the oldest of them."""
-
-    @property
-    def last_error(self) -> str | None:
-        """Why, where it didn't take one."""
-
-
-class Rung(Protocol):
-    """An epoch at which the scheduler compares trials."""
-
-    @property
-    def epoch(self) -> int:
-        """Counted from 1."""
-
-    @property
-    def bracket(self) -> int:
-        """Counted from 0."""
-
-    @property
-    def entries(self) -> int:
-        """Trials that were compared here."""
-
-    @property
-    def cutoff(self) -> float | None:
-        """The value from which on a trial goes on."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +139,7 @@ def status_of(
         seconds_left=seconds_left(state, planned, now, _budget(state.study)) if holder else None,
         sessions=len(state.sessions),
         last_error=_last_error(list(state.trials.values())),
-        lag=None
-        if lag is None
-        else {
-            "events_behind": lag.events_behind,
-            "seconds_behind": lag.seconds_behind,
-            "last_error": lag.last_error,
-        },
+        lag=None if lag is None else dataclasses.asdict(lag),
         next=_next_commands(state.name, word, state.outcome),
         at=now,
     )
@@ -227,7 +187,7 @@ def _modality(state: StudyState, modality: str, planned: int, rungs: Sequence[Ru
         planned,
         states | ({WAITING: waiting} if waiting else {}),
         best_of(state, modality),
-        tuple({key: getattr(rung, key) for key in ("epoch", "bracket", "entries", "cutoff")} for rung in rungs),
+        tuple(dataclasses.asdict(rung) for rung in rungs),
     )
 
 

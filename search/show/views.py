@@ -17,9 +17,10 @@ from rich.live import Live
 from rich.text import Text
 
 from search.ledger.events import AttemptBegan, AttemptEnded, EpochEnded, Event, TrialEnded
-from search.ledger.ledger import Ledger
+from search.ledger.ledger import Lag, Ledger
 from search.ledger.state import StudyState, Trial
-from search.show.status import WAITING, Lag, ModalityStatus, Rung, Status, last_line, status_of
+from search.methods.stopping import Rung
+from search.show.status import WAITING, ModalityStatus, Status, last_line, status_of
 from search.show.terminal_picture import error_words, lag_line, status_picture
 from search.study.config import StudyConfig
 from search.study.lock import Holder

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
-from search.methods.stopping import SchedulerName
+from search.methods.stopping import SCHEDULERS, Scheduler, SchedulerName, make_scheduler
 from search.space.conditions import active, condition_faults
 from search.space.corners import end_points
 from search.space.dimensions import AnyDimension, Frozen
@@ -106,6 +106,11 @@ class SearchedSection(Frozen):
     def trial_count(self) -> int:
         """How many trials there are to run: without a space only the fixed ones, as more would repeat them."""
         return self.search.trials if self.search.space else 1 + len(self.search.points)
+
+    def scheduler_for(self, seed: int = 0) -> Scheduler:
+        """A new scheduler of the search. `seed`: of what it draws at random."""
+        given, max_epochs = self.search.scheduler, self.fixed()["max_epochs"]
+        return make_scheduler(given.name, grace=given.grace, factor=given.factor, max_epochs=max_epochs, seed=seed)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -213,17 +218,17 @@ def _every_key(section: SearchedSection) -> tuple[tuple[str], ...]:
 
 def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
     """The fixed trials fit into the number of trials, and the first rung into a trial."""
-    search = section.search
-    needed = 1 + len(search.points)
-    if search.trials < needed:
+    settings = section.search
+    needed = 1 + len(settings.points)
+    if settings.trials < needed:
         yield Fault(
             ("search", "trials"),
             f"`trials >= 1 + len(points)` must hold (the section's own values are the first trial), "
-            f"but got (trials={search.trials}, len(points)={len(search.points)}). Set it to {needed} or more.",
+            f"but got (trials={settings.trials}, len(points)={len(settings.points)}). Set it to {needed} or more.",
             reads=(("search", "points"),),
         )
-    scheduler, max_epochs = search.scheduler, section.fixed()["max_epochs"]
-    if scheduler.name != "none" and scheduler.grace > max_epochs:
+    scheduler, max_epochs = settings.scheduler, section.fixed()["max_epochs"]
+    if SCHEDULERS[scheduler.name].stops and scheduler.grace > max_epochs:
         yield Fault(
             ("search", "scheduler", "grace"),
             f"`grace <= max_epochs` must hold, but got (grace={scheduler.grace}, max_epochs={max_epochs}). "
@@ -234,33 +239,33 @@ def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
 
 def _method_faults(section: SearchedSection) -> Iterator[Fault]:
     """The method can work on the space, and both it and the scheduler on the objectives."""
-    search = section.search
-    ranges = [one for one in search.space.values() if one.numeric and not one.single]
-    if search.method == "cmaes" and len(ranges) < 2:
+    settings = section.search
+    ranges = [one for one in settings.space.values() if one.numeric and not one.single]
+    if settings.method == "cmaes" and len(ranges) < 2:
         yield Fault(
             ("search", "method"),
             f"cmaes needs at least 2 numeric dimensions (float or int), but got {len(ranges)} in the space. "
             f"Search more ranges, or set it to tpe.",
             reads=(("search", "space"),),
         )
-    if len(search.objectives) > 1:
+    if len(settings.objectives) > 1:
         yield from _objectives_faults(section)
 
 
 def _objectives_faults(section: SearchedSection) -> Iterator[Fault]:
     """What can't work with two objectives."""
-    search, reads = section.search, (("search", "objectives"),)
+    settings, reads = section.search, (("search", "objectives"),)
     alone = f"or leave {VAL_ACCURACY} as the only objective."
-    if search.scheduler.name != "none":
+    if SCHEDULERS[settings.scheduler.name].stops:
         yield Fault(
             ("search", "scheduler", "name"),
             f"must be none with two objectives, as it would stop trials for their val accuracy alone, "
-            f"but got {shown(search.scheduler.name)}. Set {section.modality}.search.scheduler.name to none, {alone}",
+            f"but got {shown(settings.scheduler.name)}. Set {section.modality}.search.scheduler.name to none, {alone}",
             reads=reads,
         )
-    if search.method not in ("tpe", "random"):
+    if settings.method not in ("tpe", "random"):
         yield Fault(
             ("search", "method"),
-            f"must be tpe or random with two objectives, but got {shown(search.method)}. Set it to tpe, {alone}",
+            f"must be tpe or random with two objectives, but got {shown(settings.method)}. Set it to tpe, {alone}",
             reads=reads,
         )

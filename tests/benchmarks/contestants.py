@@ -17,7 +17,7 @@ from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
 from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
 from search.methods.sampler import Sampler
-from search.methods.stopping import make_stopping
+from search.methods.stopping import make_scheduler
 from search.space.optuna import to_distributions
 from search.study.sections import SearchSection
 from trainables.names import trial_name
@@ -51,7 +51,7 @@ class Ours:
         ledger.append(SessionBegan("here", 1))
         sampler = Sampler(SPACE, method=section.method, seed=seed, startup_trials=section.startup_trials, parallel=True)
         rule = section.scheduler
-        stopping = make_stopping(rule.name, grace=rule.grace, factor=rule.factor, max_epochs=EPOCHS, seed=seed)
+        scheduler = make_scheduler(rule.name, grace=rule.grace, factor=rule.factor, max_epochs=EPOCHS, seed=seed)
         search = ModalitySearch(
             modality=IMAGE,
             trials=10**9,
@@ -59,7 +59,7 @@ class Ours:
             own={},
             searched=list(SPACE),
             sampler=sampler,
-            stopping=stopping,
+            scheduler=scheduler,
             resources=Resources(1, 0),
             objective=lambda best: [best.val_accuracy],
         )

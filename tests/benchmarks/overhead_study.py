@@ -34,7 +34,6 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     from search.ledger.events import SessionBegan, StudyCreated
     from search.ledger.ledger import Ledger, create_ledger
     from search.methods.sampler import Sampler
-    from search.methods.stopping import make_stopping
     from search.study.config import StudyConfig
     from search.study.folder import Layout
 
@@ -53,7 +52,7 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     created = StudyCreated(study=study.model_dump(mode="json"), uid="u", data={}, versions={})
     create_ledger(layout.ledger_file, created, 0.0)
     ledger = Ledger(layout.ledger_file)
-    section, scheduler = study.image, study.image.search.scheduler
+    section = study.image
     tracking = MlflowTracking(study, layout, ledger)
     ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking]
     ledger.append(SessionBegan("here", 1))
@@ -70,9 +69,7 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
         sampler=Sampler(
             section.search.space, method=section.search.method, seed=0, startup_trials=10, parallel=at_once > 1
         ),
-        stopping=make_stopping(
-            scheduler.name, grace=scheduler.grace, factor=scheduler.factor, max_epochs=EPOCHS, seed=0
-        ),
+        scheduler=section.scheduler_for(),
         resources=Resources(1, 0),
         objective=lambda best: [best.val_accuracy],
     )

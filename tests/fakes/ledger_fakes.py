@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +36,6 @@ def study_config(name: str = "garbage", image: int = 6, text: int = 4) -> dict[s
         "image": {"search": {**search, "trials": image}},
         "text": {"search": {**search, "trials": text}},
     }
-
-
-@dataclass
-class Rung:
-    """What a scheduler tells of a rung."""
-
-    epoch: int
-    bracket: int
-    entries: int
-    cutoff: float | None
-
-
-@dataclass
-class Lag:
-    """What the tracking tells of its lag."""
-
-    events_behind: int
-    seconds_behind: float
-    last_error: str | None
 
 
 class Told:

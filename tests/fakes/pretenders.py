@@ -19,7 +19,7 @@ from search.ledger.ledger import Ledger, create_ledger
 from search.ledger.state import Outcome
 from search.machines.shares import Node, Share, fits
 from search.methods.sampler import Sampler
-from search.methods.stopping import make_stopping
+from search.methods.stopping import make_scheduler
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
 from search.space.dimensions import FloatRange
@@ -95,7 +95,7 @@ class Pretence:
             own={"rate": 0.5},
             searched=list(SPACE),
             sampler=Sampler(SPACE, method="random", seed=1, startup_trials=1, parallel=True),
-            stopping=make_stopping("none", grace=1, factor=2, max_epochs=EPOCHS, seed=1),
+            scheduler=make_scheduler("none", grace=1, factor=2, max_epochs=EPOCHS, seed=1),
             resources=Resources(self.shares[modality].cpus, 0),
             objective=lambda best: [best.val_accuracy],
         )

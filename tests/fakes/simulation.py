@@ -15,7 +15,7 @@ from search.decide.terms import Limits, ModalitySearch, Next, NextAttempt, Resou
 from search.ledger.events import SessionBegan, StudyCreated
 from search.ledger.ledger import Ledger, create_ledger
 from search.methods.sampler import Sampler
-from search.methods.stopping import make_stopping
+from search.methods.stopping import make_scheduler
 from search.space.dimensions import Choice, FloatRange
 from search.study.config import Point
 from trainables.records import EpochResult, StopReason
@@ -39,7 +39,7 @@ def curve(attempt: NextAttempt, number: int) -> float:
 
 def search_of(modality: str = "image", **changes: Any) -> ModalitySearch:
     """A search over two hyperparameters, 12 trials, two of them fixed."""
-    method, scheduler = changes.pop("method", "tpe"), changes.pop("scheduler", "asha")
+    method, rule = changes.pop("method", "tpe"), changes.pop("scheduler", "asha")
     sampler = Sampler(SPACE, method=method, seed=3, startup_trials=4, parallel=changes.pop("parallel", False))
     defaults: dict[str, Any] = {
         "modality": modality,
@@ -48,7 +48,7 @@ def search_of(modality: str = "image", **changes: Any) -> ModalitySearch:
         "own": OWN,
         "searched": list(SPACE),
         "sampler": sampler,
-        "stopping": make_stopping(scheduler, grace=1, factor=2, max_epochs=MAX_EPOCHS, seed=3),
+        "scheduler": make_scheduler(rule, grace=1, factor=2, max_epochs=MAX_EPOCHS, seed=3),
         "resources": Resources(1, 0),
         "objective": lambda best: [best.val_accuracy],
     }

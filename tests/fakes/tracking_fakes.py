@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from search_fakes import epoch, searching, study
 
-from search.exports.cursor import Lag, lag_of, without_password
+from search.exports.cursor import lag_of, without_password
 from search.exports.run_images import STUDY_KEY, TRIAL, UID, Projection
 from search.ledger.events import (
     AttemptBegan,
@@ -25,7 +25,7 @@ from search.ledger.events import (
     TrialCreated,
     TrialEnded,
 )
-from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.ledger import Lag, Ledger, read_ledger
 from search.ledger.state import Outcome
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder

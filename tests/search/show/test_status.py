@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from ledger_fakes import T0, Lag, Rung, Told, study_config
+from ledger_fakes import T0, Told, study_config
 
+from search.ledger.ledger import Lag
 from search.ledger.state import Outcome
+from search.methods.stopping import Rung
 from search.show.status import last_line, planned_trials, status_of
 from search.show.views import json_line
 from search.study.lock import Holder

@@ -9,11 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledger_fakes import Lag, Rung, Told, study_config
+from ledger_fakes import Told, study_config
 from rich.console import Console
 
 from search.ledger.events import Noted
+from search.ledger.ledger import Lag
 from search.ledger.state import Outcome
+from search.methods.stopping import Rung
 from search.show.views import JsonView, LiveView, PlainView, make_view
 from search.study.config import StudyConfig
 

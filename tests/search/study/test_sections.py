@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from study_fakes import Load, faults, image
 
+from search.methods.stopping import Hyperband, Rule
 from search.study.sections import SchedulerSection
 
 RATES = (
@@ -116,3 +117,12 @@ def test_an_old_override_says_what_replaced_it(load: Load) -> None:
     """`--set` with the old key, too."""
     (_, line) = faults(load, "", "text.search.asha.enabled=false")
     assert line.startswith("text.search.asha: was replaced: write `scheduler: {name: asha,")
+
+
+def test_the_scheduler_of_a_section(load: Load) -> None:
+    """A new one each time, by the section's name, first rung and factor, with its trials' epochs."""
+    section = load("image: {max_epochs: 9, search: {scheduler: {name: hyperband, grace: 2, factor: 4}}}\n").image
+    scheduler = section.scheduler_for(5)
+    assert isinstance(scheduler, Hyperband)
+    assert scheduler.rule == Rule(grace=2, factor=4, max_epochs=9, seed=5)
+    assert section.scheduler_for(5) is not scheduler
