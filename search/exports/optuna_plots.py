@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.exports.projections import open_journal
+from search.exports.optuna_journal import open_journal
 
 PLOTS_FILE = "optuna_plots.html"
 TARGET = "val accuracy"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.exports.projections import rebuild
+from search.exports.rebuild import rebuild
 from search.ledger.state import StudyState
 from search.preflight.data import read_data
 from search.study.changes import check_data, merged

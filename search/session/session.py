@@ -14,7 +14,9 @@ from rich.console import Console
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, Resources
 from search.exports.listener import MlflowTracking
-from search.exports.projections import OptunaRecord, TrialsFile, rebuild
+from search.exports.optuna_journal import OptunaRecord
+from search.exports.rebuild import rebuild
+from search.exports.trials_file import TrialsFile
 from search.ledger.events import SessionBegan
 from search.ledger.ledger import Ledger
 from search.ledger.state import Outcome, Trial

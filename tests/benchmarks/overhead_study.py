@@ -30,7 +30,8 @@ def made_study(folder: Path, trials: int, at_once: int = 2, tracking_uri: str | 
     from search.decide.driver import StudyDriver
     from search.decide.terms import Limits, ModalitySearch, Resources
     from search.exports.listener import MlflowTracking
-    from search.exports.projections import OptunaRecord, TrialsFile
+    from search.exports.optuna_journal import OptunaRecord
+    from search.exports.trials_file import TrialsFile
     from search.ledger.events import SessionBegan, StudyCreated
     from search.ledger.ledger import Ledger, create_ledger
     from search.methods.sampler import Sampler

@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.exports.projections import open_journal
+from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
 from trainables.records import StopReason, TrialRecord
 

@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from search.exports.projections import open_journal
+from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
 from trainables.names import FINAL_TEST_FILE
 from trainables.records import StopReason, TrialRecord

@@ -11,8 +11,9 @@ from optuna.trial import create_trial
 from search_fakes import SPACE
 from tracking_fakes import begin, new_study, whole_trial
 
+from search.exports.optuna_journal import OptunaRecord
 from search.exports.optuna_plots import FEWEST_FOR_IMPORTANCE, _figures, write_optuna_plots
-from search.exports.projections import OptunaRecord, rebuild
+from search.exports.rebuild import rebuild
 
 
 @pytest.mark.parametrize("trials", [1, FEWEST_FOR_IMPORTANCE])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from search_fakes import epoch, study
 
-from search.exports.projections import rebuild
+from search.exports.rebuild import rebuild
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,

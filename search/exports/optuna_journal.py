@@ -1,12 +1,11 @@
-"""Records for other programs, computed from the ledger: `trials.jsonl` for the analysis, a journal for Optuna's users.
+"""Optuna's own record of the trials in a journal file, computed from the ledger, for its plots and its users.
 
-Both are appended to while a study runs, and can be made anew from the ledger at any time.
+It is appended to while a study runs, and can be made anew from the ledger at any time.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -17,16 +16,16 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.exports.trials_file import ended_trials
 from search.ledger.events import AttemptBegan, Event, TrialEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
 from search.space.dimensions import Space
 from search.space.optuna import to_distributions, to_optuna
 from search.study.config import StudyConfig
-from search.study.yaml_file import study_of
-from trainables.data.files import fsync, replace_file
-from trainables.names import LEDGER_FILE, OPTUNA_JOURNAL, STOP_REASON, TRIALS_FILE, VAL_ACCURACY
-from trainables.records import StopReason, TrialRecord
+from trainables.data.files import fsync
+from trainables.names import LEDGER_FILE, STOP_REASON, VAL_ACCURACY
+from trainables.records import StopReason
 
 STATE_OF = {
     StopReason.COMPLETED: TrialState.COMPLETE,
@@ -38,54 +37,6 @@ STATE_OF = {
     StopReason.INTERRUPTED: TrialState.FAIL,
 }
 OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
-
-
-def rebuild(study_folder: Path, study: StudyConfig | None = None) -> None:
-    """Make both files of the study anew where they differ from its ledger; a reader sees the old file or the new one.
-
-    The caller holds the study's lock. Raises UserError where the ledger can't be read.
-    """
-    events, state = read_ledger(study_folder / LEDGER_FILE)
-    study = study_of(state.study) if study is None else study
-    ended = ended_trials(events, state)
-    content = "".join(f"{state.record(trial).to_json()}\n" for trial in ended).encode()
-    path = study_folder / TRIALS_FILE
-    if not path.is_file() or path.read_bytes() != content:
-        replace_file(path, content)
-    rebuild_journal(study_folder / OPTUNA_JOURNAL, study, ended)
-
-
-def ended_trials(events: Sequence[Event], state: StudyState) -> list[Trial]:
-    """The trials that are over or interrupted, in the order in which they ended."""
-    order = {event.trial_id: event.seq for event in events if isinstance(event.body, TrialEnded)}
-    ended = [trial for trial in state.trials.values() if trial.stop_reason is not None]
-    return sorted(ended, key=lambda trial: order[trial.trial_id])
-
-
-class TrialsFile:
-    """A listener that appends a line a trial that ended; one that goes on after all has none until it ends again."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-        self._written = {TrialRecord.from_json(line).trial_id for line in lines}
-
-    def heard(self, event: Event, state: StudyState) -> None:
-        """A line is on the disk before the next event is looked at."""
-        if isinstance(event.body, TrialEnded) and event.trial_id is not None:
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(state.record(state.trials[event.trial_id]).to_json() + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            self._written.add(event.trial_id)
-        elif isinstance(event.body, AttemptBegan) and event.trial_id in self._written:
-            self._drop(event.trial_id)
-            self._written.remove(event.trial_id)
-
-    def _drop(self, trial_id: str) -> None:
-        lines = self._path.read_text("utf-8").splitlines()
-        kept = [line for line in lines if TrialRecord.from_json(line).trial_id != trial_id]
-        replace_file(self._path, "".join(f"{line}\n" for line in kept).encode())
 
 
 class OptunaRecord:
@@ -201,7 +152,7 @@ def _trials_of(journal: Path, study: StudyConfig) -> dict[str, list[FrozenTrial]
             if one.metric_names == _metric_names(study.section(modality).search.objectives)
         }
     except Exception:  # a damaged journal raises whatever its lines lead to; it is made anew
-        logging.getLogger("binwise.projections").info("%s is damaged.", journal)
+        logging.getLogger("binwise.optuna").info("%s is damaged.", journal)
         return {}
 
 

@@ -1,43 +1,21 @@
-"""`trials.jsonl` and Optuna's journal, computed from the ledger."""
+"""`trials.jsonl` and Optuna's journal beside each other: appended to and made anew, they say what the ledger says."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import optuna
 import pytest
-from optuna.trial import FrozenTrial
-from search_fakes import SPACE, searching, study
+from export_fakes import journal_trials, listened, read
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
-from search.exports.projections import OUTSIDE, OptunaRecord, TrialsFile, open_journal, rebuild
-from search.ledger.events import TrialCreated
-from search.ledger.ledger import Ledger
+from search.exports.optuna_journal import OUTSIDE
+from search.exports.rebuild import rebuild
 from search.space.optuna import to_optuna
-from search.study.config import StudyConfig
-from search.study.folder import Layout
-from trainables.records import StopReason, TrialRecord
+from trainables.records import StopReason
 
 NAN = float("nan")
-
 STATES = {"completed": "COMPLETE", "pruned": "PRUNED"}
-
-
-def listened(config: StudyConfig, layout: Layout, ledger: Ledger) -> None:
-    """As the runner does it: made anew, then listened to."""
-    rebuild(layout.folder, config)
-    ledger.listeners = [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, config)]
-
-
-def read(layout: Layout) -> list[TrialRecord]:
-    """As the analysis reads it."""
-    return [TrialRecord.from_json(line) for line in layout.trials_file.read_text("utf-8").splitlines()]
-
-
-def journal_trials(layout: Layout, modality: str = "image") -> list[FrozenTrial]:
-    """As Optuna's users read it."""
-    return optuna.load_study(study_name=f"demo/{modality}", storage=open_journal(layout.optuna_journal)).trials
 
 
 def test_files_agree_with_the_records(tmp_path: Path) -> None:
@@ -59,23 +37,6 @@ def test_files_agree_with_the_records(tmp_path: Path) -> None:
         assert trial.params == to_optuna(space, one.params)
     assert NAN not in [value for trial in trials for value in trial.intermediate_values.values()]
     assert journal_trials(layout, "text") == []
-
-
-def test_parameters_that_a_trial_does_not_have_are_left_out(tmp_path: Path) -> None:
-    """A conditional parameter that wasn't active has no value; a point outside of the space has no parameters."""
-    config, layout, ledger = new_study(tmp_path)
-    listened(config, layout, ledger)
-    begin(ledger)
-    for number, (params, inside) in enumerate(
-        [({"batch_size": 32, "depth": 3}, True), ({"batch_size": 32}, False), ({"batch_size": 17}, True)]
-    ):
-        trial_id = f"image_{number:03d}"
-        ledger.append(TrialCreated(number, "image", params, params, inside), trial_id)
-        attempt(ledger, trial_id, (0.5,))
-        finish(ledger, trial_id, "completed")
-    trials = journal_trials(layout)
-    assert [trial.params for trial in trials] == [{"batch_size": 32}, {}, {}]
-    assert [trial.user_attrs[OUTSIDE] for trial in trials] == [False, True, True]
 
 
 def test_a_trial_that_goes_on_has_no_line_until_it_ends_again(tmp_path: Path) -> None:
@@ -144,35 +105,3 @@ def test_damaged_files_are_made_anew(tmp_path: Path, damage: str) -> None:
     ]
     own = {"study.yaml", "data.json", "ledger.jsonl", "ledger.mirror.jsonl", "trials.jsonl", "optuna.journal"}
     assert {path.name for path in layout.folder.iterdir()} == own
-
-
-TWO = {"search": {"space": SPACE, "objectives": ["val_accuracy", "size"], "scheduler": {"name": "none"}}}
-
-
-def test_with_two_objectives_optuna_has_both_values(tmp_path: Path) -> None:
-    """Complete trials have val accuracy, to be high, and size, to be low; nothing else has values; names are kept."""
-    config, layout, ledger = new_study(tmp_path, image=TWO)
-    listened(config, layout, ledger)
-    begin(ledger)
-    for number, reason in enumerate(StopReason):
-        whole_trial(ledger, number, (0.5, 0.8, 0.7), reason.value)
-    there = optuna.load_study(study_name="demo/image", storage=open_journal(layout.optuna_journal))
-    assert [direction.name for direction in there.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert there.metric_names == ["val_accuracy", "size"]
-    assert [trial.values for trial in there.trials] == [[0.8, 0.0], *[None] * (len(StopReason) - 1)]
-    assert not any(trial.intermediate_values for trial in there.trials)
-    assert [trial.number for trial in there.best_trials] == [0]
-    assert {one.objectives for one in read(layout)} == {("val_accuracy", "size")}
-    before = layout.optuna_journal.read_bytes()
-    rebuild(layout.folder)
-    assert layout.optuna_journal.read_bytes() == before
-
-
-def test_a_journal_of_other_objectives_is_made_anew(tmp_path: Path) -> None:
-    """One that was kept for val accuracy alone doesn't stay where the study has two objectives."""
-    config, layout, ledger = new_study(tmp_path, image=TWO)
-    rebuild(layout.folder, config.model_copy(update={"image": study(tmp_path, image=searching()).image}))
-    listened(config, layout, ledger)
-    begin(ledger)
-    whole_trial(ledger, 0, (0.5,), "completed")
-    assert [trial.values for trial in journal_trials(layout)] == [[0.5, 0.0]]
