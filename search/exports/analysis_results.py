@@ -7,18 +7,16 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.exports.cursor import tracking_uri
 from search.exports.listener import error_text, store_opener
-from search.exports.run_images import STUDY_KEY, Point, Projection
+from search.exports.run_images import Projection
+from search.exports.run_store import STUDY_KEY, MetricPoint, RemoteRun, RunStore
 from search.ledger.ledger import read_ledger
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.files import replace_file
-
-if TYPE_CHECKING:
-    from search.exports.mlflow.store import RemoteRun, Store
 
 RESULTS_FILE = "mlflow_results.json"  # metrics with their times, and paths of files relative to the study
 
@@ -62,10 +60,10 @@ def read_results(folder: Path) -> dict[str, Any]:
         return {"metrics": {}, "files": []}
 
 
-def send_results(store: Store, remote: RemoteRun, folder: Path) -> bool:
+def send_results(store: RunStore, remote: RemoteRun, folder: Path) -> bool:
     """Everything that was kept, on the study's run; whether anything was to be done."""
     kept = read_results(folder)
-    points = [Point(key, value, int(at * 1000), 0) for key, (value, at) in kept["metrics"].items()]
+    points = [MetricPoint(key, value, int(at * 1000), 0) for key, (value, at) in kept["metrics"].items()]
     there = set(store.history(remote, [point.key for point in points]))
     missing = [point for point in points if point not in there]
     if missing:

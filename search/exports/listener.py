@@ -7,19 +7,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from search.exports.addresses import first_line, root_of, without_secrets
 from search.exports.cursor import tracking_uri
 from search.exports.outbox import Shipper
+from search.exports.run_store import RunStore
 from search.ledger.events import Event
 from search.ledger.ledger import Lag, Ledger
 from search.ledger.state import StudyState
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-
-if TYPE_CHECKING:
-    from search.exports.mlflow.store import Store
 
 FLUSH_SECONDS, FLUSH_EVENTS = 1.0, 200
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds between attempts while a store doesn't work
@@ -108,13 +105,13 @@ class MlflowTracking:
         return False
 
 
-def store_opener(uri: str, study: StudyConfig, layout: Layout, uid: str) -> Callable[[], Store]:
+def store_opener(uri: str, study: StudyConfig, layout: Layout, uid: str) -> Callable[[], RunStore]:
     """Connects to a store of the study; MLflow is imported then."""
 
-    def opened() -> Store:
-        from search.exports.mlflow.store import Store
+    def opened() -> RunStore:
+        from search.exports.mlflow.store import MlflowStore
 
-        return Store(uri, study.tracking.experiment, layout.mlflow_artifacts, uid)
+        return MlflowStore(uri, study.tracking.experiment, layout.mlflow_artifacts, uid)
 
     return opened
 

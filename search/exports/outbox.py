@@ -1,21 +1,18 @@
-"""The ledger is the outbox: what MLflow may lack is sent, and a cursor kept of how far that went."""
+"""The ledger is the outbox: what a run store may lack is sent, and a cursor kept of how far that went."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from search.exports.cursor import Cursor, read_cursor, write_cursor
-from search.exports.run_images import STUDY_KEY, Projection
+from search.exports.run_images import Projection
+from search.exports.run_store import STUDY_KEY, RefusedError, RemoteRun, RunStore
 from search.exports.study_files import study_files
 from search.ledger.events import Event, SessionEnded, StudyChanged, StudyCreated
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
-
-if TYPE_CHECKING:
-    from search.exports.mlflow.store import RemoteRun, Store
 
 FILES_KEY = "files"  # the study's files among the keys of what is to be sent, after all runs
 ROUND_SECONDS = 1.0  # how often at most the cursor is written while much is sent
@@ -24,11 +21,11 @@ ROUND_SECONDS = 1.0  # how often at most the cursor is written while much is sen
 class Shipper:
     """Sends one study's events to one store. No thread of its own; one thread at a time may use it."""
 
-    def __init__(self, layout: Layout, uri: str, uid: str, open_store: Callable[[], Store]) -> None:
+    def __init__(self, layout: Layout, uri: str, uid: str, open_store: Callable[[], RunStore]) -> None:
         """`open_store` connects; it is called when there is something to send."""
         self._layout, self._open_store = layout, open_store
         self.cursor: Cursor = read_cursor(layout.tracking_file, uri, uid)
-        self._store: Store | None = None
+        self._store: RunStore | None = None
         self._projection = Projection()
         self._stale = True  # events are missing that the ledger has
         self._pending: dict[str, tuple[int, float]] = {}  # by run: the first event that it lacks, and its time
@@ -103,9 +100,7 @@ class Shipper:
                 self._save(self.cursor.error)
         self._save(None)
 
-    def _send_round(self, store: Store) -> None:
-        from search.exports.mlflow.store import RefusedError
-
+    def _send_round(self, store: RunStore) -> None:
         refused: Exception | None = None
         saved = time.monotonic()
         for key in sorted(self._pending, key=lambda key: (key == FILES_KEY, key != STUDY_KEY)):
@@ -121,7 +116,7 @@ class Shipper:
         if refused is not None:
             raise refused
 
-    def _send(self, store: Store, key: str) -> None:
+    def _send(self, store: RunStore, key: str) -> None:
         if key == FILES_KEY:
             # Where artifacts can't be written, metrics go on all the same; files are sent again at the session's end.
             del self._pending[FILES_KEY]
@@ -132,10 +127,10 @@ class Shipper:
         store.update(remote, image, image.points, self._parent(store, key))
         self._sent[key] = self._projection.steps(key)
 
-    def _parent(self, store: Store, key: str) -> str | None:
+    def _parent(self, store: RunStore, key: str) -> str | None:
         return None if key == STUDY_KEY else self._run(store, STUDY_KEY).run_id
 
-    def _run(self, store: Store, key: str) -> RemoteRun:
+    def _run(self, store: RunStore, key: str) -> RemoteRun:
         """The run of a key: known, found by its tags, or made."""
         if key not in self._remote:
             found = store.find(key)

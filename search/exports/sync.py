@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.exports.addresses import redacted
 from search.exports.analysis_results import send_results
 from search.exports.cursor import Cursor, tracking_uri, with_credentials, write_cursor
 from search.exports.listener import error_text, store_opener
-from search.exports.run_images import STUDY_KEY, Point, Projection, RunImage
+from search.exports.run_images import Projection
+from search.exports.run_store import DUPLICATE, ORPHAN, STUDY_KEY, MetricPoint, RemoteRun, RunImage, RunStore
 from search.exports.study_files import study_files
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
@@ -22,11 +23,7 @@ from search.study.lock import holder_of
 from search.study.yaml_file import recorded_study
 from trainables.errors import UserError
 
-if TYPE_CHECKING:
-    from search.exports.mlflow.store import RemoteRun, Store
-
 PASSES = 3  # the last one finds nothing to do; a store that never agrees is said to differ
-READERS = 8  # requests at once to a server
 
 
 @dataclass
@@ -84,7 +81,7 @@ def sync(study_folder: Path, uri: str | None = None) -> SyncResult:
     return result
 
 
-def _pass(store: Store, layout: Layout, result: SyncResult) -> bool:
+def _pass(store: RunStore, layout: Layout, result: SyncResult) -> bool:
     """Compare everything once and put it right; whether anything was to be done."""
     remotes = store.find_all()  # before the ledger: a run's trial is on record before the run is made
     events, state = read_ledger(layout.ledger_file)
@@ -100,7 +97,7 @@ def _pass(store: Store, layout: Layout, result: SyncResult) -> bool:
 
 
 class _Pass:
-    def __init__(self, store: Store, projection: Projection, result: SyncResult, *, frozen: bool) -> None:
+    def __init__(self, store: RunStore, projection: Projection, result: SyncResult, *, frozen: bool) -> None:
         """`frozen`: a session runs, and it alone says how its runs stand."""
         self._store, self._projection, self._result, self._frozen = store, projection, result, frozen
         self._parent: RemoteRun | None = None
@@ -108,20 +105,18 @@ class _Pass:
 
     def choose(self, remotes: Sequence[RemoteRun]) -> dict[str, RemoteRun]:
         """One run a key; the others are closed."""
-        from search.exports.mlflow.store import DUPLICATE_TAG, ORPHAN_TAG
-
-        keys, chosen = set(self._projection.keys), dict[str, "RemoteRun"]()
+        keys, chosen = set(self._projection.keys), dict[str, RemoteRun]()
         for remote in sorted(remotes, key=lambda one: one.rank):
             if remote.key not in keys:
-                self._close(remote, ORPHAN_TAG, self._result.orphans)
-            elif remote.key in chosen or DUPLICATE_TAG in remote.tags:
-                self._close(remote, DUPLICATE_TAG, self._result.duplicates)
+                self._close(remote, ORPHAN, self._result.orphans)
+            elif remote.key in chosen or DUPLICATE in remote.tags:
+                self._close(remote, DUPLICATE, self._result.duplicates)
             else:
                 chosen[remote.key] = remote
         return chosen
 
-    def _close(self, remote: RemoteRun, tag: str, said: list[str]) -> None:
-        if self._store.close_run(remote, tag, int(time.time() * 1000)):
+    def _close(self, remote: RemoteRun, mark: str, said: list[str]) -> None:
+        if self._store.close_run(remote, mark, int(time.time() * 1000)):
             said.append(remote.run_id)
             self.closed = True
 
@@ -129,17 +124,16 @@ class _Pass:
         """Every run as the ledger has it; whether anything was to be done."""
         images = [self._projection.image(key) for key in self._projection.keys]
         self._result.trials = len(images) - 1
-        threads = READERS if self._store.uri.startswith("http") else 1
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(self._store.readers) as pool:
             histories = list(pool.map(lambda image: self._history(chosen.get(image.key), image), images))
         did = [self._one(image, chosen.get(image.key), there) for image, there in zip(images, histories, strict=True)]
         return any(did)
 
-    def _history(self, remote: RemoteRun | None, image: RunImage) -> list[Point]:
+    def _history(self, remote: RemoteRun | None, image: RunImage) -> list[MetricPoint]:
         keys = list(dict.fromkeys(point.key for point in image.points))
         return self._store.history(remote, keys) if remote is not None and keys else []
 
-    def _one(self, image: RunImage, remote: RemoteRun | None, there: Sequence[Point]) -> bool:
+    def _one(self, image: RunImage, remote: RemoteRun | None, there: Sequence[MetricPoint]) -> bool:
         parent = self._parent.run_id if self._parent is not None else None
         made = remote is None
         if remote is None:
@@ -157,10 +151,10 @@ class _Pass:
             self._result.changed.append(image.key or "study")
         return changed or made
 
-    def _find_problems(self, image: RunImage, remote: RemoteRun, there: Sequence[Point]) -> None:
-        """What MLflow doesn't let anyone take back."""
+    def _find_problems(self, image: RunImage, remote: RemoteRun, there: Sequence[MetricPoint]) -> None:
+        """What the store doesn't let anyone take back."""
         name = image.key or "the study"
-        other = [key for key, value in image.params.items() if remote.params.get(key, value) != value]
+        other = self._store.conflicts(remote, image)
         if other:
             self._result.problems.append(f"{name}: parameters have other values in MLflow: {', '.join(sorted(other))}")
         extra = len(set(there) - set(image.points))
@@ -177,7 +171,7 @@ class _Pass:
         return did
 
 
-def _keep_cursor(layout: Layout, store: Store, result: SyncResult, uid: str, events: int) -> None:
+def _keep_cursor(layout: Layout, store: RunStore, result: SyncResult, uid: str, events: int) -> None:
     """The study's own store has everything now."""
     study = recorded_study(layout.folder)
     if redacted(store.uri) != redacted(tracking_uri(study, layout)):

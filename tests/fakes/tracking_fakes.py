@@ -13,7 +13,9 @@ from mlflow.entities import Run
 from search_fakes import epoch, searching, study
 
 from search.exports.cursor import lag_of, without_password
-from search.exports.run_images import STUDY_KEY, TRIAL, UID, Projection
+from search.exports.mlflow import runs as mlflows
+from search.exports.run_images import Projection
+from search.exports.run_store import DUPLICATE, STUDY_KEY, TRIAL, UID
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
@@ -137,17 +139,18 @@ def assert_holds(uri: str, layout: Layout, *, alive: bool = False, experiment: s
     found = client.get_experiment_by_name(experiment)
     assert found is not None
     every = client.search_runs([found.experiment_id], f"tags.`{UID}` = '{state.uid}'", max_results=1000)
-    runs = {run.data.tags.get(TRIAL, STUDY_KEY): run for run in every if not run.data.tags.get("binwise.duplicate")}
+    runs = {run.data.tags.get(TRIAL, STUDY_KEY): run for run in every if not run.data.tags.get(DUPLICATE)}
     assert sorted(runs) == sorted(projection.keys)
-    assert len(every) == len(runs) + sum("binwise.duplicate" in run.data.tags for run in every)
+    assert len(every) == len(runs) + sum(DUPLICATE in run.data.tags for run in every)
     for key in projection.keys:
         image, run = projection.image(key), runs[key]
-        assert (run.info.status, run.data.params) == (image.status, dict(image.params)), key
-        parent = {"mlflow.parentRunId": runs[STUDY_KEY].info.run_id} if key != STUDY_KEY else {}
+        assert (run.info.status, run.data.params) == (mlflows.STATUS_OF[image.status], mlflows.params_of(image)), key
+        parent = runs[STUDY_KEY].info.run_id if key != STUDY_KEY else None
         foreign = ("mlflow.runName", "mlflow.user", "binwise.files")
-        assert {k: v for k, v in run.data.tags.items() if k not in foreign} == {**image.tags, **parent}, key
-        assert {(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs} == {
-            (one.name, one.digest) for one in image.data
+        tags = {k: v for k, v in run.data.tags.items() if k not in foreign}
+        assert tags == mlflows.tags_of(image, parent), key
+        assert {mlflows.name_and_digest(one) for one in run.inputs.dataset_inputs} == {
+            mlflows.name_and_digest(one) for one in mlflows.data_of(image)
         }
         names = run.data.metrics if key != STUDY_KEY else {point.key for point in image.points}
         points = [m for name in names for m in client.get_metric_history(run.info.run_id, name)]

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from search.exports.addresses import first_line
-from search.exports.run_images import CHANGING_TAGS, RUNNING, STUDY_KEY, TRIAL, UID, Point, RunImage
+from search.exports.mlflow import runs
+from search.exports.run_store import KIND, TRIAL, UID, MetricPoint, RefusedError, RemoteRun, RunImage, RunStatus
 
-PARENT_TAG = "mlflow.parentRunId"
-DUPLICATE_TAG, ORPHAN_TAG, FILES_TAG = "binwise.duplicate", "binwise.orphan", "binwise.files"
+FILES_TAG = "binwise.files"  # the files that a run has, with their digests
+READERS = 8  # requests at once to a server
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # training runs, not traces of an agent
     "mlflow.experiment.primaryMetric.name": "best_val_accuracy",  # the first among the charts
@@ -30,45 +30,6 @@ REFUSALS = frozenset(
 )  # of one run, not of the store
 
 
-class RefusedError(Exception):
-    """The store is there, but it won't take this run as it is: deleted, or changed by someone else."""
-
-
-@dataclass
-class RemoteRun:
-    """A run as the store has it."""
-
-    run_id: str
-    key: str  # a trial's id, STUDY_KEY
-    status: str
-    ended: int | None
-    params: dict[str, str]
-    tags: dict[str, str]
-    data: set[tuple[str, str]]  # names and digests
-    metrics: dict[str, float]  # the latest of each
-
-    @classmethod
-    def of(cls, run: Run) -> RemoteRun:
-        """MLflow's run."""
-        data = {(one.dataset.name, one.dataset.digest) for one in (run.inputs.dataset_inputs if run.inputs else ())}
-        tags = dict(run.data.tags)
-        return cls(
-            run.info.run_id,
-            tags.get(TRIAL, STUDY_KEY),
-            run.info.status,
-            run.info.end_time,
-            dict(run.data.params),
-            tags,
-            data,
-            dict(run.data.metrics),
-        )
-
-    @property
-    def rank(self) -> tuple[bool, int, int, str]:
-        """Which of several runs of one trial is it: the least one; the same for every process."""
-        return DUPLICATE_TAG in self.tags, -len(self.metrics), -len(self.tags), self.run_id
-
-
 def open_client(uri: str) -> MlflowClient:
     """A client of a tracking store; its own log lines are kept off the user's screen."""
     for name in ("mlflow", "alembic", "sqlalchemy", "urllib3"):
@@ -76,8 +37,23 @@ def open_client(uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri=uri)
 
 
-class Store:
-    """The runs of one study in one experiment."""
+@dataclass(frozen=True)
+class _Lacking:
+    """What a run lacks of its image."""
+
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    stale: Sequence[str]  # tags that it has and must not have
+    data: Sequence[DatasetInput]
+    points: Sequence[MetricPoint]
+    status: bool  # whether it stands otherwise, or ended at another time
+
+    def __bool__(self) -> bool:
+        return bool(self.params or self.tags or self.stale or self.data or self.points or self.status)
+
+
+class MlflowStore:
+    """The runs of one study in one experiment: a `RunStore`."""
 
     def __init__(self, uri: str, experiment: str, artifacts: Path, uid: str) -> None:
         """`artifacts`: where they go with an SQLite store; a server knows where its own go. Connects."""
@@ -87,6 +63,11 @@ class Store:
         self._client, self._uid, self.uri = open_client(uri), uid, uri
         location = artifacts.as_uri() if uri.startswith("sqlite:") else None
         self.experiment_id = self._experiment(experiment, location)
+
+    @property
+    def readers(self) -> int:
+        """A server answers several at once, a file doesn't."""
+        return READERS if self.uri.startswith("http") else 1
 
     def _experiment(self, name: str, location: str | None) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -98,7 +79,7 @@ class Store:
 
     def find(self, key: str) -> RemoteRun | None:
         """The run of a trial, or of the study; of several the one that every process would take."""
-        mine = f"tags.`{TRIAL}` = '{key}'" if key else "tags.`binwise.kind` = 'study'"
+        mine = f"tags.`{TRIAL}` = '{key}'" if key else f"tags.`{KIND}` = 'study'"
         return min(self._search(f"{self._own} and {mine}"), key=lambda run: run.rank, default=None)
 
     def find_all(self) -> list[RemoteRun]:
@@ -113,74 +94,75 @@ class Store:
         token = None
         while True:
             page = self._client.search_runs([self.experiment_id], wanted, page_token=token)
-            yield from map(RemoteRun.of, page)
+            yield from map(runs.remote_of, page)
             token = page.token
             if not token:
                 return
 
     def create(self, image: RunImage, parent: str | None) -> RemoteRun:
         """A run with the tags by which it is found again, in one call."""
-        tags = {**image.tags, **({PARENT_TAG: parent} if parent else {})}
         with refusals():
-            run = self._client.create_run(self.experiment_id, image.started, tags, image.name)
-        return RemoteRun.of(run)
+            run = self._client.create_run(self.experiment_id, image.started, runs.tags_of(image, parent), image.name)
+        return runs.remote_of(run)
 
-    def update(self, remote: RemoteRun, image: RunImage, points: Sequence[Point], parent: str | None = None) -> bool:
+    def update(
+        self, remote: RemoteRun, image: RunImage, points: Sequence[MetricPoint], parent: str | None = None
+    ) -> bool:
         """Make the run what the image says, its metrics by `points`; whether anything was to be done."""
-        params = {key: value for key, value in image.params.items() if key not in remote.params}
-        tags = {**image.tags, **({PARENT_TAG: parent} if parent else {})}
-        changed = {key: value for key, value in tags.items() if remote.tags.get(key) != value}
-        stale = [key for key in CHANGING_TAGS if key in remote.tags and key not in tags]
-        data = [one for one in image.data if (one.name, one.digest) not in remote.data]
-        status = (remote.status, remote.ended) != (image.status, image.ended) and not (
-            remote.status == image.status == RUNNING
-        )
+        lacking = _lacking(remote, image, points, parent)
         with refusals():
-            if status and image.status == RUNNING:
-                self._client.update_run(remote.run_id, status=RUNNING)
-            if data:
-                self._client.log_inputs(remote.run_id, [_dataset(one) for one in data])
-            self._client.log_batch(
-                remote.run_id,
-                metrics=[Metric(one.key, one.value, one.timestamp, one.step) for one in points],
-                params=[Param(key, value) for key, value in params.items()],
-                tags=[RunTag(key, value) for key, value in changed.items()],
-            )
-            for key in stale:
-                self._client.delete_tag(remote.run_id, key)
-            if status and image.status != RUNNING:
-                self._client.set_terminated(remote.run_id, image.status, image.ended)
-        remote.params |= params
-        remote.tags = {key: value for key, value in (remote.tags | changed).items() if key not in stale}
-        remote.data |= {(one.name, one.digest) for one in data}
+            self._send(remote.run_id, image, lacking)
+        remote.params |= lacking.params
+        remote.tags = {key: tag for key, tag in (remote.tags | {**lacking.tags}).items() if key not in lacking.stale}
+        remote.data |= {runs.name_and_digest(one) for one in lacking.data}
         remote.metrics |= {one.key: one.value for one in points}
         remote.status, remote.ended = image.status, image.ended
-        return bool(params or changed or stale or data or points or status)
+        return bool(lacking)
 
-    def close_run(self, remote: RemoteRun, tag: str, ended: int) -> bool:
+    def _send(self, run_id: str, image: RunImage, lacking: _Lacking) -> None:
+        """A run is opened before anything else is sent to it, and ended after all else."""
+        running = image.status == RunStatus.RUNNING
+        if lacking.status and running:
+            self._client.update_run(run_id, status=runs.RUNNING)
+        if lacking.data:
+            self._client.log_inputs(run_id, list(lacking.data))
+        self._client.log_batch(
+            run_id,
+            metrics=[_metric(one) for one in lacking.points],
+            params=[Param(key, value) for key, value in lacking.params.items()],
+            tags=[RunTag(key, value) for key, value in lacking.tags.items()],
+        )
+        for key in lacking.stale:
+            self._client.delete_tag(run_id, key)
+        if lacking.status and not running:
+            self._client.set_terminated(run_id, runs.STATUS_OF[image.status], image.ended)
+
+    def conflicts(self, remote: RemoteRun, image: RunImage) -> list[str]:
+        """Keys of parameters that have other values there, which MLflow lets nobody change."""
+        return [key for key, value in runs.params_of(image).items() if remote.params.get(key, value) != value]
+
+    def close_run(self, remote: RemoteRun, mark: str, ended: int) -> bool:
         """Mark a run that isn't a trial's, and end it; whether anything was to be done."""
-        if remote.tags.get(tag) == "true" and remote.status != RUNNING:
+        if remote.tags.get(mark) == "true" and remote.status != RunStatus.RUNNING:
             return False
         with refusals():
-            self._client.set_tag(remote.run_id, tag, "true")
-            self._client.set_terminated(remote.run_id, "KILLED", ended)
+            self._client.set_tag(remote.run_id, mark, "true")
+            self._client.set_terminated(remote.run_id, runs.KILLED, ended)
         return True
 
-    def history(self, remote: RemoteRun, keys: Sequence[str]) -> list[Point]:
+    def history(self, remote: RemoteRun, keys: Sequence[str]) -> list[MetricPoint]:
         """All values of these metrics that the run has."""
         known = [key for key in keys if key in remote.metrics]
         return [
-            Point(one.key, one.value, one.timestamp, one.step)
+            MetricPoint(one.key, one.value, one.timestamp, one.step)
             for key in known
             for one in self._client.get_metric_history(remote.run_id, key)
         ]
 
-    def log_points(self, remote: RemoteRun, points: Sequence[Point]) -> None:
+    def log_points(self, remote: RemoteRun, points: Sequence[MetricPoint]) -> None:
         """Further metrics of a run."""
         with refusals():
-            self._client.log_batch(
-                remote.run_id, metrics=[Metric(one.key, one.value, one.timestamp, one.step) for one in points]
-            )
+            self._client.log_batch(remote.run_id, metrics=[_metric(one) for one in points])
 
     def put_files(self, remote: RemoteRun, files: Mapping[str, bytes]) -> bool:
         """Files of a run; those that it has already, by a tag with their digests, aren't sent again."""
@@ -200,6 +182,23 @@ class Store:
         return True
 
 
+def _lacking(remote: RemoteRun, image: RunImage, points: Sequence[MetricPoint], parent: str | None) -> _Lacking:
+    tags = runs.tags_of(image, parent)
+    stands = (remote.status, remote.ended) == (image.status, image.ended)
+    return _Lacking(
+        params={key: value for key, value in runs.params_of(image).items() if key not in remote.params},
+        tags={key: value for key, value in tags.items() if remote.tags.get(key) != value},
+        stale=[key for key in runs.STALE_TAGS if key in remote.tags and key not in tags],
+        data=[one for one in runs.data_of(image) if runs.name_and_digest(one) not in remote.data],
+        points=points,
+        status=not stands and not remote.status == image.status == RunStatus.RUNNING,
+    )
+
+
+def _metric(point: MetricPoint) -> Metric:
+    return Metric(point.key, point.value, point.timestamp, point.step)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """What the store says about one run, told apart from a store that doesn't work."""
@@ -209,8 +208,3 @@ def refusals() -> Iterator[None]:
         if error.error_code in REFUSALS:
             raise RefusedError(first_line(error)) from error
         raise
-
-
-def _dataset(one: Any) -> DatasetInput:
-    data = Dataset(one.name, one.digest, "local", one.source, one.schema, one.profile)
-    return DatasetInput(data, [InputTag("mlflow.data.context", one.context)])
