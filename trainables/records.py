@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +66,11 @@ class EpochResult:
         return dataclasses.asdict(self)
 
 
+def best_epoch(epochs: Iterable[EpochResult]) -> EpochResult | None:
+    """The epoch with the highest val accuracy, the first of equals; None where there is none."""
+    return max(epochs, key=lambda one: (one.val_accuracy, -one.epoch), default=None)
+
+
 # What is tracked per epoch, by the epoch's number: at most 20 metrics a trial, three of them left for its end.
 METRIC_KEYS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(EpochResult) if field.name != EPOCH)
 
@@ -90,8 +95,8 @@ class TrialRecord:
 
     @property
     def best(self) -> EpochResult | None:
-        """The epoch with the highest val accuracy, the first of equals; None where no epoch ended."""
-        return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
+        """Its best epoch; None where no epoch ended."""
+        return best_epoch(self.epochs)
 
     def to_json(self) -> str:
         """One line of JSON, in ASCII: an error's text may hold Unicode's own line ends, or half a character."""

@@ -14,29 +14,18 @@ from typing import Any
 
 import optuna
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search.exports.trials_file import ended_trials
 from search.ledger.events import AttemptBegan, Event, TrialEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
+from search.methods.optuna_end import OUTSIDE, optuna_end
 from search.space.dimensions import Space
 from search.space.optuna import to_distributions, to_optuna
 from search.study.config import StudyConfig
 from trainables.data.files import fsync
 from trainables.names import LEDGER_FILE, STOP_REASON, VAL_ACCURACY
-from trainables.records import StopReason
-
-STATE_OF = {
-    StopReason.COMPLETED: TrialState.COMPLETE,
-    StopReason.PRUNED: TrialState.PRUNED,
-    StopReason.DIVERGED: TrialState.FAIL,
-    StopReason.OOM: TrialState.FAIL,
-    StopReason.FAILED: TrialState.FAIL,
-    StopReason.LOST: TrialState.FAIL,
-    StopReason.INTERRUPTED: TrialState.FAIL,
-}
-OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
 
 
 class OptunaRecord:
@@ -70,8 +59,8 @@ class OptunaRecord:
                 self._outdated = False
             else:
                 trial = state.trials[event.trial_id]
-                search = self._study.section(trial.modality).search
-                self._of(trial.modality).add_trial(optuna_trial(trial, search.space, search.objectives))
+                settings = self._study.section(trial.modality).search
+                self._of(trial.modality).add_trial(optuna_trial(trial, settings.space, settings.objectives))
 
     def _of(self, modality: str) -> optuna.Study:
         if modality not in self._studies:
@@ -85,23 +74,18 @@ def optuna_trial(trial: Trial, space: Space, objectives: Sequence[str] = (VAL_AC
     With two objectives only complete trials have values, and none has intermediate ones: Optuna knows no others.
     """
     assert trial.stop_reason is not None  # noqa: S101
-    alone = len(objectives) == 1
-    state = STATE_OF[trial.stop_reason]
+    best = trial.best
+    values = None if best is None else [best.objective(name) for name in objectives]
+    reports = {epoch.epoch: epoch.val_accuracy for epoch in trial.epochs} if len(objectives) == 1 else {}
+    state, told = optuna_end(trial.stop_reason, values, reports, objectives=len(objectives))
     searched = {key: space[key] for key in space if key in trial.params}
     inside = trial.inside and all(searched[key].contains(trial.params[key]) for key in searched)
-    values = None
-    if trial.best is not None and state == TrialState.COMPLETE:
-        values = [trial.best.objective(name) for name in objectives]
-    elif trial.epochs and state == TrialState.PRUNED and alone:
-        values = [trial.epochs[-1].val_accuracy]
-    if state == TrialState.COMPLETE and values is None:  # Optuna has no complete trial without a value
-        state = TrialState.FAIL
     return optuna.trial.create_trial(
         state=state,
-        values=values,
+        values=told,
         params=to_optuna(searched, trial.params) if inside else {},
         distributions=to_distributions(searched) if inside else {},
-        intermediate_values={epoch.epoch: epoch.val_accuracy for epoch in trial.epochs if alone},
+        intermediate_values=reports,
         user_attrs={"trial_id": trial.trial_id, STOP_REASON: trial.stop_reason.value, OUTSIDE: not inside},
     )
 
@@ -110,10 +94,10 @@ def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -
     """Make Optuna's journal anew where it differs from these trials."""
     # Left by a process that was killed while it wrote; the study has one writer, which holds the study's lock.
     Path(f"{journal}.lock").unlink(missing_ok=True)
-    searches = {modality: study.section(modality).search for modality in study.modalities}
+    settings = {modality: study.section(modality).search for modality in study.modalities}
     wanted = {
-        modality: [optuna_trial(one, search.space, search.objectives) for one in ended if one.modality == modality]
-        for modality, search in searches.items()
+        modality: [optuna_trial(one, its.space, its.objectives) for one in ended if one.modality == modality]
+        for modality, its in settings.items()
     }
     there = _trials_of(journal, study)
     if all(list(map(_facts, there.get(name, ()))) == list(map(_facts, trials)) for name, trials in wanted.items()) and (

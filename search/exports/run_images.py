@@ -16,7 +16,7 @@ from search.ledger.events import Event, SessionEnded
 from search.ledger.state import Outcome, StudyState, Trial
 from trainables.modalities import BUILT_IN, in_order, modality_of
 from trainables.names import EPOCH, STOP_REASON
-from trainables.records import METRIC_KEYS, EpochResult, StopReason
+from trainables.records import METRIC_KEYS, EpochResult, StopReason, best_epoch
 
 STATUS_OF = {
     StopReason.COMPLETED: RunStatus.FINISHED,
@@ -126,7 +126,7 @@ def epoch_points(trial: Trial, after: int = 0) -> Iterator[MetricPoint]:
     """The metrics of a trial's epochs after the first `after`; values that aren't finite or aren't known left out."""
     for place in range(after, len(trial.epochs)):
         result, at = trial.epochs[place], _milliseconds(trial.times[place])
-        best = max(trial.epochs[: place + 1], key=lambda e: (e.val_accuracy, -e.epoch))
+        best = best_epoch(trial.epochs[: place + 1])
         values = {key: getattr(result, key) for key in (*FIRST, *METRIC_KEYS) if key != EPOCH}
         values |= {key: getattr(best, field) for key, field in BEST.items()}
         for key, value in values.items():

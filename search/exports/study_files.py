@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from contextlib import suppress
 
 from pydantic import ValidationError
@@ -13,12 +11,10 @@ from search.ledger.state import StudyState
 from search.space.dimensions import describe
 from search.study.config import StudyConfig
 from search.study.yaml_file import dump_yaml, study_of
+from trainables.leaderboard import LEADERBOARD_FILE, leaderboard_csv
 from trainables.names import STUDY_FILE
-from trainables.words import harmless_cell
 
 SPACE_FILE = "space.txt"
-LEADERBOARD_FILE = "leaderboard.csv"
-COLUMNS = ("modality", "trial_id", "best_val_accuracy", "best_epoch", "epochs", "stop_reason", "seconds", "notes")
 
 
 def study_files(state: StudyState) -> dict[str, bytes]:
@@ -44,16 +40,5 @@ def space_text(study: StudyConfig) -> str:
 
 
 def leaderboard(state: StudyState) -> str:
-    """CSV with a row a trial that came to an end, the best of each modality first."""
-    records = [state.record(trial) for trial in state.trials.values() if trial.stop_reason is not None]
-    records.sort(key=lambda one: (one.modality, -(one.best.val_accuracy if one.best else -1.0)))
-    params = sorted({key for record in records for key in record.params})
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"param.{key}" for key in params)])
-    for one in records:
-        best = (one.best.val_accuracy, one.best.epoch) if one.best else ("", "")
-        end = (len(one.epochs), one.stop_reason.value, round(one.seconds, 1), " ".join(one.notes))
-        cells = [one.modality, one.trial_id, *best, *end, *(one.params.get(key, "") for key in params)]
-        writer.writerow([harmless_cell(cell) if isinstance(cell, str) else cell for cell in cells])
-    return stream.getvalue()
+    """The leaderboard of the trials that came to an end."""
+    return leaderboard_csv([state.record(trial) for trial in state.trials.values() if trial.stop_reason is not None])

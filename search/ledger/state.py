@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from trainables.names import VAL_ACCURACY
-from trainables.records import EpochResult, StopReason, TrialRecord
+from trainables.records import EpochResult, StopReason, TrialRecord, best_epoch
 
 RETRIED = (StopReason.FAILED, StopReason.LOST, StopReason.OOM)  # ends of attempts that count as tries
 
@@ -93,8 +93,8 @@ class Trial:
 
     @property
     def best(self) -> EpochResult | None:
-        """The epoch with the highest val accuracy, the first of equals."""
-        return max(self.epochs, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
+        """Its best epoch; None where no epoch ended."""
+        return best_epoch(self.epochs)
 
     def seen(self, at: float, worker: str | None = None) -> None:
         """Its attempt, if there is one, reported at `at`, from this worker where it said so."""
@@ -186,6 +186,12 @@ class StudyState:
     def best_accuracy(self, modality: str) -> float:
         """The highest val accuracy of a modality so far; minus infinity before its first epoch."""
         return self._best.get(modality, -math.inf)
+
+    def best_trial(self, modality: str | None = None) -> Trial | None:
+        """The trial, of one modality or of all, with the highest val accuracy, the first of equals."""
+        trials = self.trials.values() if modality is None else self.of(modality)
+        ranked = [(best.val_accuracy, trial) for trial in trials if (best := trial.best) is not None]
+        return max(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
     def failed_in_a_row(self, reasons: Container[StopReason]) -> int:
         """How many trials ended for one of these reasons, one after the other, up to now and in this session."""

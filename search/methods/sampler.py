@@ -14,12 +14,11 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from search.methods.draws import CMAES, GP, METHODS, WARM_START, Draws, new_study
+from search.methods.optuna_end import OUTSIDE, optuna_end
 from search.space.conditions import search_order
 from search.space.dimensions import Space
 from search.space.optuna import from_optuna, to_distributions, to_optuna
 from trainables.records import StopReason
-
-OUTSIDE = "outside_space"  # a trial's mark in Optuna's record: its point leaves the space
 
 
 class Sampler:
@@ -104,7 +103,7 @@ class Sampler:
     def ended(self, number: int, stop_reason: StopReason, values: Sequence[float] | None) -> None:
         """The end of a running trial. `values`: best val accuracy, then the other objective; looked at if complete."""
         trial = self._storage.get_trial(self._ids[number])
-        state, told = self._end(stop_reason, values, trial.intermediate_values)
+        state, told = optuna_end(stop_reason, values, trial.intermediate_values, objectives=self._objectives)
         if OUTSIDE in trial.user_attrs:
             # Complete but without parameters, it would take a place among the best.
             state, told = TrialState.FAIL, None
@@ -128,21 +127,9 @@ class Sampler:
             return False
         finite = {epoch: float(value) for epoch, value in reports.items() if math.isfinite(value)}
         kept = finite if self._objectives == 1 else {}
-        state, told = self._end(stop_reason, results, kept)
+        state, told = optuna_end(stop_reason, results, kept, objectives=self._objectives)
         self._append(stored, state=state, values=told, intermediate_values=kept, user_attrs={WARM_START: True})
         return True
-
-    def _end(
-        self, reason: StopReason, values: Sequence[float] | None, reports: Mapping[int, float]
-    ) -> tuple[TrialState, list[float] | None]:
-        """Optuna's state and values of a trial that ended so; a pruned trial's value is the last epoch's."""
-        if reason == StopReason.COMPLETED and values is not None and all(map(math.isfinite, values)):
-            if len(values) != self._objectives:
-                raise ValueError(f"`len(values) == {self._objectives}` must hold, but got {list(values)}.")
-            return TrialState.COMPLETE, [float(value) for value in values]
-        if reason == StopReason.PRUNED and self._objectives == 1:
-            return TrialState.PRUNED, [reports[max(reports)]] if reports else None
-        return TrialState.FAIL, None
 
     def _start(
         self,

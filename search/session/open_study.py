@@ -106,7 +106,7 @@ def is_over(study: StudyConfig, state: StudyState | None) -> bool:
 def already_there(state: StudyState) -> str:
     """What there is, and what can be done."""
     ended = sum(trial.over for trial in state.trials.values())
-    best = max((t for t in state.trials.values() if t.best), key=lambda t: t.best.val_accuracy, default=None)  # type: ignore[union-attr]
+    best = state.best_trial()
     value = f", the best val accuracy is {best.best.val_accuracy:.3f} ({best.trial_id})" if best and best.best else ""
     ago = human_seconds(max(0.0, time.time() - state.last_at))
     over = state.outcome in ENDED

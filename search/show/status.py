@@ -12,7 +12,7 @@ from search.ledger.state import RETRIED, Outcome, StudyState, Trial
 from search.methods.stopping import Rung
 from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
-from trainables.names import MODALITIES
+from search.study.planned import planned_trials
 from trainables.records import EpochResult, StopReason
 
 RUNNING = "running"
@@ -145,15 +145,6 @@ def status_of(
     )
 
 
-def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
-    """How many trials a study's config asks for, by modality: without a space only the fixed ones."""
-    counts = {}
-    for modality in study.get("modalities", MODALITIES):
-        search = study.get(modality, {}).get("search", {})
-        counts[modality] = search.get("trials", 0) if search.get("space") else 1 + len(search.get("points", ()))
-    return counts
-
-
 def _budget(study: Mapping[str, Any]) -> float | None:
     if not study.get("time_budget"):
         return None
@@ -193,12 +184,10 @@ def _modality(state: StudyState, modality: str, planned: int, rungs: Sequence[Ru
 
 def best_of(state: StudyState, modality: str) -> Best | None:
     """A modality's highest val accuracy, the first of equals; None where no epoch ended."""
-    highest = state.best_accuracy(modality)
-    for trial in state.of(modality):
-        for epoch in trial.epochs:
-            if epoch.val_accuracy == highest:
-                return Best(highest, trial.trial_id, epoch.epoch)
-    return None
+    trial = state.best_trial(modality)
+    if trial is None or trial.best is None:
+        return None
+    return Best(trial.best.val_accuracy, trial.trial_id, trial.best.epoch)
 
 
 def _running(trial: Trial, now: float) -> RunningTrial:

@@ -14,6 +14,7 @@ from search.space.corners import end_points
 from search.space.dimensions import AnyDimension, Frozen
 from search.space.values import is_number
 from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
+from search.study.planned import trials_of
 from trainables.config import NOT_SEARCHED, Count, Natural, TrialConfig
 from trainables.modalities import modality_of
 from trainables.modality import SearchedValues
@@ -104,8 +105,8 @@ class SearchedSection(Frozen):
         return self.model_dump(exclude={"search"})
 
     def trial_count(self) -> int:
-        """How many trials there are to run: without a space only the fixed ones, as more would repeat them."""
-        return self.search.trials if self.search.space else 1 + len(self.search.points)
+        """How many trials there are to run: without a space only the fixed ones."""
+        return trials_of(dict(self.search))
 
     def scheduler_for(self, seed: int = 0) -> Scheduler:
         """A new scheduler of the search. `seed`: of what it draws at random."""

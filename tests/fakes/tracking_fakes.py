@@ -32,7 +32,7 @@ from search.ledger.state import Outcome
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.yaml_file import dump_study
-from trainables.records import StopReason
+from trainables.records import StopReason, best_epoch
 
 FACTS = {"samples": 10, "digest": "ab" * 32, "classes": ["Blue", "Green"]}
 DATA = {"train": FACTS, "val": {**FACTS, "samples": 4, "digest": "cd" * 32}}
@@ -86,7 +86,8 @@ def attempt(ledger: Ledger, trial_id: str, accuracies: Sequence[float]) -> None:
     ledger.append(AttemptBegan(1, 0.5), trial_id)
     for accuracy in accuracies:
         done = ledger.state.trials[trial_id].epochs
-        best = max((*done, epoch(len(done) + 1, accuracy)), key=lambda one: (one.val_accuracy, -one.epoch))
+        best = best_epoch((*done, epoch(len(done) + 1, accuracy)))
+        assert best is not None
         result = epoch(len(done) + 1, accuracy, best.val_accuracy, best.epoch)
         ledger.append(EpochEnded(result, worker=f"here {len(done)}"), trial_id)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trainables.errors import UserError
-from trainables.records import EpochResult, Predictions, StopReason, TrialRecord, study_checkpoint
+from trainables.records import EpochResult, Predictions, StopReason, TrialRecord, best_epoch, study_checkpoint
 
 
 def epoch(number: int, val_accuracy: float = 0.5) -> EpochResult:
@@ -42,6 +42,16 @@ def predictions(*ids: str) -> Predictions:
     count = len(ids)
     logits = np.arange(2 * count, dtype=np.float32).reshape(count, 2)
     return Predictions(ids, logits, np.arange(count, dtype=np.int64) % 2, ("A", "B"), 0.1)
+
+
+def test_the_best_epoch_is_the_first_of_the_best() -> None:
+    """In whatever order they come; a trial's is that of its epochs, and without one there is none."""
+    epochs = [epoch(3, 0.75), epoch(1, 0.5), epoch(2, 0.75)]
+    assert best_epoch(epochs) == epochs[2]
+    assert best_epoch(iter(epochs[:2])) == epochs[0]
+    assert best_epoch([]) is None
+    assert record(0.5, 0.75, 0.75).best == epoch(2, 0.75)
+    assert record().best is None
 
 
 @pytest.mark.parametrize("error", [None, "Traceback: Müll\nline\u2028more"])

@@ -9,9 +9,10 @@ from export_fakes import journal_trials, listened, read
 from search_fakes import SPACE, searching, study
 from tracking_fakes import attempt, begin, finish, new_study, whole_trial
 
-from search.exports.optuna_journal import OUTSIDE, open_journal
+from search.exports.optuna_journal import open_journal
 from search.exports.rebuild import rebuild
 from search.ledger.events import TrialCreated
+from search.methods.optuna_end import OUTSIDE
 from trainables.records import StopReason
 
 

@@ -9,8 +9,8 @@ import pytest
 from export_fakes import journal_trials, listened, read
 from tracking_fakes import attempt, begin, create, end, finish, live, new_study, open_ledger, whole_trial
 
-from search.exports.optuna_journal import OUTSIDE
 from search.exports.rebuild import rebuild
+from search.methods.optuna_end import OUTSIDE
 from search.space.optuna import to_optuna
 from trainables.records import StopReason
 

@@ -12,9 +12,10 @@ from tracking_fakes import attempt, begin, create, end, finish, live, new_study,
 
 from search.exports.run_images import Projection
 from search.exports.run_store import STUDY_KEY, RunStatus
-from search.exports.study_files import LEADERBOARD_FILE, study_files
+from search.exports.study_files import study_files
 from search.ledger.events import EpochEnded, Noted
 from search.ledger.ledger import Ledger, read_ledger
+from trainables.leaderboard import LEADERBOARD_FILE
 from trainables.records import StopReason
 
 

@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 from sampler_fakes import CONDITIONAL, SPACE, quality, sampler
 
 from search.methods.draws import WARM_START
-from search.methods.sampler import OUTSIDE, Sampler
+from search.methods.optuna_end import OUTSIDE
+from search.methods.sampler import Sampler
 from search.space.conditions import active
 from search.space.dimensions import Choice, FloatRange
 from search.space.optuna import to_optuna

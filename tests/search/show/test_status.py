@@ -11,7 +11,7 @@ from ledger_fakes import T0, Told, study_config
 from search.ledger.ledger import Lag
 from search.ledger.state import Outcome
 from search.methods.stopping import Rung
-from search.show.status import last_line, planned_trials, status_of
+from search.show.status import last_line, status_of
 from search.show.views import json_line
 from search.study.lock import Holder
 
@@ -130,14 +130,6 @@ def test_everything_is_plain_values(told: Told) -> None:
     assert raw["lag"] == {"events_behind": 3, "seconds_behind": 1.5, "last_error": "refused"}
     assert raw["running"][0]["trial"] == "image_001"
     assert raw["seconds_left"] is None
-
-
-def test_without_a_space_only_the_fixed_trials_are_planned() -> None:
-    """The section's own values, and each point; modalities that aren't searched aren't counted."""
-    config = study_config()
-    config["image"]["search"] = {"space": {}, "trials": 20, "points": [{"batch_size": 16}]}
-    assert planned_trials(config) == {"image": 2, "text": 4}
-    assert planned_trials({**config, "modalities": ["text"]}) == {"text": 4}
 
 
 def test_a_time_budget_bounds_the_time_left(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""How many trials a study's config asks for; asked of plain values, so that a record of any version has an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.names import MODALITIES
+
+
+def trials_of(search: Mapping[str, Any]) -> int:
+    """Of one section's `search`: without a space only the fixed trials, as more would repeat them."""
+    return int(search.get("trials", 0)) if search.get("space") else 1 + len(search.get("points", ()))
+
+
+def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
+    """Of a whole config, by modality."""
+    return {
+        modality: trials_of(study.get(modality, {}).get("search", {}))
+        for modality in study.get("modalities", MODALITIES)
+    }
