@@ -149,7 +149,7 @@ def plan_resources(
 
     `trials_of_a_gpu`: how many share one where the section leaves it at auto.
     """
-    wanted, search = section.search.resources, section.search
+    wanted, concurrency = section.search.resources, section.search.concurrency
     gpus = _gpus(modality, section, nodes, trials_of_a_gpu)
     _check_fits(modality, "gpus", gpus, [node.gpus for node in nodes])
     hosts = [node for node in nodes if node.gpus >= gpus]
@@ -161,7 +161,7 @@ def plan_resources(
         cpus = int(wanted.cpus)
     _check_fits(modality, "cpus", cpus, [node.cpus for node in hosts])
     places = sum(_places(node, cpus, gpus) for node in hosts)
-    if search.concurrency != "auto" and at_once > places:
+    if concurrency != "auto" and at_once > places:
         raise UserError(
             f"Trials at once must fit the cluster, but {modality}.search.concurrency is {at_once} with {cpus} CPUs and "
             f"{gpus:g} GPUs each, and {places} fit: lower it, or leave it at auto."
@@ -205,9 +205,9 @@ def _gpu_places(node: Node, gpus: float) -> float:
 
 
 def _concurrency(section: SearchedSection, gpus: float, hosts: list[Node]) -> int:
-    search = section.search
-    if search.concurrency != "auto":
-        return int(search.concurrency)
+    concurrency, resources = section.search.concurrency, section.search.resources
+    if concurrency != "auto":
+        return int(concurrency)
     room = sum(_gpu_places(node, gpus) for node in hosts) if gpus > 0 else CPU_TRIALS
-    cpus = 1 if search.resources.cpus == "auto" else int(search.resources.cpus)
+    cpus = 1 if resources.cpus == "auto" else int(resources.cpus)
     return max(1, min(int(room), sum(int(node.cpus // cpus) for node in hosts), section.trial_count()))

@@ -187,9 +187,9 @@ def _prepare(raw: dict[str, Any]) -> None:
 
 def _places(section: dict[str, Any], field: str) -> Iterator[tuple[Any, Any]]:
     """Each container and key where the section holds a value of the field: its own, a point's, one in the space."""
-    search = section.get("search")
-    search = search if isinstance(search, dict) else {}
-    space, points = search.get("space"), search.get("points")
+    given = section.get("search")
+    settings = given if isinstance(given, dict) else {}
+    space, points = settings.get("space"), settings.get("points")
     for key, dimension in space.items() if isinstance(space, dict) else ():
         for values in _listed_values(key, dimension, field):
             yield from ((values, place) for place in range(len(values)))
