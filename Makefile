@@ -12,14 +12,15 @@ CHAOS ?=
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench docs screenshots check format lock openclipart clean help
+.PHONY: demo test chaos bench docs screenshots check wheel format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
 	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four)"
 	@echo "make chaos        disturb a small study at random moments, 30 rounds (40 minutes; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
-	@echo "make check        formatting, lint, types, import contracts"
+	@echo "make check        formatting, lint, types, import contracts, dead code, the house's limits"
+	@echo "make wheel        build the wheel and import all of it (half a minute)"
 	@echo "make docs         build the documentation's site in build/docs (a minute)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
@@ -59,6 +60,11 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
+	@$(BIN)/python tests/house/check_house.py
+
+wheel: $(READY)
+	@$(BIN)/python tests/house/check_wheel.py
 
 # The extra `docs` beside the locked packages, none of which it may move.
 $(DOCS_READY): $(READY)
