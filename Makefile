@@ -23,6 +23,7 @@ help:
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts, dead code, the house's limits"
 	@echo "make wheel        build the wheel and import all of it (half a minute; WHEEL=dist keeps it there)"
+	@echo "make docs         build the documentation's site in build/docs (a minute)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"

@@ -1,7 +1,8 @@
 """The house's limits, held by `make check`: rooms and their arrows, circles, sizes, complexity, twin tests.
 
 A room is a direct sub-package or a top-level module of a package. An arrow is a pair of rooms of one package of which
-the first imports the second, be it within a function or for types alone. Every module has its twin test
+the first imports the second, be it within a function or for types alone. What is imported for types alone makes no
+circle: nothing runs. Every module has its twin test
 (`search/a/b.py` -> `tests/search/a/test_b.py`) or is named in `covered_elsewhere.py`.
 """
 
@@ -134,26 +135,31 @@ def twin_faults(sources: Sources, tests: Iterable[str], covered: Mapping[str, st
     return missing + lost + needless
 
 
-# All of it
+# What passes a limit: the rule, what is there, what to do
 
 
-def faults_of(imports: Imports, sources: Sources, tests: Iterable[str], covered: Mapping[str, str]) -> list[str]:
-    """Every limit that is passed, in words: the rule, what is there, what to do."""
+def import_faults(imports: Imports, run: Imports) -> list[str]:
+    """Too many arrows, or a circle. `run`: the imports without those for types alone."""
     faults = [
         f"{package} must have at most {limit} arrows between its rooms, but has {len(arrows)}: take one out."
         for package, limit in ARROWS.items()
         if len(arrows := arrows_of(imports, package)) > limit
     ]
-    if circle := circle_of(imports):
+    if circle := circle_of(run):
         faults.append(f"No module may import itself by way of others, but this is a circle: {' -> '.join(circle)}.")
-    faults += [
+    return faults
+
+
+def size_faults(sources: Sources) -> list[str]:
+    """Modules and functions that are too long, functions that are too complex."""
+    faults = [
         f"A module must have at most {MODULE_LINES} lines, but {path} has {lines_of(text)}: divide it."
         for path, text in sources.items()
         if lines_of(text) > MODULE_LINES
     ]
     for function in all_functions(sources):
         faults += function_faults(function)
-    return faults + twin_faults(sources, tests, covered)
+    return faults
 
 
 def all_functions(sources: Sources) -> list[Function]:
@@ -194,9 +200,9 @@ def _rooms_line(imports: Imports, package: str) -> str:
 # What lies on the disk
 
 
-def read_imports(packages: Sequence[str]) -> dict[str, list[str]]:
-    """Who imports whom among the modules of these packages, which must be importable."""
-    graph = grimp.build_graph(packages[0], *packages[1:], cache_dir=None)
+def read_imports(packages: Sequence[str], *, types: bool = True) -> dict[str, list[str]]:
+    """Who imports whom among the modules of these packages, which must be importable; `types`: also for types alone."""
+    graph = grimp.build_graph(packages[0], *packages[1:], cache_dir=None, exclude_type_checking_imports=not types)
     return {module: sorted(graph.find_modules_directly_imported_by(module)) for module in sorted(graph.modules)}
 
 
@@ -216,7 +222,8 @@ def main() -> int:
     imports, sources = read_imports(PACKAGES), read_sources(REPOSITORY, PACKAGES)
     tests = read_tests(REPOSITORY)
     print("\n".join(figures_of(imports, sources, tests)))
-    faults = faults_of(imports, sources, tests, COVERED)
+    faults = import_faults(imports, read_imports(PACKAGES, types=False))
+    faults += size_faults(sources) + twin_faults(sources, tests, COVERED)
     print("\n".join(faults), file=sys.stderr)
     return 1 if faults else 0
 

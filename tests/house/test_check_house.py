@@ -11,16 +11,17 @@ from check_house import (
     Function,
     arrows_of,
     circle_of,
-    faults_of,
     figures_of,
     function_faults,
     functions_of,
+    import_faults,
     lines_of,
     read_imports,
     read_sources,
     read_tests,
     room_of,
     rooms_of,
+    size_faults,
     twin_faults,
     twin_of,
     without_twin,
@@ -132,18 +133,23 @@ def test_a_module_without_twin_is_named_with_a_test_that_exists(covered: dict[st
     assert all(words in fault for words, fault in zip(said, faults, strict=True))
 
 
-def test_every_limit_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of them, passed by one, is a fault; at the limit the house is whole."""
-    tests, sources = ["tests/search/test_a.py"], {"search/a.py": many(check_house.FUNCTION_LINES)}
+def test_arrows_and_circles_have_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit the house is whole, above it isn't; only what runs makes a circle."""
+    circle = {"search.a": ["search.a.b"], "search.a.b": ["search.a"]}
     monkeypatch.setattr(check_house, "ARROWS", {"search": 2})
-    monkeypatch.setattr(check_house, "MODULE_LINES", check_house.FUNCTION_LINES)
-    assert faults_of(IMPORTS, sources, tests, {}) == []
+    assert import_faults(IMPORTS, IMPORTS) == []
+    assert import_faults(IMPORTS | circle, IMPORTS) == []
+    assert ["circle" in fault for fault in import_faults(IMPORTS, circle)] == [True]
     monkeypatch.setattr(check_house, "ARROWS", {"search": 1})
-    assert "at most 1 arrows between its rooms, but has 2" in faults_of(IMPORTS, sources, tests, {})[0]
-    (circle,) = faults_of({"search.a": ["search.a.b"], "search.a.b": ["search.a"]}, sources, tests, {})
-    assert "circle" in circle
-    long = {"search/a.py": many(check_house.FUNCTION_LINES + 1)}
-    assert len(faults_of({}, long, tests, {})) == 2  # of module and function
+    assert "at most 1 arrows between its rooms, but has 2" in import_faults(IMPORTS, IMPORTS)[0]
+
+
+def test_sizes_have_their_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module and a function at theirs hold; one line more is a fault of each."""
+    monkeypatch.setattr(check_house, "MODULE_LINES", check_house.FUNCTION_LINES)
+    assert size_faults({"search/a.py": many(check_house.FUNCTION_LINES)}) == []
+    said = size_faults({"search/a.py": many(check_house.FUNCTION_LINES + 1)})
+    assert ["search/a.py has 46" in said[0], "long (search/a.py:1) has 46" in said[1]] == [True, True]
 
 
 def test_the_figures_name_the_largest_of_each_kind() -> None:
@@ -175,5 +181,6 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pyte
         (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert arrows_of(read_imports(["handmade"]), "handmade") == [("mid", "low"), ("up", "low"), ("up", "mid")]
+    assert arrows_of(read_imports(["handmade"], types=False), "handmade") == [("up", "low"), ("up", "mid")]
     lone = without_twin(read_sources(tmp_path, ["handmade"]), read_tests(tmp_path))
     assert lone == ["handmade/mid/one.py", "handmade/up/late.py"]

@@ -35,6 +35,9 @@ _.model_config
 _.description  # of a study: what MLflow shows as its note
 _.checkpoint_every  # the worker reads it from the dumped config
 
+# Typer and pydantic read it off what is made by a function
+_.__doc__
+
 # A dataclass that is written whole: `dataclasses.asdict`
 _.train_loss
 _.train_accuracy
