@@ -76,7 +76,7 @@ def _count_lines(found: Preflight) -> list[str]:
 
 
 def _counts(found: Preflight) -> dict[str, dict[str, int]]:
-    """By split and class."""
+    """How many samples each split has of each class."""
     import numpy as np
 
     counts = {name: np.bincount(split.labels, minlength=len(split.classes)) for name, split in found.splits.items()}

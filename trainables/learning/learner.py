@@ -32,7 +32,7 @@ class TorchLearner(ABC):
 
     @property
     def stepper(self) -> Stepper:
-        """What makes each step."""
+        """Optimizer, schedule, loss and precision: what makes each step."""
         return self._stepper
 
     @abstractmethod
