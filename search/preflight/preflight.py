@@ -40,31 +40,42 @@ class Preflight:
     lines: tuple[str, ...]  # to be told a person
 
 
+def first_look(study: StudyConfig, layout: Layout) -> dict[str, Split]:
+    """Train and val by name, read before Ray is started, which takes seconds: without data nothing can be tried.
+
+    Raises UserError where they can't be read, with MLflow's fault if there is one.
+    """
+    checks = Checks()
+    checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
+    splits = checks.run(lambda: read_data(study))
+    if splits is None:
+        checks.raise_faults()
+    assert splits is not None  # noqa: S101  # no check failed
+    return splits
+
+
 def preflight(
     study: StudyConfig,
     nodes: Sequence[Node],
     layout: Layout,
+    splits: Mapping[str, Split],
     *,
     made: Path | None = None,
     measured: Measure = measure,
     earlier: Mapping[str, Share] | None = None,
 ) -> Preflight:
-    """Check data, resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
+    """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
-    Ray must be up, as the steps run on it. No file of the study is decoded but those of the steps. `made`: where what
-    is made on the way is put (default: among the caches, where trials find it). `check_resources` is the part of it
-    that takes no time. `earlier`: what trials were given before, on the same machines by the same config, so that
-    nothing is tried again.
+    Ray must be up, as the steps run on it. `splits`: what `first_look` gave; no file of them is decoded but those of
+    the steps. `made`: where what is made on the way is put (default: among the caches, where trials find it).
+    `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
+    machines by the same config, so that nothing is tried again.
 
     Raises UserError with every fault that was found.
     """
     checks = Checks()
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    splits = checks.run(lambda: read_data(study))
-    if splits is None:
-        checks.raise_faults()
-    assert splits is not None  # noqa: S101  # no check failed
     networks = _networks(study, splits, checks)
     probes = {} if earlier is not None else _probes(study, nodes, splits, list(networks), checks, measured)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
