@@ -96,20 +96,21 @@ def alpha_curve(first_logits: ArrayLike, second_logits: ArrayLike, labels: Array
     return curve_of(low, high)
 
 
-def best_alpha(curve: AlphaCurve) -> BestAlpha:
+def best_alpha(curve: AlphaCurve, narrowest: float = 0.0) -> BestAlpha:
     """The middle of the widest plateau with the highest accuracy; of equally wide ones the nearest 0.5, then the lower.
 
     Where that middle is itself a break inside the plateau (one sample wins there, another loses, both tie), the middle
-    of a step beside it is taken.
+    of a step beside it is taken. Plateaus that aren't wider than `narrowest` don't count.
     """
     merged = curve.merged()
-    best = np.flatnonzero(merged.accuracies == merged.accuracies.max())
+    accuracies = np.where(np.diff(merged.edges) > narrowest, merged.accuracies, -1.0)
+    best = np.flatnonzero(accuracies == accuracies.max())
     low, high = merged.edges[best], merged.edges[best + 1]
     widest = high - low >= (high - low).max() - SAME
     middles = (low + high) / 2
     order = sorted(np.flatnonzero(widest), key=lambda k: (round(float(abs(middles[k] - 0.5)), 12), middles[k]))
     plateau = float(low[order[0]]), float(high[order[0]])
-    return BestAlpha(_off_the_break(curve, plateau), float(merged.accuracies.max()), *plateau)
+    return BestAlpha(_off_the_break(curve, plateau), float(accuracies.max()), *plateau)
 
 
 def alpha_grid(

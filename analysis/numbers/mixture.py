@@ -19,21 +19,19 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.numbers.fusion import BestAlpha, alpha_curve, best_alpha, curve_of, winning_intervals
+from analysis.numbers.fusion import AlphaCurve, BestAlpha, alpha_curve, best_alpha
+from analysis.numbers.lines import LineBest, Lines, over_present
 from analysis.numbers.logits import (
     Floats,
     Labels,
     checked_labels,
     checked_logits,
-    margins,
     refuse_unused,
-    safe_scale,
 )
 from analysis.numbers.simplex import finest_steps, simplex_grid
 
 GRID_MARGINS = 100_000_000  # that a grid's accuracies may take: points * samples * (classes - 1), about 1 s on a core
 GRID_POINTS = 10_000  # of a grid at most, also where there are few samples
-_AT_ONCE = 2_000_000  # margins in memory
 _SUM = 1e-9  # by which weights may miss 1 in sum
 
 
@@ -51,10 +49,17 @@ class Mixture:
     low: float
     high: float
 
+    @classmethod
+    def of_alpha(cls, best: BestAlpha, first: str, second: str) -> Mixture:
+        """Two modalities' best alpha, the weight of `second`, as a mixture."""
+        return cls({first: 1 - best.alpha, second: best.alpha}, best.accuracy, second, best.low, best.high)
 
-def of_alpha(best: BestAlpha, first: str, second: str) -> Mixture:
-    """Two modalities' best alpha, the weight of `second`, as a mixture."""
-    return Mixture({first: 1 - best.alpha, second: best.alpha}, best.accuracy, second, best.low, best.high)
+    @property
+    def best_alpha(self) -> BestAlpha | None:
+        """Of two modalities: the weight of the second as the best alpha; of more: None."""
+        if len(self.weights) != 2:
+            return None
+        return BestAlpha(self.weights[self.towards], self.accuracy, self.low, self.high)
 
 
 def mix(logits: Mapping[str, ArrayLike], weights: Mapping[str, float]) -> Floats:
@@ -68,7 +73,7 @@ def mix(logits: Mapping[str, ArrayLike], weights: Mapping[str, float]) -> Floats
     arrays, present = checked_logits([logits[name] for name in names])
     by_sample = np.repeat(shares[:, None], arrays.shape[1], axis=1)
     lacking = ~present.all(axis=0)
-    kept = _over(shares, present[:, lacking].T)
+    kept = over_present(shares, present[:, lacking].T)
     by_sample[:, lacking] = (kept / kept.sum(axis=1, keepdims=True)).T
     fused: Floats = np.add.reduce([weight[:, None] * one for weight, one in zip(by_sample, arrays, strict=True)])
     return fused
@@ -80,9 +85,9 @@ def best_mixture(logits: Mapping[str, ArrayLike], labels: ArrayLike) -> Mixture:
     A tie between the true class and another is wrong. Two modalities: exactly `best_alpha`. Three and more: the best of
     all lines that the search followed; it begins at each modality alone, at each pair's exact best, at equal weights,
     and at the best point of a grid in each modality's corner, so that the result is never less accurate than any of
-    these. The grid's steps are 1/100 where `GRID_MARGINS` and `GRID_POINTS` allow it, else larger. Of equal accuracy
-    the widest plateau, then the weights nearest to equal ones, then the line that was followed first. Neither the
-    modalities' names nor their order change the result.
+    these (a plateau narrower than 1e-12 aside, which is a rounding). The grid's steps are 1/100 where `GRID_MARGINS`
+    and `GRID_POINTS` allow it, else larger. Of equal accuracy the widest plateau, then the weights nearest to equal
+    ones, then the line that was followed first. Neither the modalities' names nor their order change the result.
 
     Raises ValueError where there are fewer than two modalities, as `mix` does for logits, where N is 0, a label isn't a
     class, or no sample has one of the modalities.
@@ -93,10 +98,10 @@ def best_mixture(logits: Mapping[str, ArrayLike], labels: ArrayLike) -> Mixture:
     if len(names) == 2:
         first, second = names
         best = best_alpha(alpha_curve(logits[first], logits[second], labels))
-        return of_alpha(best, first, second)
+        return Mixture.of_alpha(best, first, second)
     arrays, present, classes = _checked(logits, labels)
     order = sorted(range(len(names)), key=lambda place: _content(arrays[place], present[place]))
-    found = _search(_Lines(_groups(arrays[order], present[order], classes), len(classes), len(names)))
+    found = _search(Lines(arrays[order], present[order], classes))
     weights = {names[place]: found.weights[order.index(place)] for place in range(len(names))}
     return Mixture(weights, found.accuracy, names[order[found.towards]], found.low, found.high)
 
@@ -106,70 +111,30 @@ def mixture_grid(logits: Mapping[str, ArrayLike], labels: ArrayLike, steps: int 
 
     `steps` from 0 to 1; None: as many, up to 100, as the search takes. Raises ValueError as `best_mixture` does.
     """
-    arrays, present, classes = _checked(logits, labels)
-    lines = _Lines(_groups(arrays, present, classes), len(classes), len(logits))
-    points = simplex_grid(len(logits), steps or lines.steps)
-    return points, lines.right(points) / len(classes)
+    lines = Lines(*_checked(logits, labels))
+    points = simplex_grid(len(logits), steps or _grid_steps(lines))
+    return points, lines.right(points) / lines.samples
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """The samples that have the same modalities."""
+def weight_curves(
+    logits: Mapping[str, ArrayLike], labels: ArrayLike, weights: Mapping[str, float]
+) -> dict[str, AlphaCurve]:
+    """By modality, the exact accuracy as its weight goes from 0 to 1 while the others keep their proportion.
 
-    present: NDArray[np.bool_]  # (M,)
-    margins: Floats  # (M, C - 1, n), 0 of the modalities that they lack
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The best point of one line."""
-
-    weights: tuple[float, ...]  # (M,)
-    accuracy: float
-    towards: int
-    low: float
-    high: float
+    Where the others weigh nothing they share the rest equally. Raises ValueError as `mix` and `best_mixture` do.
+    """
+    names = list(logits)
+    shares = _checked_weights(names, weights)
+    lines = Lines(*_checked(logits, labels))
+    return {name: lines.curve(lines.rest(shares, place), place) for place, name in enumerate(names)}
 
 
-class _Lines:
-    """The exact best of every line that was asked for, each found once."""
-
-    def __init__(self, groups: Sequence[_Group], samples: int, modalities: int) -> None:
-        self.groups, self.samples, self.modalities = groups, samples, modalities
-        self.known: dict[tuple[tuple[float, ...], int], _Found] = {}
-
-    @property
-    def steps(self) -> int:
-        """From 0 to 1, of the search's grid."""
-        work = self.samples * max(self.groups[0].margins.shape[1], 1)
-        return finest_steps(self.modalities, min(GRID_MARGINS // work, GRID_POINTS))
-
-    def towards(self, point: Floats, modality: int) -> _Found:
-        """The best on the line from the point's other modalities, in their proportion, to `modality` alone."""
-        rest = np.where(np.arange(self.modalities) == modality, 0.0, point)
-        if not rest.any():
-            rest = np.where(np.arange(self.modalities) == modality, 0.0, 1.0)
-        rest /= rest.sum()
-        key = tuple(rest.tolist()), modality
-        if key not in self.known:
-            self.known[key] = self._best(rest, modality)
-        return self.known[key]
-
-    def right(self, points: Floats) -> NDArray[np.int64]:
-        """How many samples are right at each of the points (G, M); (G,)."""
-        counts: NDArray[np.int64] = np.sum([_right(group, points) for group in self.groups], axis=0, dtype=np.int64)
-        return counts
-
-    def _best(self, rest: Floats, modality: int) -> _Found:
-        intervals = [_intervals(group, rest, modality) for group in self.groups]
-        low, high = (np.concatenate(ends) for ends in zip(*intervals, strict=True))
-        best = best_alpha(curve_of(low, high))
-        weights = (1 - best.alpha) * rest
-        weights[modality] = best.alpha
-        return _Found(tuple(weights.tolist()), best.accuracy, modality, best.low, best.high)
+def _grid_steps(lines: Lines) -> int:
+    """From 0 to 1, of the search's grid."""
+    return finest_steps(lines.modalities, min(GRID_MARGINS // (lines.samples * max(lines.rivals, 1)), GRID_POINTS))
 
 
-def _search(lines: _Lines) -> _Found:
+def _search(lines: Lines) -> LineBest:
     found = [one for start in _starts(lines) for one in _climb(lines, start)]
     from_equal = _from_equal(np.array([one.weights for one in found]))
     widths = np.round([one.high - one.low for one in found], 12)
@@ -177,21 +142,21 @@ def _search(lines: _Lines) -> _Found:
     return found[int(np.lexsort((from_equal, -widths, -accuracies))[0])]
 
 
-def _starts(lines: _Lines) -> Iterator[Floats]:
+def _starts(lines: Lines) -> Iterator[Floats]:
     """Each modality alone, each pair's best, equal weights, and the grid's best of each modality's corner."""
     alone = np.eye(lines.modalities)
     yield from alone
     for first, second in combinations(range(lines.modalities), 2):
         yield np.array(lines.towards(alone[first], second).weights)
     yield np.full(lines.modalities, 1 / lines.modalities)
-    points = simplex_grid(lines.modalities, lines.steps)
+    points = simplex_grid(lines.modalities, _grid_steps(lines))
     best_first = np.lexsort((_from_equal(points), -lines.right(points)))
     corner = points.argmax(axis=1)[best_first]
     for modality in range(lines.modalities):
         yield points[best_first[np.argmax(corner == modality)]]
 
 
-def _climb(lines: _Lines, point: Floats) -> Iterator[_Found]:
+def _climb(lines: Lines, point: Floats) -> Iterator[LineBest]:
     """Line after line, towards each modality in turn, each from the best point so far, until none gains."""
     best, modality, in_vain = int(lines.right(point[None])[0]), 0, 0
     while in_vain < lines.modalities:
@@ -208,58 +173,6 @@ def _from_equal(points: Floats) -> Floats:
     """How far weights (G, M) are from equal ones: their variance (G,), rounded so that equal distances are equal."""
     distances: Floats = np.round(np.var(points, axis=1), 12)
     return distances
-
-
-def _right(group: _Group, points: Floats) -> NDArray[np.int64]:
-    """How many of the group's samples are right at each point; (G,)."""
-    weights, samples = _over(points, group.present), group.margins.shape[2]
-    counts = np.zeros(len(points), dtype=np.int64)
-    chunk = max(_AT_ONCE // samples, 1)
-    for start in range(0, len(points), chunk):
-        part = weights[start : start + chunk]
-        right = np.ones((len(part), samples), dtype=np.bool_)
-        for rival in range(group.margins.shape[1]):
-            right &= part @ group.margins[:, rival] > 0
-        counts[start : start + chunk] = right.sum(axis=1)
-    return counts
-
-
-def _intervals(group: _Group, rest: Floats, modality: int) -> tuple[Floats, Floats]:
-    """(low, high), each (n,): where on the line from `rest` to `modality` the group's samples are right."""
-    start, end = _ends(group.present, rest, modality)
-    rivals = np.moveaxis(group.margins, 1, 0)
-    return winning_intervals(((start @ one, end @ one) for one in rivals), group.margins.shape[2])
-
-
-def _ends(present: NDArray[np.bool_], rest: Floats, modality: int) -> tuple[Floats, Floats]:
-    """The weights at both ends of a line, up to a factor, for samples that have the modalities `present` (M,).
-
-    A sample that lacks one of the two ends is decided by the other one, all along the line.
-    """
-    vertex = np.zeros(len(rest))
-    vertex[modality] = 1.0
-    if not present[modality]:
-        start = _over(rest, present)
-        return start, start
-    return (rest * present, vertex) if (rest * present).any() else (vertex, vertex)
-
-
-def _over(weights: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Weights (..., M) with 0 for what isn't `present` (..., M); equal ones where all are 0. They don't sum to 1."""
-    kept = weights * present
-    return np.where(kept.any(axis=-1, keepdims=True), kept, present)
-
-
-def _groups(arrays: Floats, present: NDArray[np.bool_], labels: Labels) -> list[_Group]:
-    """The samples by what they have; logits (M, N, C)."""
-    scale = safe_scale(arrays)
-    patterns, place = np.unique(present, axis=1, return_inverse=True)
-    groups = []
-    for number, pattern in enumerate(patterns.T):
-        rows = np.flatnonzero(place.ravel() == number)
-        own = [list(margins(one[rows] * scale, labels[rows])) for one in arrays]
-        groups.append(_Group(pattern, np.array(own).reshape(len(arrays), -1, len(rows))))
-    return groups
 
 
 def _checked(logits: Mapping[str, ArrayLike], labels: ArrayLike) -> tuple[Floats, NDArray[np.bool_], Labels]:

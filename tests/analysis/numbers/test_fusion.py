@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from analysis.numbers.fusion import AlphaCurve, alpha_curve, alpha_grid, best_alpha, fuse
+from analysis.numbers.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha, fuse
 
 Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 
@@ -109,6 +109,13 @@ def test_best_alpha_rules(
     best = best_alpha(curve)
     assert best.alpha == pytest.approx(alpha)
     assert (best.low, best.high) == plateau
+
+
+def test_plateaus_may_be_too_narrow_to_count() -> None:
+    """With `narrowest` the best of the wider plateaus is taken, however accurate the narrower one is."""
+    curve = AlphaCurve(np.array([0, 0.5, 0.53125, 1]), np.array([0.5, 0.9, 0.6]))
+    assert best_alpha(curve).accuracy == 0.9
+    assert best_alpha(curve, narrowest=0.04) == BestAlpha(0.765625, 0.6, 0.53125, 1.0)
 
 
 def test_degenerate_logits() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
-from analysis.numbers.mixture import best_mixture, mix, mixture_grid
+from analysis.numbers.mixture import best_mixture, mix, mixture_grid, weight_curves
 from analysis.numbers.simplex import simplex_grid
 
 Logits = dict[str, NDArray[np.float64]]
@@ -133,6 +133,23 @@ def test_of_equal_accuracy_the_widest_plateau_then_the_weights_nearest_to_equal_
     found = best_mixture(logits, [0])
     assert (found.accuracy, found.low, found.high) == (1.0, 0.0, 1.0)
     assert sorted(found.weights.values()) == pytest.approx([0.25, 0.25, 0.5])
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.3]))
+@settings(max_examples=50, deadline=None)
+def test_weight_curves_pass_through_the_chosen_weights(seed: int, gaps: float) -> None:
+    """Each modality's curve is at its chosen weight what the mixture is, and none is anywhere more accurate."""
+    logits, labels = drawn(seed, gaps=gaps)
+    found = best_mixture(logits, labels)
+    curves = weight_curves(logits, labels, found.weights)
+    assert list(curves) == list(NAMES)
+    assert curves[found.towards].at(found.weights[found.towards]) == found.accuracy
+    assert max(curve.accuracies.max() for curve in curves.values()) == found.accuracy
+    moved = {
+        name: 0.9 if name == "sound" else 0.1 * weight / (1 - found.weights["sound"])
+        for name, weight in found.weights.items()
+    }
+    assert curves["sound"].at(0.9) * len(labels) == pytest.approx(counted(logits, labels, moved))
 
 
 def test_a_sample_is_fused_over_what_it_has() -> None:
