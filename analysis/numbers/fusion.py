@@ -93,7 +93,7 @@ def alpha_curve(first_logits: ArrayLike, second_logits: ArrayLike, labels: Array
     second = np.where(present[1, :, None], logits[1], logits[0]) * scale
     pairs = zip(margins(first, classes), margins(second, classes), strict=True)
     low, high = winning_intervals(pairs, len(classes))
-    return curve_of(low, high)
+    return curve_of(low, high, len(classes))
 
 
 def best_alpha(curve: AlphaCurve, narrowest: float = 0.0) -> BestAlpha:
@@ -156,14 +156,17 @@ def _roots(at_first: Floats, at_second: Floats) -> Floats:
     return np.clip(root, _SMALLEST, _BELOW_ONE, out=root, where=strictly)
 
 
-def curve_of(low: Floats, high: Floats) -> AlphaCurve:
-    """The accuracy curve of all samples, each right for low < alpha < high; both (N,)."""
-    samples, wins = len(low), low < high
+def curve_of(low: Floats, high: Floats, samples: int, always: int = 0) -> AlphaCurve:
+    """The accuracy curve of all samples: those that are right for low < alpha < high, and `always` that are everywhere.
+
+    `low` and `high` (n,) are of those alone of which it depends on alpha; `samples` counts all.
+    """
+    wins = low < high
     low, high = np.sort(low[wins]), np.sort(high[wins])
     edges = np.unique(np.concatenate([[0.0, 1.0], low, high]))
     starts = edges[:-1]
     right = np.searchsorted(low, starts, side="right") - np.searchsorted(high, starts, side="right")
-    return AlphaCurve(edges, right / samples)
+    return AlphaCurve(edges, (always + right) / samples)
 
 
 def _off_the_break(curve: AlphaCurve, plateau: AlphaRange) -> float:

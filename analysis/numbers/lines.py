@@ -20,10 +20,11 @@ _AT_ONCE = 2_000_000  # margins in memory
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """The samples that have the same modalities."""
+    """The samples that have the same modalities; margins are kept of those of which it depends on the weights."""
 
     present: NDArray[np.bool_]  # (M,)
     margins: Floats  # (M, C - 1, n), 0 of the modalities that they lack
+    always: int  # how many samples are right whatever the weights are
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Lines:
         """The accuracy along the line from `rest`, which is without `modality`, to `modality` alone."""
         intervals = [_intervals(group, rest, modality) for group in self._groups]
         low, high = (np.concatenate(ends) for ends in zip(*intervals, strict=True))
-        return curve_of(low, high)
+        return curve_of(low, high, self.samples, sum(group.always for group in self._groups))
 
     def right(self, points: Floats) -> NDArray[np.int64]:
         """How many samples are right at each of the points (G, M); (G,)."""
@@ -86,14 +87,14 @@ class Lines:
 def _right(group: _Group, points: Floats) -> NDArray[np.int64]:
     """How many of the group's samples are right at each point; (G,)."""
     weights, samples = over_present(points, group.present), group.margins.shape[2]
-    counts = np.zeros(len(points), dtype=np.int64)
-    chunk = max(_AT_ONCE // samples, 1)
+    counts = np.full(len(points), group.always, dtype=np.int64)
+    chunk = max(_AT_ONCE // max(samples, 1), 1)
     for start in range(0, len(points), chunk):
         part = weights[start : start + chunk]
         right = np.ones((len(part), samples), dtype=np.bool_)
         for rival in range(group.margins.shape[1]):
             right &= part @ group.margins[:, rival] > 0
-        counts[start : start + chunk] = right.sum(axis=1)
+        counts[start : start + chunk] += right.sum(axis=1)
     return counts
 
 
@@ -127,9 +128,16 @@ def _groups(arrays: Floats, present: NDArray[np.bool_], labels: Labels) -> list[
     """The samples by what they have; logits (M, N, C)."""
     scale = safe_scale(arrays)
     patterns, place = np.unique(present, axis=1, return_inverse=True)
-    groups = []
-    for number, pattern in enumerate(patterns.T):
-        rows = np.flatnonzero(place.ravel() == number)
-        own = [list(margins(one[rows] * scale, labels[rows])) for one in arrays]
-        groups.append(_Group(pattern, np.array(own).reshape(len(arrays), -1, len(rows))))
-    return groups
+    return [
+        _group(arrays[:, place.ravel() == number], pattern, labels[place.ravel() == number], scale)
+        for number, pattern in enumerate(patterns.T)
+    ]
+
+
+def _group(arrays: Floats, present: NDArray[np.bool_], labels: Labels, scale: float) -> _Group:
+    """Logits (M, n, C) of samples that have the same modalities; `present` (M,) says which."""
+    found = np.array([list(margins(one * scale, labels)) for one in arrays]).reshape(len(arrays), -1, len(labels))
+    own = found[present]
+    always = (own > 0).all(axis=(0, 1))
+    never = (own <= 0).all(axis=0).any(axis=0)
+    return _Group(present, found[:, :, ~(always | never)], int(always.sum()))
