@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 STUDY ?= configs/demo.yaml
 BENCH ?=
 JOBS ?= 2
@@ -11,7 +12,7 @@ CHAOS ?=
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench screenshots check format lock openclipart clean help
+.PHONY: demo test chaos bench docs screenshots check format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
@@ -19,6 +20,7 @@ help:
 	@echo "make chaos        disturb a small study at random moments, 30 rounds (40 minutes; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts"
+	@echo "make docs         build the documentation's site in build/docs (a minute)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
@@ -57,6 +59,19 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# The extra `docs` beside the locked packages, none of which it may move.
+$(DOCS_READY): $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[docs]' ; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[docs]' ; \
+	fi
+	@touch $(DOCS_READY)
+
+docs: $(DOCS_READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .github/docs/mkdocs/mkdocs.yml
+	@echo "Site: build/docs/index.html"
 
 format: $(READY)
 	@$(BIN)/ruff format .

@@ -59,9 +59,23 @@ class Models:
 
 def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
-    from trainables.data.samples import read_split, read_study_data
+    from trainables.data.read_split import read_split
+    from trainables.data.samples import read_study_data
     from trainables.inference import predict_split
-    from trainables.linear_baseline import linear_baseline
+    from trainables.modalities import modality_of
+
+    def linear_baseline(
+        image_checkpoint: Path | None, train: Split, evaluate: Mapping[str, Split]
+    ) -> Mapping[str, Mapping[str, Predictions]]:
+        checkpoints = {IMAGE: image_checkpoint} if image_checkpoint is not None else {}
+        found: dict[str, dict[str, Predictions]] = {name: {} for name in evaluate}
+        for name in MODALITIES:
+            if name == IMAGE and image_checkpoint is None:
+                continue
+            predictions = modality_of(name).baseline(checkpoints.get(name, Path()), train, evaluate) or {}
+            for split, one in predictions.items():
+                found[split][name] = one
+        return found
 
     return Models(lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baseline)
 
@@ -116,7 +130,7 @@ def final_test(
     digest = store.selection_digest(selection)
     openings = store.open_final_test(study_folder, digest)
     say(f"Opened the test for selection {digest[:12]}")
-    test = models.read_split(test_source, classes=selection.classes, need_images=IMAGE in selection.models)
+    test = models.read_split(test_source, classes=selection.classes, modalities=tuple(selection.models))
     say(f"Evaluating {len(test.ids)} test samples")
     predictions = _predict(study_folder, selection.models, test, models)
     baseline: Mapping[str, Predictions] = {}
@@ -132,22 +146,22 @@ def final_test(
 
 
 def check_test_source(
-    test_source: Path, train_source: Path | None = None, *, need_images: bool = True, need_texts: bool = False
+    test_source: Path, train_source: Path | None = None, *, modalities: Sequence[str] = MODALITIES
 ) -> None:
     """UserError where the test data aren't there.
 
     With `train_source`, before a search, also where the test split is empty, has a class that train lacks or, where
     texts are needed, an empty text: names are listed for that and forgotten, no picture is opened.
     """
-    from trainables.data.samples import read_split
+    from trainables.data.read_split import read_split
 
     if not test_source.exists():
         raise UserError(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
     if train_source is not None:
-        classes = read_split(train_source, need_images=need_images).classes
-        read_split(test_source, classes=classes, need_images=need_images, need_texts=need_texts)
+        classes = read_split(train_source, modalities=modalities).classes
+        read_split(test_source, classes=classes, modalities=modalities)
 
 
 def _silent(_message: str) -> None:
@@ -279,7 +293,7 @@ def _check_checkpoints(study_folder: Path, selection: Selection) -> None:
 def _save_rows(study_folder: Path, split_name: str, split: Split, predictions: Mapping[str, Predictions]) -> None:
     for modality, one in predictions.items():
         store.save_predictions(study_folder, split_name, modality, one)
-    rows = zip(split.ids, split.texts, split.images, strict=True)
+    rows = zip(split.ids, split.inputs[TEXT], split.inputs[IMAGE], strict=True)
     examples = tuple(Example(sample_id, text, str(image) if image else None) for sample_id, text, image in rows)
     store.save_examples(study_folder, split_name, examples)
 

@@ -17,8 +17,8 @@ from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
 from analysis.results import SelectedModel, Selection
 from analysis.store import read_selection
-from trainables.data.samples import is_blank
 from trainables.errors import UserError
+from trainables.modalities import modality_of
 from trainables.names import FUSED, IMAGE, MODALITIES, TEXT
 
 
@@ -29,7 +29,7 @@ class Model(Protocol):
     def classes(self) -> tuple[str, ...]:
         """In the order of the logits."""
 
-    def logits(self, images: Sequence[Path] | None, texts: Sequence[str] | None) -> NDArray[Any]:
+    def logits(self, items: Sequence[Any]) -> NDArray[Any]:
         """Logits (N, C)."""
 
 
@@ -83,15 +83,16 @@ class Predictor:
                 )
         return cls(selection, models)
 
-    def predict(self, image: Path | None, text: str | None) -> Prediction:
+    def predict(self, given: Mapping[str, Any]) -> Prediction:
         """The class of a picture, a text, or the pair; a modality that isn't given or has no model is left out.
 
         UserError where nothing is given that a model exists for, the picture doesn't exist, or the text is blank.
         """
+        image, text = given.get(IMAGE), given.get(TEXT)
         used = self._used({IMAGE: image, TEXT: text})
         if image is not None and IMAGE in used and not image.is_file():
             raise UserError(f"The picture must be a file, but {image} isn't one. Check the path.")
-        if text is not None and TEXT in used and is_blank(text):
+        if text is not None and TEXT in used and modality_of(TEXT).is_empty(text):
             raise UserError(f"The text must have something to read, but got {text!r}. Give its words, or leave it out.")
         logits = {modality: self._logits(modality, image, text) for modality in used}
         decided_by = used[0]
@@ -117,9 +118,8 @@ class Predictor:
         return used
 
     def _logits(self, modality: str, image: Path | None, text: str | None) -> NDArray[np.float64]:
-        images = [image] if modality == IMAGE and image is not None else None
-        texts = [text] if modality == TEXT and text is not None else None
-        return np.asarray(self.models[modality].logits(images, texts), dtype=np.float64)
+        items = {IMAGE: image, TEXT: text}
+        return np.asarray(self.models[modality].logits([items[modality]]), dtype=np.float64)
 
     def _note(self, used: Sequence[str], given: Mapping[str, object]) -> str | None:
         ignored = [modality for modality, value in given.items() if value is not None and modality not in used]
@@ -134,7 +134,7 @@ class Predictor:
 def _real_load_model() -> LoadModel:
     from trainables.inference import load_model
 
-    return load_model
+    return lambda folder: load_model(folder)[1]
 
 
 def _load(study_folder: Path, selected: SelectedModel, load_model: LoadModel) -> Model:

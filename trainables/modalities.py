@@ -29,7 +29,9 @@ def registered() -> Mapping[str, Modality]:
     found = {name: cast(Modality, import_module(place).MODALITY) for name, place in _PLACES.items()}
     for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         if point.name in found:
-            raise UserError(f"Each modality must have a name of its own, but {point.value} is named {point.name!r} too.")
+            raise UserError(
+                f"Each modality must have a name of its own, but {point.value} is named {point.name!r} too."
+            )
         try:
             found[point.name] = point.load()
         except (ImportError, AttributeError) as error:
@@ -45,7 +47,7 @@ def names() -> tuple[str, ...]:
     return tuple(registered())
 
 
-def modality(name: str) -> Modality:
+def modality_of(name: str) -> Modality:
     """The modality of that name. UserError, with those that there are, where it is unknown."""
     known = registered()
     if name not in known:
@@ -74,4 +76,4 @@ def search_seed(seed: int, name: str, chosen: Sequence[str]) -> int:
 
 def needed(chosen: Iterable[str]) -> list[Modality]:
     """The modalities of these names."""
-    return [modality(name) for name in chosen]
+    return [modality_of(name) for name in chosen]

@@ -6,9 +6,10 @@ checked and `--help` answers at once; a modality imports what it needs when it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -16,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from trainables.build import BuiltTrial, DataAccess
     from trainables.checkpoint import Checkpoint
     from trainables.config import TrialConfig
     from trainables.data.samples import Split
+    from trainables.learning.learner import TorchLearner
     from trainables.records import Predictions
 
 Item = Any  # one sample's input: a picture's path, a text, a row of numbers; None where the sample has none
 Tell = Callable[[int, int], None]  # (done, all)
+Decode = Literal["auto", "cache", "stream"]  # files are decoded once, for every batch, or as the disk has room
+Companions = Callable[[Path], None]  # writes what belongs to a checkpoint's weights, a tokenizer say, into its folder
 
 
 class Model(Protocol):
@@ -38,6 +41,18 @@ class Model(Protocol):
 
     def timed_logits(self, items: Sequence[Item], batch_size: int) -> tuple[NDArray[np.float32], float]:
         """Logits (N, C), and the seconds that the network took for all of them, the items' preparation not counted."""
+
+
+@dataclass(frozen=True)
+class DataAccess:
+    """The splits that a trial may see (train and val, never test) and what its modality prepared for them."""
+
+    splits: Mapping[str, Split]
+    caches: Path  # the folder of all caches; each modality has folders of its own in it
+    pixel_limit: int  # a larger picture isn't decoded
+    decode: Decode = "auto"  # as the study says; what became of it is among what was prepared
+    prepared: Mapping[str, Any] = field(default_factory=dict)  # what the modality's `prepare` returned
+    workers: int = 1  # processes that may decode
 
 
 @dataclass(frozen=True)
@@ -57,9 +72,10 @@ class SearchedValues:
 class Place:
     """Where a modality keeps what it prepares, and how it may: the same for all of a study's modalities."""
 
-    cache: Path  # the root of all caches; a modality has a folder of its own in it
+    caches: Path  # the folder of all caches; each modality has folders of its own in it
     pixel_limit: int
-    decode: Literal["auto", "cache", "stream"]
+    decode: Decode
+    made: Path  # where `plan` may put what it makes on the way: `caches`, or a folder that is thrown away
     say: Callable[[str], None]  # a line for the person who waits
     bar: Callable[[str], AbstractContextManager[Tell]]  # a progress bar with a label
 
@@ -104,6 +120,10 @@ class Modality(Protocol):
         """The item of a picture file in a class-folder tree, or given to `predict`; None where a file tells nothing."""
         return None
 
+    def is_empty(self, item: Item) -> bool:
+        """Whether there is nothing in the item to learn from, such as in a blank text."""
+        return False
+
     def fault(self, item: Item) -> str | None:
         """Why a model can't take the item, and what to do; None where it can."""
         return None
@@ -131,10 +151,13 @@ class Modality(Protocol):
     # Before the first trial
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
-        """The trials whose networks are built once to see that they can be: one for each network of the space."""
-        return list(values.points)
+        """The trials whose networks are built once to see that they can be: one for each network of the space.
 
-    def check(self, hyperparameters: Mapping[str, Any], train: Split) -> int:
+        Raises UserError where it is clear without building that one can't.
+        """
+        return distinct([*values.points, *combined(values, self.network)], self.network)
+
+    def check(self, config: Any, train: Split) -> int:
         """Build a trial's network and forget it: the bytes of its tensors. UserError where it can't be had."""
 
     def plan(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> Plan:
@@ -147,8 +170,11 @@ class Modality(Protocol):
 
     # A trial
 
-    def build(self, config: TrialConfig, data: DataAccess, seed: int) -> BuiltTrial:
-        """A learner at the beginning of its training; `config` is of `config_type`."""
+    def build(self, config: Any, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
+        """A learner at the beginning of its training, and what writes the files beside its weights, if there are any.
+
+        `config` is of `config_type`. Raises UserError where weights can't be had.
+        """
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
         """The trained model of a checkpoint folder, which was read and checked."""
@@ -159,7 +185,7 @@ class Modality(Protocol):
         """Hyperparameters with which all of the network learns from the first epoch on."""
         return {}
 
-    def probe_train(self, train: Split, config: TrialConfig) -> Split:
+    def probe_train(self, train: Split, config: Any) -> Split:
         """As much of train as a probe needs."""
         return train
 
@@ -167,7 +193,7 @@ class Modality(Protocol):
         """(N,) how large each sample's item is, in any unit: a probe tries the largest."""
         return np.zeros(len(train), dtype=np.int64)
 
-    def resident_bytes(self, config: TrialConfig, data: DataAccess, device: Any) -> int:
+    def resident_bytes(self, config: Any, data: DataAccess, device: Any) -> int:
         """Bytes on the device, beside the network, that a whole trial keeps there and a probe doesn't."""
         return 0
 
@@ -181,3 +207,21 @@ class Modality(Protocol):
         `checkpoint` is of the selected model. None: the modality has no such baseline.
         """
         return None
+
+
+def combined(values: SearchedValues, keys: Sequence[str], **changes: Any) -> list[dict[str, Any]]:
+    """The section's own trial with `changes`, once with each combination of the space's values for `keys`."""
+    choices = product(*(values.space[key] for key in keys))
+    return [{**values.own, **changes, **dict(zip(keys, chosen, strict=True))} for chosen in choices]
+
+
+def distinct(trials: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The first of those trials that are alike in these keys."""
+    found: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for trial in trials:
+        found.setdefault(tuple(_hashable(trial.get(key)) for key in keys), trial)
+    return list(found.values())
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value

@@ -12,16 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.build import DataAccess, build_trial, parse_config
-from trainables.config import ImageTrialConfig, TextTrialConfig, TrialConfig
-from trainables.data.pictures.load import Decode
-from trainables.data.pictures.source import fits_on
+from trainables.build import build_trial, parse_config
+from trainables.config import TrialConfig
 from trainables.data.samples import Split
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import count_batches, pick_device
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess, Decode, Modality
 from trainables.names import TRAIN, VAL
 from trainables.worker.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
@@ -52,15 +51,17 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
         OutOfMemory, Diverged: as a trial would.
         UserError: weights that can't be had, pictures that can't be read.
     """
-    config = parse_config(modality, hyperparameters)
+    config, kind = parse_config(modality, hyperparameters), modality_of(modality)
     device = pick_device()
+    # All layers learn, nothing is compiled, and the schedule is long enough.
+    changes = {"compile": False, "frozen_epochs": 0, "max_epochs": max(config.max_epochs, steps + 2)}
+    known = {key: value for key, value in changes.items() if key in type(config).model_fields}
     with TemporaryDirectory(prefix="binwise-probe-") as scratch:
-        few = _few(config, data, Path(scratch))
+        few = _few(kind, config, data, Path(scratch))
         release_memory()
-        before, resident = _reset(device), _resident(config, data, device)
-        learner = build_trial(modality, {**hyperparameters, **_changes(config, steps)}, few, seed=0).learner
-        assert isinstance(learner, TorchLearner)  # noqa: S101  # every modality's is one
-        plan = [_heaviest(few.splits[TRAIN], config.batch_size), *_cycled(learner.plan_epoch(), steps)]
+        before, resident = _reset(device), kind.resident_bytes(config, data, device)
+        learner = build_trial(modality, {**hyperparameters, **known, **kind.probe_changes()}, few, seed=0).learner
+        plan = [_heaviest(kind, few.splits[TRAIN], config.batch_size), *_cycled(learner.plan_epoch(), steps)]
         result = ProbeResult(
             step_seconds=_train(learner, plan, device),
             evaluate_seconds_per_sample=_seconds(learner.val_logits, device) / len(few.splits[VAL]),
@@ -79,38 +80,17 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
     return result
 
 
-def _changes(config: TrialConfig, steps: int) -> dict[str, Any]:
-    """Every layer learns, nothing is compiled, and the schedule is long enough."""
-    more = {"layers_per_epoch": None} if isinstance(config, TextTrialConfig) else {}
-    return {"compile": False, "frozen_epochs": 0, "max_epochs": max(config.max_epochs, steps + 2), **more}
-
-
-def _few(config: TrialConfig, data: DataAccess, scratch: Path) -> DataAccess:
-    """One batch of the pictures (texts are cheap: all of train's), one of val, and caches in `scratch`."""
+def _few(modality: Modality, config: TrialConfig, data: DataAccess, scratch: Path) -> DataAccess:
+    """What a probe needs of train, one batch of val, and caches in `scratch`."""
     train, val = data.splits[TRAIN], data.splits[VAL]
-    if isinstance(config, ImageTrialConfig):
-        train = _some(train, config.batch_size)
-    splits = {TRAIN: train, VAL: _some(val, config.evaluation_batch_size)}
+    splits = {TRAIN: modality.probe_train(train, config), VAL: val.spread(config.evaluation_batch_size)}
     decode: Decode = "stream" if data.decode == "stream" else "cache"
-    return replace(data, splits=splits, cache=scratch / "pictures", content=None, decode=decode)
+    return replace(data, splits=splits, caches=scratch, prepared={}, decode=decode)
 
 
-def _some(split: Split, count: int) -> Split:
-    """At most `count` samples, evenly spread."""
-    rows = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
-    return Split(
-        _at(split.ids, rows), _at(split.texts, rows), split.labels[rows], _at(split.images, rows), split.classes
-    )
-
-
-def _at(values: Sequence[Any], rows: NDArray[np.int64]) -> tuple[Any, ...]:
-    return tuple(values[row] for row in rows)
-
-
-def _heaviest(train: Split, batch_size: int) -> Tensor:
-    """The rows of the longest texts, one batch of them; pictures are all alike."""
-    lengths = np.array([len(text) for text in train.texts])
-    return torch.from_numpy(np.argsort(-lengths, kind="stable")[:batch_size].copy())
+def _heaviest(modality: Modality, train: Split, batch_size: int) -> Tensor:
+    """The rows of the largest items, one batch of them."""
+    return torch.from_numpy(np.argsort(-modality.sizes(train), kind="stable")[:batch_size].copy())
 
 
 def _cycled(batches: Sequence[Tensor], count: int) -> list[Tensor]:
@@ -168,14 +148,6 @@ def _total(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return machine_bytes()
-
-
-def _resident(config: TrialConfig, data: DataAccess, device: torch.device) -> int:
-    """Bytes of the splits' pictures that a trial will put onto the GPU; the batch of them here isn't told apart."""
-    if not isinstance(config, ImageTrialConfig) or data.decode == "stream":
-        return 0
-    each = config.size**2 * 3
-    return sum(len(split) * each for split in data.splits.values() if fits_on(device, len(split) * each))
 
 
 def _kernel_microseconds(step: Callable[[], float]) -> list[float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.options import RUNS, AsJson, Runs
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,13 +20,9 @@ if TYPE_CHECKING:
 
 cache_app = typer.Typer(help="Decoded pictures and other caches: list them, clear them.", no_args_is_help=True)
 
-Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
-
 
 @cache_app.command("list")
-def list_command(
-    runs: Runs = Path("mlruns"), as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def list_command(runs: Runs = RUNS, as_json: AsJson = False) -> None:
     """Show every cache: what it was made of, what it takes, when it was last used."""
     from trainables.data.caches import list_caches
     from trainables.words import human_bytes
@@ -44,7 +41,7 @@ def list_command(
 
 @cache_app.command("clear")
 def clear_command(
-    runs: Runs = Path("mlruns"),
+    runs: Runs = RUNS,
     kind: Annotated[str | None, typer.Option(help="Only this kind, such as pictures.")] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that were never completed.")] = False,
     unused_days: Annotated[
@@ -79,7 +76,7 @@ def clear_command(
 def _root(runs: Path) -> Path:
     from search.study.folder import Layout
 
-    return Layout(runs.absolute(), "").cache_root
+    return Layout(runs.absolute(), "").caches
 
 
 def _refuse_while_used(runs: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from search.cli.json_output import json_alone
+from search.cli.options import AsJson, Overrides, StudyFile
+from search.cli.search import check_test
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,33 +19,22 @@ if TYPE_CHECKING:
     from search.study.config import StudyConfig
 
 
-def plan_command(check_test: Callable[[StudyConfig], None]) -> Callable[..., None]:
-    """The command; `check_test` raises UserError where the study's test split can't be used."""
+def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
+    from search.study.yaml_file import load_study
 
-    def plan(
-        study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")],
-        overrides: Annotated[
-            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    ) -> None:
-        """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
-        from search.study.yaml_file import load_study
-
-        config = load_study(study, overrides or [])
-        with json_alone(wanted=as_json):
-            found = _planned(config, check_test)
-        if as_json:
-            typer.echo(json.dumps(as_dict(config, found), ensure_ascii=False, indent=1))
-            return
-        options = " ".join(f"--set {override}" for override in overrides or [])
-        for line in [*plan_lines(config, found), f"Next: {f'binwise run {study} {options}'.strip()}"]:
-            typer.echo(line)
-
-    return plan
+    config = load_study(study, overrides or [])
+    with json_alone(wanted=as_json):
+        found = _planned(config)
+    if as_json:
+        typer.echo(json.dumps(as_dict(config, found), ensure_ascii=False, indent=1))
+        return
+    options = " ".join(f"--set {override}" for override in overrides or [])
+    for line in [*plan_lines(config, found), f"Next: {f'binwise run {study} {options}'.strip()}"]:
+        typer.echo(line)
 
 
-def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> Preflight:
+def _planned(config: StudyConfig) -> Preflight:
     """Every check, the test split's too; UserError with all faults."""
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
@@ -57,11 +47,10 @@ def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> 
         check_test(config)
     except UserError as error:
         faults.append(str(error))
-    # The scratch folder has the tokens that are made on the way.
+    # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
-            tokens = Layout(Path(scratch), config.name)
-            found = preflight(config, cluster_nodes(), Layout.of(config), tokens=tokens)
+            found = preflight(config, cluster_nodes(), Layout.of(config), made=Path(scratch))
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:
@@ -71,12 +60,12 @@ def _planned(config: StudyConfig, check_test: Callable[[StudyConfig], None]) -> 
 
 def plan_lines(config: StudyConfig, found: Preflight) -> list[str]:
     """The plan as a person reads it."""
-    from search.preflight.preflight import time_line
+    from search.preflight.wording import time_line
 
     lines = [found.lines[0], *_count_lines(found)]
     for modality in config.modalities:
         lines += _search_lines(config, modality, found)
-    return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found)]
+    return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds)]
 
 
 def _count_lines(found: Preflight) -> list[str]:
@@ -105,7 +94,7 @@ def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[
     size = found.networks[modality]
     return [
         f"{modality}: {section.trial_count()} trials, {section.search.method}, {stopping}, at most "
-        f"{section.max_epochs} epochs each",
+        f"{section.fixed()['max_epochs']} epochs each",
         *(f"  {key}: {text}" for key, text in describe(section.search.space)),
         f"  largest network: {size / 4e6:.1f} million parameters, {human_bytes(size)}",
     ]
@@ -124,7 +113,6 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
 
     from search.preflight.disk import plan_disk
     from search.preflight.duration import scheduler_of
-    from search.preflight.preflight import total_seconds
     from search.space.dimensions import describe
 
     modalities = {}
@@ -146,8 +134,8 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
         "study": config.name,
         "data": _counts(found),
         "modalities": modalities,
-        "picture_bytes": found.pictures.bytes,
+        "picture_bytes": sum(plan.bytes for plan in found.plans.values()),
         "tracking": _tracking(config),
-        "seconds": total_seconds(found),
+        "seconds": sum(found.seconds.values()),
         "lines": list(found.lines),
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.find_study import layout_of
+from search.cli.options import RUNS, AsJson, Runs, StudyRef
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,17 +26,13 @@ PIPE_WIDTH = 120  # cells, where no terminal has a width
 
 status_app = typer.Typer()
 
-StudyRef = Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run: its name, folder or YAML file.")]
-Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @status_app.command("status")
 def status_command(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY]", help="Without it: every study, a line each.")
     ] = None,
-    runs: Runs = Path("mlruns"),
+    runs: Runs = RUNS,
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, until the study ends.")] = False,
 ) -> None:
@@ -52,7 +50,7 @@ def status_command(
 @status_app.command("stop")
 def stop_command(
     study: StudyRef,
-    runs: Runs = Path("mlruns"),
+    runs: Runs = RUNS,
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="For the trials to save their states.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +82,7 @@ def stop_command(
 def logs_command(
     study: StudyRef,
     trial: Annotated[str | None, typer.Argument(metavar="[TRIAL]", help="Such as image_003.")] = None,
-    runs: Runs = Path("mlruns"),
+    runs: Runs = RUNS,
     as_json: AsJson = False,
     whole: Annotated[
         bool, typer.Option("--all", help="All that the trial's worker printed, not its end alone.")
@@ -102,28 +100,6 @@ def logs_command(
         _study_logs(layout, events, state, as_json=as_json)
     else:
         _trial_logs(layout, events, state, trial, as_json=as_json, whole=whole)
-
-
-def layout_of(given: str, runs: Path) -> Layout:
-    """The paths of the study that is meant by a name, a folder or a YAML file; UserError where there is none."""
-    from search.study.folder import Layout, find_study
-    from search.study.lock import holder_of
-    from search.study.yaml_file import load_study
-
-    if given.endswith((".yaml", ".yml")) and Path(given).is_file():
-        named = Layout.of(load_study(Path(given), []))
-        given, runs = named.name, named.runs
-    try:
-        folder = find_study(given, runs)
-    except UserError:
-        holder = holder_of(Layout(runs.absolute(), given)) if Path(given).name == given else None
-        if holder is None:
-            raise
-        raise UserError(
-            f"A study is on record from its first trial on, but {given!r} is still being prepared by {holder}: wait "
-            "for it, or end that process; nothing would be lost."
-        ) from None
-    return Layout(folder.parent.parent, folder.name)
 
 
 def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:

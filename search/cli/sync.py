@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-Find = Callable[[str, Path], tuple[Any, Path]]
+from search.cli.find_study import recorded
+from search.cli.options import RUNS, AsJson, Runs, StudyRef
 
 
-def sync_command(find: Find) -> Callable[..., None]:
-    """The command; `find` gives the study and the folder that a name, a folder or a YAML file means."""
+def sync(
+    study: StudyRef,
+    uri: Annotated[str | None, typer.Option(help="Another tracking store; it gets everything.")] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Send MLflow whatever it lacks of a study's record, and look whether it agrees; twice is as good as once."""
+    from search.exports.sync import sync as sync_study
 
-    def sync(
-        study: Annotated[str, typer.Argument(metavar="STUDY", help="A study: its name, folder or YAML file.")],
-        uri: Annotated[str | None, typer.Option(help="Another tracking store; it gets everything.")] = None,
-        runs: Annotated[Path, typer.Option("--runs", help="The folder of all output.")] = Path("mlruns"),
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    ) -> None:
-        """Send MLflow whatever it lacks of a study's record, and look whether it agrees; twice is as good as once."""
-        from search.exports.sync import sync as sync_study
-
-        _, folder = find(study, runs)
-        result = sync_study(folder, uri)
-        typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else _told(result))
-        if not result.agrees:
-            raise typer.Exit(1)
-
-    return sync
+    _, folder = recorded(study, runs)
+    result = sync_study(folder, uri)
+    typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else _told(result))
+    if not result.agrees:
+        raise typer.Exit(1)
 
 
 def _told(result: Any) -> str:

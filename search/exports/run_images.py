@@ -14,6 +14,7 @@ from typing import Any
 from search.exports.trial_page import trial_description
 from search.ledger.events import Event, Kind, Outcome
 from search.ledger.state import StudyState, Trial
+from trainables.modalities import BUILT_IN, in_order, modality_of
 from trainables.names import EPOCH, STOP_REASON
 from trainables.records import METRIC_KEYS, EpochResult, StopReason
 
@@ -187,7 +188,10 @@ def data_inputs(state: StudyState) -> tuple[DataInput, ...]:
     found = []
     for split, facts in state.data.items():
         path = str(paths.get(split) or split)
-        columns = [{"name": "image", "type": "binary"}, {"name": "text", "type": "string"}]
+        columns = [
+            {"name": name, "type": modality_of(name).table_type}
+            for name in in_order({*BUILT_IN, *state.study.get("modalities", ())})
+        ]
         schema = {"mlflow_colspec": [*columns, {"name": "label", "type": "string"}]}
         profile = {"num_rows": facts["samples"], "num_classes": len(facts["classes"])}
         found.append(

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import ray
 
+from search.machines.shares import Node
 from search.machines.signals import first_signal
-from search.preflight.preflight import Node
 from trainables.errors import UserError
 
 

@@ -11,10 +11,8 @@ from search.study.config import StudyConfig
 from search.study.sections import SearchedSection
 from trainables.data.disk import free_bytes
 from trainables.errors import UserError
-from trainables.names import TEXT
+from trainables.modalities import modality_of
 from trainables.words import human_bytes
-
-TOKENIZER_BYTES = 4_000_000  # a text checkpoint's tokenizer and config, amply
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class DiskPlan:
 
 def plan_disk(section: SearchedSection, network_bytes: int, share: Share) -> DiskPlan:
     """From the largest network of the space. AdamW keeps two numbers a weight, an average one more."""
-    best = network_bytes + (TOKENIZER_BYTES if section.modality == TEXT else 0)
+    best = network_bytes + modality_of(section.modality).companion_bytes
     state = network_bytes * (4 if _may_average(section) else 3)
     return DiskPlan(section.modality, best, 3 * state + best, section.trial_count(), share.concurrency)
 

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 from search.space.dimensions import Choice
 from search.study.config import StudyConfig
 from search.study.faults import shown
-from search.study.sections import SearchedSection
-from search.study.values import trial_values
+from search.study.sections import SearchedSection, searched_values
 from trainables.data.samples import Split
 from trainables.errors import UserError
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess, Modality, combined
 
 if TYPE_CHECKING:
-    from trainables.build import DataAccess
     from trainables.probe import ProbeResult
 
-DEMANDING = ("batch_size", "evaluation_batch_size", "size", "max_length")  # the larger, the more memory
-NETWORK = ("backbone", "weights", "architecture", "vocabulary_size")  # what the network is
 WAIT_SECONDS = 1200  # for a device that is busy, and the steps themselves
 OWN = "the section's own values"
 
@@ -41,21 +39,20 @@ class _Failure:
     text: str
 
 
-def probe_configs(study: StudyConfig, modality: str) -> list[dict[str, Any]]:
+def probe_configs(study: StudyConfig, modality: str) -> list[Mapping[str, Any]]:
     """The trials that are tried, each with every hyperparameter: few, but none of the study's takes more memory.
 
     First the section's own values; then each backbone of the space at the largest batch, picture size and text length;
     then points whose network or sizes none of these covers.
     """
-    section = study.section(modality)
-    own = section.fixed()
-    largest = {key: max(trial_values(section, key, points=False)) for key in DEMANDING if key in own}
-    if own["ema_decay"] is None:
+    section, kind = study.section(modality), modality_of(modality)
+    values = searched_values(section)
+    largest = {key: max(values.space[key]) for key in kind.demanding}
+    if values.own["ema_decay"] is None:
         largest["ema_decay"] = _average(section)
-    backbones = trial_values(section, "backbone", points=False)
-    corners = [{**own, **largest, "backbone": backbone} for backbone in backbones]
-    points = [dict(point.values) for point in study.first_points(modality)[1:]]
-    return _distinct([own, *corners, *(point for point in points if not _covered(point, corners))])
+    corners = combined(values, kind.network[:1], **largest)  # the first one says which network, the others its sizes
+    points = [point for point in values.points[1:] if not _covered(point, corners, kind)]
+    return _distinct([values.own, *corners, *points], kind)
 
 
 def _average(section: SearchedSection) -> float | None:
@@ -68,28 +65,29 @@ def _average(section: SearchedSection) -> float | None:
     return dimension.high
 
 
-def _covered(point: Mapping[str, Any], corners: Sequence[Mapping[str, Any]]) -> bool:
+def _covered(point: Mapping[str, Any], corners: Sequence[Mapping[str, Any]], kind: Modality) -> bool:
     """Whether some corner has the point's network and takes no less."""
     return any(
-        all(point.get(key) == corner.get(key) for key in NETWORK)
-        and all(point[key] <= corner[key] for key in DEMANDING if key in point)
+        all(point.get(key) == corner.get(key) for key in kind.network)
+        and all(point[key] <= corner[key] for key in kind.demanding)
         and (point["ema_decay"] is None or corner["ema_decay"] is not None)
         for corner in corners
     )
 
 
-def _distinct(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _distinct(configs: Sequence[Mapping[str, Any]], kind: Modality) -> list[Mapping[str, Any]]:
     """Without those that differ in nothing that matters here."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for config in configs:
-        key = repr([config.get(name) for name in (*NETWORK, *DEMANDING)] + [config["ema_decay"] is None])
+        key = repr([config[name] for name in (*kind.network, *kind.demanding)] + [config["ema_decay"] is None])
         found.setdefault(key, config)
     return list(found.values())
 
 
-def label_of(config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+def label_of(modality: str, config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     """What a tried trial differs in from the section's own values: `batch_size 128, size 224`."""
-    keys = (*NETWORK, *DEMANDING, "ema_decay")
+    kind = modality_of(modality)
+    keys = (*kind.network, *kind.demanding, "ema_decay")
     changed = [f"{key} {shown(config[key])}" for key in keys if key in own and config[key] != own[key]]
     return ", ".join(changed) or OWN
 
@@ -102,10 +100,8 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
     """
     import ray
 
-    from trainables.build import DataAccess
-
     configs = probe_configs(study, modality)
-    data = DataAccess(splits, Path("unused"), study.data.pixel_limit, None, study.data.decode, cpus)
+    data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
     task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=1, max_retries=0)(measure_all)
     try:
         results = ray.get(task.remote(modality, configs, data), timeout=WAIT_SECONDS)
@@ -119,7 +115,7 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
             f"A trial must run before a search begins, but {modality}'s process ended ({type(error).__name__}), most "
             "likely for want of memory: search smaller batches, sizes or backbones, or free some memory."
         ) from error
-    labels = [label_of(config, configs[0]) for config in configs]
+    labels = [label_of(modality, config, configs[0]) for config in configs]
     return probes_of(modality, labels, results)
 
 

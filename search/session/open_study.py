@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import StudyState
 from search.machines.shares import Node, Share
+from search.session.mode import Mode
 from search.session.restore_files import restore
 from search.study.changes import changes, check_data, merged
 from search.study.config import StudyConfig
@@ -30,15 +31,6 @@ from trainables.names import TRAIN, VAL
 from trainables.words import human_seconds
 
 ENDED = (Outcome.FINISHED, Outcome.TARGET)
-
-
-@dataclass(frozen=True)
-class How:
-    """How a study that may be there already is to be run."""
-
-    resume: bool = False
-    more: int = 0  # trials beyond those that were planned, each modality
-    warm_start: str | None = None  # another study, whose trials teach the sampler
 
 
 def found_state(layout: Layout) -> StudyState | None:
@@ -61,22 +53,22 @@ def _is_taken(layout: Layout) -> bool:
     return layout.folder.is_dir() and any(layout.folder.iterdir())
 
 
-def continued(study: StudyConfig, state: StudyState | None, how: How) -> StudyConfig:
+def continued(study: StudyConfig, state: StudyState | None, mode: Mode) -> StudyConfig:
     """The config to go on with. UserError where the study is there and that wasn't expected, or has changed."""
     if state is None:
-        if how.more:
+        if mode.more:
             raise UserError(f"Only a study that was run can be extended, but {study.name!r} wasn't: leave --more out.")
         return study
-    if not how.resume and not how.more:
+    if not mode.resume and not mode.more:
         raise UserError(already_there(state))
-    if how.warm_start:
+    if mode.warm_start:
         raise UserError("A study learns from another one when it begins: --warm-start doesn't go with --resume.")
     config = merged(study.name, _as_now(state.study), study.model_dump(mode="json"))
-    if how.more:
+    if mode.more:
         for modality in study.modalities:
             section = study.section(modality)
             if section.search.space:
-                config[modality]["search"]["trials"] += how.more
+                config[modality]["search"]["trials"] += mode.more
     return study_of(config)
 
 
@@ -127,7 +119,7 @@ def already_there(state: StudyState) -> str:
 
 
 def open_study(
-    study: StudyConfig, layout: Layout, splits: Mapping[str, Split], how: How, *, shown_study: StudyConfig
+    study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, *, shown_study: StudyConfig
 ) -> Ledger:
     """The ledger of a new study, or of the one that is there, with what has changed on record.
 
@@ -135,7 +127,7 @@ def open_study(
     """
     config = shown_study.model_dump(mode="json")
     if not _is_taken(layout):
-        _create(shown_study, layout, splits, how)
+        _create(shown_study, layout, splits, mode)
         return Ledger(layout.ledger_file)
     ledger = Ledger(layout.ledger_file)
     try:
@@ -149,14 +141,14 @@ def open_study(
     return ledger
 
 
-def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], how: How) -> None:
+def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode) -> None:
     body = {
         "study": shown_study.model_dump(mode="json"),
         "data": data_facts(splits),
         "versions": versions(),
         "commit": code_commit(),
         "uid": uuid.uuid4().hex,
-        "warm": warm_trials(how.warm_start, shown_study, layout.runs) if how.warm_start else None,
+        "warm": warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
     }
     create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), body)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.exports.projections import rebuild
 from search.ledger.state import StudyState
-from search.preflight.preflight import read_data
+from search.preflight.data import read_data
 from search.study.changes import check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout

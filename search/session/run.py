@@ -10,9 +10,11 @@ from search.exports.cursor import without_password
 from search.ledger.events import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
-from search.preflight.pictures import decode_pictures
-from search.preflight.preflight import check_resources, preflight
-from search.session.open_study import How, continued, earlier_shares, found_state, is_over, open_study, remove_study
+from search.machines.shares import check_resources
+from search.preflight.inputs import prepare_inputs
+from search.preflight.preflight import preflight
+from search.session.mode import Mode
+from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.session.restore_files import restore_ended
 from search.session.session import Machine, SearchOutcome, Session
 from search.study.config import StudyConfig
@@ -23,9 +25,8 @@ from search.study.lock import study_lock
 def run_search(
     study: StudyConfig,
     console: Console,
-    how: How | None = None,
+    mode: Mode | None = None,
     *,
-    replace_old: bool = False,
     json_out: TextIO | None = None,
 ) -> SearchOutcome:
     """Run a study's search to its end, from its beginning or from wherever it was left. `json_out`: for JSON lines.
@@ -33,12 +34,12 @@ def run_search(
     Raises UserError: anything that can be known before the first trial; the study is there and wasn't to be gone on
     with; its record is damaged; another process runs it; the disk is full.
     """
-    how, layout = how or How(), Layout.of(study)
+    mode, layout = mode or Mode(), Layout.of(study)
     with study_lock(layout):
-        if replace_old:
+        if mode.replace:
             remove_study(layout)
         state = found_state(layout)
-        study = continued(study, state, how)
+        study = continued(study, state, mode)
         if state is not None and is_over(study, state):
             restore_ended(study, layout, state)
             console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
@@ -50,9 +51,9 @@ def run_search(
             checked = preflight(study, nodes, layout, earlier=earlier_shares(study, state, nodes))
             for line in ([said] if said else []) + list(checked.lines):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-            pictures = decode_pictures(study, checked.splits, layout, console)
-            ledger = open_study(study, layout, checked.splits, how, shown_study=without_password(study))
+            prepared = prepare_inputs(study, checked.splits, layout, console)
+            ledger = open_study(study, layout, checked.splits, mode, shown_study=without_password(study))
             try:
-                return Session(study, layout, Machine(nodes, checked.shares), pictures, ledger, console, json_out).run()
+                return Session(study, layout, Machine(nodes, checked.shares), prepared, ledger, console, json_out).run()
             finally:
                 ledger.close()

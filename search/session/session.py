@@ -18,11 +18,10 @@ from search.exports.projections import OptunaRecord, TrialsFile, rebuild
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger
 from search.ledger.state import Trial
-from search.machines.ray_cluster import restart_ray  # first of all: it says how Ray is to behave
+from search.machines.ray_cluster import restart_ray
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
-from search.preflight.pictures import TrialPictures
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
 from search.show.views import make_view
@@ -31,6 +30,7 @@ from search.study.folder import Layout
 from search.study.provenance import versions
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.errors import UserError
+from trainables.modalities import search_seed
 from trainables.names import BEST_FOLDER
 from trainables.records import EpochResult, StopReason
 from trainables.worker import tune_adapter
@@ -76,12 +76,12 @@ class Session:
         study: StudyConfig,
         layout: Layout,
         machine: Machine,
-        pictures: TrialPictures,
+        prepared: Mapping[str, Mapping[str, Any]],
         ledger: Ledger,
         console: Console,
         json_out: TextIO | None,
     ) -> None:
-        self._study, self._layout, self._machine, self._pictures = study, layout, machine, pictures
+        self._study, self._layout, self._machine, self._prepared = study, layout, machine, prepared
         self._ledger, self._console, self._json_out = ledger, console, json_out
 
     def run(self) -> SearchOutcome:
@@ -142,7 +142,7 @@ class Session:
     def _work(self, driver: StudyDriver, stop: StopRequest) -> None:
         """Run attempts; where Ray or Tune itself breaks, begin again from the ledger."""
         constants = {
-            modality: trial_constants(self._study, modality, self._layout, self._pictures)
+            modality: trial_constants(self._study, modality, self._layout, self._prepared[modality])
             for modality in self._study.modalities
         }
         crashes = 0
@@ -184,7 +184,7 @@ def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Led
     """One modality's search, with what it begins with."""
     section = study.section(modality)
     search, own = section.search, section.fixed()
-    seed = study.seed * 2 + study.modalities.index(modality)
+    seed = search_seed(study.seed, modality, study.modalities)
     objective = objective_of(search.objectives)
     sampler = Sampler(
         search.space,
@@ -242,15 +242,15 @@ def checkpoint_of(folder: Path, trial: Trial, *, over: bool) -> tuple[str | None
         return best.as_posix(), {}
 
 
-def trial_constants(study: StudyConfig, modality: str, layout: Layout, pictures: TrialPictures) -> dict[str, Any]:
+def trial_constants(study: StudyConfig, modality: str, layout: Layout, prepared: Mapping[str, Any]) -> dict[str, Any]:
     """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
     return {
         tune_adapter.MODALITY: modality,
         tune_adapter.DATA: str(layout.data_file),
-        tune_adapter.CACHE: str(layout.cache),
+        tune_adapter.CACHES: str(layout.caches),
         tune_adapter.PIXEL_LIMIT: study.data.pixel_limit,
-        tune_adapter.CONTENT: pictures.content,
-        tune_adapter.DECODE: pictures.decode,
+        tune_adapter.DECODE: study.data.decode,
+        tune_adapter.PREPARED: prepared,
         tune_adapter.FOLDER: str(layout.folder / modality),
         tune_adapter.SEED: study.seed,
         tune_adapter.STOP_FILE: str(layout.stop_file),

@@ -7,15 +7,30 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from trainables.config import FREE_ON_RESUME
 from trainables.errors import UserError
+from trainables.modalities import modality_of, registered
 
 # Keys that change nothing of what a trial learns or of how trials compare.
 FREE = re.compile(
     r"description|time_budget|linear_baseline|runs|data\.(train|val|test|decode)|(failures|cluster|tracking)\..+"
-    r"|(image|text)\.(precision|compile|checkpoint_every|token_budget)"
-    r"|(image|text)\.search\.(target|concurrency|resources\..+)"
 )
-GROWING = re.compile(r"(image|text)\.search\.trials")
+FREE_IN_SEARCH = re.compile(r"search\.(target|concurrency|resources\..+)")
+GROWING = "search.trials"
+
+
+def is_free(key: str) -> bool:
+    """Whether a study may go on with another value of the dotted key."""
+    name, _, inner = key.partition(".")
+    if name not in registered():
+        return FREE.fullmatch(key) is not None
+    return inner in FREE_ON_RESUME | modality_of(name).free_on_resume or FREE_IN_SEARCH.fullmatch(inner) is not None
+
+
+def may_grow(key: str) -> bool:
+    """Whether it is a modality's number of trials."""
+    name, _, inner = key.partition(".")
+    return name in registered() and inner == GROWING
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -41,7 +56,7 @@ def merged(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> di
     Raises UserError with a diff where a key has changed that must not.
     """
     found = changes(before, after)
-    fixed = {key: pair for key, pair in found.items() if not FREE.fullmatch(key) and not GROWING.fullmatch(key)}
+    fixed = {key: pair for key, pair in found.items() if not is_free(key) and not may_grow(key)}
     if fixed:
         lines = "\n".join(f"  {key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in fixed.items())
         raise UserError(
@@ -49,10 +64,8 @@ def merged(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> di
             f"Put them back, or begin another study (`--set name=...`), perhaps with `--warm-start {name}`."
         )
     result = json.loads(json.dumps(after))
-    for key in (key for key in found if GROWING.fullmatch(key)):
-        old, new = found[key]
-        modality = key.split(".")[0]
-        result[modality]["search"]["trials"] = max(old, new)
+    for key in filter(may_grow, found):
+        result[key.partition(".")[0]]["search"]["trials"] = max(found[key])
     return dict(result)
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictBool
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool, create_model
 
 from search.space.dimensions import Frozen, in_space
 from search.study.faults import shown, suggestion
-from search.study.sections import ImageSection, TextSection, build_trial
+from search.study.sections import SearchedSection, searched_values, section_type
 from trainables.config import Count, Natural
-from trainables.data.pictures.load import Decode
-from trainables.names import IMAGE, MODALITIES
+from trainables.modalities import BUILT_IN, names
+from trainables.modality import Decode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d)")
@@ -50,11 +48,9 @@ def _absolute(path: Path) -> Path:
 
 
 def _modalities(given: Sequence[str]) -> Sequence[str]:
-    faults = [
-        f"unknown modality {shown(name)}; {suggestion(name, MODALITIES)}" for name in given if name not in MODALITIES
-    ]
+    faults = [f"unknown modality {shown(name)}; {suggestion(name, names())}" for name in given if name not in names()]
     if not given:
-        faults.append(f"at least one must be given, but got []. Known: {', '.join(MODALITIES)}.")
+        faults.append(f"at least one must be given, but got []. Known: {', '.join(names())}.")
     if len(set(given)) < len(given):
         faults.append(f"each can be given once, but got {shown(list(given))}.")
     if faults:
@@ -144,16 +140,29 @@ class Point:
     in_space: bool
 
 
-class StudyConfig(Frozen):
-    """One study. Paths are absolute: relative ones count from the directory in which the study was loaded."""
+class _Head(Frozen):
+    """What comes before a study's sections."""
 
     name: Annotated[str, AfterValidator(_name)]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     data: DataSection
-    modalities: Annotated[tuple[str, ...], AfterValidator(_modalities)] = MODALITIES
-    image: ImageSection = ImageSection()
-    text: TextSection = TextSection()
+    modalities: Annotated[tuple[str, ...], AfterValidator(_modalities)] = BUILT_IN
+
+
+if TYPE_CHECKING:
+    _Sections = _Head
+else:  # a section a modality, which only the registry knows
+    _sections = {name: (section_type(name), section_type(name)()) for name in names()}
+    _Sections = create_model("_Sections", __base__=_Head, **_sections)
+
+
+class StudyConfig(_Sections):
+    """One study, with a section by the name of each modality.
+
+    Paths are absolute: relative ones count from the directory in which the study was loaded.
+    """
+
     tracking: TrackingSection = TrackingSection()
     runs: AbsolutePath = Field(default_factory=lambda: _absolute(Path("mlruns")))  # the root of all output
     cluster: ClusterSection = ClusterSection()
@@ -161,25 +170,16 @@ class StudyConfig(Frozen):
     failures: FailuresSection = FailuresSection()
     linear_baseline: StrictBool = True
 
-    def section(self, modality: str) -> ImageSection | TextSection:
+    def section(self, modality: str) -> SearchedSection:
         """The section of one modality. ValueError where there is no such modality."""
-        if modality not in MODALITIES:
-            raise ValueError(f"Unknown modality {shown(modality)}; {suggestion(modality, MODALITIES)}")
-        return self.image if modality == IMAGE else self.text
+        if modality not in names():
+            raise ValueError(f"Unknown modality {shown(modality)}; {suggestion(modality, names())}")
+        section: SearchedSection = getattr(self, modality)
+        return section
 
     def first_points(self, modality: str) -> list[Point]:
         """The trials that run first: the section's own values, then its points, each with every hyperparameter."""
         section = self.section(modality)
-        return [_point(section, changed) for changed in ({}, *section.search.points)]
-
-
-def _point(section: ImageSection | TextSection, changed: dict[str, Any]) -> Point:
-    own = section.fixed()
-    values = build_trial(section.config_type, {**own, **changed}).model_dump()
-    return Point(values, in_space(section.search.space, own, values))
-
-
-def study_digest(study: StudyConfig) -> str:
-    """SHA-256 of the study's canonical JSON: equal for equal studies, whatever their YAML looked like."""
-    text = json.dumps(study.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+        values = searched_values(section)
+        space = section.search.space
+        return [Point(dict(point), in_space(space, values.own, point)) for point in values.points]

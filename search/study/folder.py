@@ -71,14 +71,9 @@ class Layout:
         return self.folder / TRACKING_FILE
 
     @property
-    def cache_root(self) -> Path:
+    def caches(self) -> Path:
         """What is computed once for all studies, a folder a kind."""
         return self.runs / "cache"
-
-    @property
-    def cache(self) -> Path:
-        """Decoded pictures, shared by all studies."""
-        return self.cache_root / "pictures"
 
     @property
     def mlflow_database(self) -> str:

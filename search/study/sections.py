@@ -1,30 +1,30 @@
-"""The image and the text section of a study: a trial's fixed values, and the search around them."""
+"""A modality's section of a study: a trial's fixed values, and the search around them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
 from search.methods.stopping import SchedulerName
 from search.space.conditions import active, condition_faults
-from search.space.dimensions import Choice, Dimension, Frozen, contains, describe_dimension, end_points, is_number
+from search.space.dimensions import (
+    Choice,
+    Dimension,
+    FloatRange,
+    Frozen,
+    contains,
+    describe_dimension,
+    end_points,
+    is_number,
+)
 from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
-from trainables.config import Count, ImageTrialConfig, Natural, TextTrialConfig, TrialConfig
-from trainables.names import IMAGE, LATENCY, SIZE, TEXT, VAL_ACCURACY
-
-# Why a field of the trial config is the study's to set and no trial's to vary.
-NOT_SEARCHED = {
-    "max_epochs": "trials are compared at the same budget",
-    "patience": "trials are compared at the same budget",
-    "checkpoint_every": "it changes what is saved, not what is learned",
-    "token_budget": "it changes how a batch is computed, not what is learned",
-    "precision": "the device decides which one is fast and safe",
-    "compile": "it changes how a step is computed, not what is learned",
-    "architecture": "a mapping is no value of a dimension",
-}
+from trainables.config import NOT_SEARCHED, Count, Natural, TrialConfig
+from trainables.modalities import modality_of
+from trainables.modality import SearchedValues
+from trainables.names import LATENCY, SIZE, VAL_ACCURACY
 
 
 def _count_or_auto(value: object) -> object:
@@ -99,7 +99,7 @@ class SearchSection(Frozen):
 
 
 class SearchedSection(Frozen):
-    """What both sections have: the search, and the rules between it and the fixed values."""
+    """What the section of every modality has: the search, and the rules between it and the fixed values."""
 
     modality: ClassVar[str]
     config_type: ClassVar[type[TrialConfig]]
@@ -128,41 +128,55 @@ class SearchedSection(Frozen):
         return self
 
 
-class ImageSection(SearchedSection, ImageTrialConfig):
-    """`image:` of a study."""
+@cache
+def section_type(name: str) -> type[SearchedSection]:
+    """The type of a modality's section: its trial's hyperparameters beside `search`."""
+    trial_type = modality_of(name).config_type
 
-    modality: ClassVar[str] = IMAGE
-    config_type: ClassVar[type[TrialConfig]] = ImageTrialConfig
+    class Section(SearchedSection, trial_type):  # type: ignore[misc, valid-type]  # which one is known at run time
+        modality: ClassVar[str] = name
+        config_type: ClassVar[type[TrialConfig]] = trial_type
 
-
-class TextSection(SearchedSection, TextTrialConfig):
-    """`text:` of a study."""
-
-    modality: ClassVar[str] = TEXT
-    config_type: ClassVar[type[TrialConfig]] = TextTrialConfig
-
-
-SECTION_OF: dict[str, type[ImageSection] | type[TextSection]] = {IMAGE: ImageSection, TEXT: TextSection}
+    Section.__name__, Section.__doc__ = f"{name.capitalize()}Section", f"`{name}:` of a study."
+    return Section
 
 
-def build_trial(config_type: type[TrialConfig], values: Mapping[str, object]) -> TrialConfig:
-    """The typed config of one trial, parsed strictly: "3" and true are no numbers. Raises ValidationError."""
-    # In JSON mode a strict parse still takes a list for a tuple.
-    return config_type.model_validate_json(json.dumps(values), strict=True)
+def not_searched(name: str) -> dict[str, str]:
+    """The hyperparameters of a modality that are the study's to set and no trial's to vary, with the reason."""
+    return {**NOT_SEARCHED, **modality_of(name).not_searched}
+
+
+def searched_values(section: SearchedSection) -> SearchedValues:
+    """Which hyperparameters the trials of a section's search may have."""
+    own = section.fixed()
+    points = [section.config_type.parsed({**own, **changed}).model_dump() for changed in ({}, *section.search.points)]
+    space = {key: _values_of(section.search.space.get(key), own[key]) for key in own}
+    return SearchedValues(own, space, points)
+
+
+def _values_of(dimension: Dimension | None, own: Any) -> list[Any]:
+    if dimension is None:
+        return [own]
+    if isinstance(dimension, Choice):
+        return list(dimension.choices)
+    if isinstance(dimension, FloatRange):
+        return [dimension.low, dimension.high]
+    return list(range(dimension.low, dimension.high + 1, dimension.step))
 
 
 def _trial_faults(section: SearchedSection, changed: Mapping[str, object]) -> list[Fault]:
     """What is wrong with the trial of the section's own values and these changed ones."""
     values = {**section.fixed(), **changed}
     try:
-        build_trial(section.config_type, values)
+        section.config_type.parsed(values)
     except ValidationError as error:
         return faults_of(error, values, section.config_type, noun="hyperparameter")
     return []
 
 
 def _searchable(section: SearchedSection) -> list[str]:
-    return [key for key in section.config_type.model_fields if key not in NOT_SEARCHED]
+    refused = not_searched(section.modality)
+    return [key for key in section.config_type.model_fields if key not in refused]
 
 
 def _space_faults(section: SearchedSection) -> Iterator[Fault]:
@@ -170,12 +184,12 @@ def _space_faults(section: SearchedSection) -> Iterator[Fault]:
     own, space = section.fixed(), section.search.space
     for key, parent, text in condition_faults(space):
         yield Fault(("search", "space", key, "when", parent), text, reads=(("search", "space", parent),))
-    in_first = active(space, own)
+    in_first, refused = active(space, own), not_searched(section.modality)
     for key, dimension in space.items():
         path = ("search", "space", key)
-        if key in NOT_SEARCHED:
+        if key in refused:
             remedy = f"Set {section.modality}.{key} instead."
-            yield Fault(path, f"can't be searched: {NOT_SEARCHED[key]}. {remedy}")
+            yield Fault(path, f"can't be searched: {refused[key]}. {remedy}")
         elif key not in own:
             yield Fault(path, f"unknown hyperparameter; {suggestion(key, _searchable(section))}")
         elif key in in_first and not contains(dimension, own[key]):

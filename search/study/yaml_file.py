@@ -16,9 +16,10 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from search.study.config import StudyConfig
 from search.study.faults import Fault, KeyPath, faults_of, shown
-from search.study.sections import SECTION_OF
+from search.study.sections import section_type
 from trainables.errors import UserError
-from trainables.names import IMAGE, LEDGER_FILE, STUDY_FILE, TEXT
+from trainables.modalities import registered
+from trainables.names import LEDGER_FILE, STUDY_FILE
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
 VALUE_LIMIT = 100_000  # values after aliases are resolved: a small file can name billions
@@ -172,15 +173,15 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 def _prepare(raw: dict[str, Any]) -> None:
     """Empty sections (`text:` and nothing under it) become empty mappings, local files absolute; in place."""
-    for key in (*SECTION_OF, "data", "tracking", "cluster", "failures"):
+    for key in (*registered(), "data", "tracking", "cluster", "failures"):
         if key in raw and raw[key] is None:
             raw[key] = {}
-    for modality, field in ((IMAGE, "weights"), (TEXT, "backbone")):
-        section = raw.get(modality)
+    for name, modality in registered().items():
+        section, field = raw.get(name), modality.local_path
         if isinstance(section, dict):
             if section.get("search", ()) is None:
                 section["search"] = {}
-            for holder, key in _places(section, field):
+            for holder, key in _places(section, field) if field is not None else ():
                 holder[key] = _local(holder[key])
 
 
@@ -219,7 +220,7 @@ def _local(value: object) -> object:
 
 def _hidden_faults(raw: dict[str, Any], faults: Sequence[Fault]) -> Iterator[Fault]:
     """Faults between the keys of a section that pydantic didn't look for, as it stops at faults within keys."""
-    for modality in SECTION_OF:
+    for modality in registered():
         known = [Fault(fault.path[1:], fault.text) for fault in faults if fault.path[:1] == (modality,)]
         section = raw.get(modality)
         if known and isinstance(section, dict):
@@ -231,7 +232,7 @@ def _hidden_in(section: dict[str, Any], modality: str, known: Sequence[Fault]) -
 
     A rule that had to look at a key that was taken out says nothing.
     """
-    model = SECTION_OF[modality]
+    model = section_type(modality)
     pruned = copy.deepcopy(section)
     removed: list[KeyPath] = []
     hidden: list[Fault] = []

@@ -13,7 +13,7 @@ from made_data import make_pictures
 from measure import Findings, at_least, interleaved, summary
 
 from trainables.data.pictures.load import load_picture
-from trainables.data.samples import read_split
+from trainables.data.read_split import read_split
 
 SIZE = 224
 SHARE = 0.9  # of what as many cores as there are would decode
@@ -26,7 +26,7 @@ def benchmark(folder: Path, quick: bool) -> Findings:
     link_again(folder / "pictures", copies)
     count = each * cores() * copies
     split = read_split(folder / "pictures")
-    paths = [path for path in split.images[:alone] if path is not None]
+    paths = [path for path in split.inputs["image"][:alone] if path is not None]
 
     def decode() -> None:
         with one_core():

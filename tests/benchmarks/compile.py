@@ -10,10 +10,11 @@ import torch
 from harness import main
 from made_data import make_picture_splits
 from measure import Findings, seconds_of
+from modality_names import IMAGE
 from pydantic import ValidationError
 
-from trainables.build import DataAccess, parse_config
-from trainables.names import IMAGE
+from trainables.build import parse_config
+from trainables.modality import DataAccess
 
 COMPILE = {"compile": True}
 

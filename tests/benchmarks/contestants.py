@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from lcbench import EPOCHS, SPACE
+from modality_names import IMAGE
 from simulated import Contestant, Maker
 
 from search.decide.driver import StudyDriver
@@ -20,7 +21,7 @@ from search.methods.sampler import Sampler
 from search.methods.stopping import make_stopping
 from search.space.dimensions import to_distributions
 from search.study.sections import SearchSection
-from trainables.names import IMAGE, trial_name
+from trainables.names import trial_name
 from trainables.records import EpochResult, StopReason
 
 METRIC, EPOCH = "val_accuracy", "epoch"

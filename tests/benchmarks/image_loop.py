@@ -16,9 +16,9 @@ from made_data import CLASSES, make_picture_splits
 from measure import Bound, Findings, at_least, at_most, interleaved, ratio, summary
 from physical_limit import ASSUMPTIONS, bytes_of_step, flops_of, limit_of
 
-from trainables.build import DataAccess
-from trainables.image.network import ImageLearner
+from trainables.image.learner import ImageLearner
 from trainables.learning.steps import pick_device
+from trainables.modality import DataAccess
 from trainables.names import TRAIN, VAL
 
 BATCH = 32

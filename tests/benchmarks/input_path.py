@@ -13,7 +13,7 @@ from machine import one_core
 from made_data import make_picture_splits
 from measure import Findings, at_least, interleaved, ratio, summary
 
-from trainables.build import DataAccess
+from trainables.modality import DataAccess
 from trainables.names import TRAIN
 
 SIZE = 224

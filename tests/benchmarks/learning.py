@@ -13,14 +13,16 @@ from typing import Any
 
 from harness import main
 from measure import Bound, Findings, at_least
+from modality_names import IMAGE, MODALITIES, TEXT
 
-from trainables.build import DataAccess, build_trial
+from trainables.build import build_trial
 from trainables.checkpoint import write_checkpoint
 from trainables.data.pictures.load import PIXEL_LIMIT
-from trainables.data.samples import read_split
+from trainables.data.read_split import read_split
 from trainables.learning.loop import epochs
 from trainables.linear_baseline import linear_baseline
-from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN, VAL
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
 
 DATA = Path(__file__).parents[2] / "data" / "openclipart"
 SEED = 0

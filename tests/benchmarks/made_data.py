@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from machine import cores
 from PIL import Image, ImageDraw, ImageFilter
+from split_fakes import made_split
 
 from trainables.data.samples import Split
 from trainables.names import TRAIN, VAL
@@ -83,4 +84,4 @@ def make_text_split(count: int, seed: int) -> Split:
     wrong = rng.random(count) < WRONG_LABELS
     labels[wrong] = rng.integers(0, len(CLASSES), int(wrong.sum()))
     ids = tuple(f"row-{row}" for row in range(count))
-    return Split(ids, texts, labels.astype(np.int64), (None,) * count, CLASSES)
+    return made_split(ids, texts, labels.astype(np.int64), (None,) * count, CLASSES)

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from modality_names import IMAGE, TEXT
 from torch import Tensor, nn
 
-from trainables.build import DataAccess, build_text_network, build_trial, parse_config
+from trainables.build import build_trial, parse_config
 from trainables.data.pictures.cache import decoded_pictures
 from trainables.data.pictures.load import PIXEL_LIMIT
-from trainables.data.samples import Split, read_split
-from trainables.image.network import ImageLearner
+from trainables.data.read_split import read_split
+from trainables.data.samples import Split
+from trainables.image.learner import ImageLearner
 from trainables.learning.learner import TorchLearner
-from trainables.names import IMAGE, TEXT, TRAIN, VAL
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
 from trainables.text.learner import TextLearner
+from trainables.text.model import build_network as build_text_network
 from trainables.text.tokens import encode
 
 IMAGE_RECIPE: dict[str, Any] = {"weights": "none"}  # everything else is the recipe by default
@@ -34,7 +38,7 @@ def picture_data(root: Path) -> DataAccess:
 
 def build_cache(split: Split, folder: Path, size: int) -> int:
     """Decode a split into an empty cache; returns how many pictures."""
-    paths = [path for path in split.images if path is not None]
+    paths = [path for path in split.inputs["image"] if path is not None]
     return len(
         decoded_pictures(
             paths, size=size, fit="pad", pixel_limit=PIXEL_LIMIT, folder=folder, workers=os.cpu_count() or 1
@@ -62,7 +66,7 @@ def token_sequences(data: DataAccess, **changes: Any) -> dict[str, list[list[int
     _, tokenizer = build_text_network(config, data.splits[TRAIN])  # type: ignore[arg-type]
     found = {}
     for name, split in data.splits.items():
-        encoded = encode(tokenizer, split.texts, config.max_length, config.cleaning)  # type: ignore[attr-defined]
+        encoded = encode(tokenizer, split.inputs["text"], config.max_length, config.cleaning)  # type: ignore[attr-defined]
         found[name] = [[int(token) for token in ids] for ids in encoded]
     return found
 

@@ -18,7 +18,7 @@ from physical_limit import bytes_of_step, limit_of, peaks_of
 from rendering import bounds_table, flat, updated
 from torch import nn
 
-from trainables.data.samples import read_split
+from trainables.data.read_split import read_split
 
 MACHINE = {"cpu": "Some CPU", "cores": "2", "gpu": "none", "memory": "24 GiB"}
 
@@ -143,9 +143,9 @@ def test_the_limit_is_the_slower_of_arithmetic_and_memory() -> None:
 def test_made_texts_are_the_same_from_the_same_seed() -> None:
     """And their labels can be learnt: about nine of ten are what the last word says."""
     one, again = make_text_split(200, 3), make_text_split(200, 3)
-    assert one.texts == again.texts
+    assert one.inputs["text"] == again.inputs["text"]
     assert np.array_equal(one.labels, again.labels)
-    said = [next(n for n, things in enumerate(THINGS) if text.split("_")[-2] in things) for text in one.texts]
+    said = [next(n for n, things in enumerate(THINGS) if text.split("_")[-2] in things) for text in one.inputs["text"]]
     assert np.mean(np.array(said) == one.labels) > 0.85
 
 
@@ -154,4 +154,4 @@ def test_made_pictures_fill_class_folders(tmp_path: Path) -> None:
     make_pictures(tmp_path, 8, size=(40, 50), distinct=4)
     split = read_split(tmp_path)
     assert split.counts() == dict.fromkeys(CLASSES, 2)
-    assert len({path.stat().st_ino for path in split.images if path is not None}) == 4
+    assert len({path.stat().st_ino for path in split.inputs["image"] if path is not None}) == 4

@@ -17,9 +17,9 @@ from made_data import make_text_split
 from measure import Bound, Findings, at_least, at_most, interleaved, mean_difference, ratio, summary
 from numpy.typing import NDArray
 
-from trainables.build import DataAccess
 from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.learning.steps import pick_device
+from trainables.modality import DataAccess
 from trainables.names import TRAIN, VAL
 
 BATCH = 64

@@ -27,9 +27,10 @@ import contextlib
 
 from trainables_fakes import TRIAL, make_data, timeless
 
-from trainables.build import DataAccess, build_trial
+from trainables.build import build_trial
 from trainables.checkpoint import read_state, save_state
 from trainables.learning.loop import Progress, epochs
+from trainables.modality import DataAccess
 
 MAX_EPOCHS = 6
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from modality_names import IMAGE, TEXT
 from PIL import Image
+from split_fakes import made_split
 from torch import Tensor
 
-from trainables.build import BuiltTrial, DataAccess, build_trial
+from trainables.build import BuiltTrial, build_trial
 from trainables.data.samples import Split
 from trainables.learning.loop import Progress, epochs
-from trainables.names import IMAGE, TEXT, TRAIN, VAL
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
 from trainables.records import EpochResult
 
 CLASSES = ("Black", "Blue")
@@ -58,7 +61,7 @@ def make_split(folder: Path, count: int, seed: int) -> Split:
         images.append(folder / f"{row}.png")
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(images[-1])
     ids = tuple(f"{CLASSES[label]}/{row}.png" for row, label in enumerate(labels))
-    return Split(ids, tuple(texts), labels, tuple(images), CLASSES)
+    return made_split(ids, tuple(texts), labels, tuple(images), CLASSES)
 
 
 def make_data(folder: Path) -> DataAccess:

@@ -13,8 +13,8 @@ from hub_server import Hub, running
 from huggingface_hub import constants
 from trainables_fakes import PIXEL_LIMIT, TRIAL, make_data
 
-from trainables.build import DataAccess
 from trainables.data.samples import splits_to_json
+from trainables.modality import DataAccess
 from trainables.names import TRAIN, VAL
 
 
@@ -68,10 +68,10 @@ def raw(data: DataAccess, data_file: Path, tmp_path: Path) -> Any:
             "number": number,
             "modality": modality,
             "data": str(data_file),
-            "cache": str(data.cache),
+            "caches": str(data.caches),
             "pixel_limit": PIXEL_LIMIT,
-            "content": None,
             "decode": "cache",
+            "prepared": {},
             "folder": str(tmp_path / modality),
             "seed": 7,
             "cpus": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -10,16 +9,19 @@ from typing import Any
 
 import pytest
 import torch
+from modality_names import IMAGE, MODALITIES, TEXT
 from pydantic import ValidationError
+from split_fakes import with_inputs
 from trainables_fakes import CLASSES, TEXT_TRIAL, TRIAL, assert_same_tensors, build
 
 from trainables import build as build_module
-from trainables.build import DataAccess, build_trial, check_weights, parse_config
+from trainables.build import build_trial, check_network, parse_config
 from trainables.errors import UserError
-from trainables.image.network import ImageLearner
+from trainables.image.learner import ImageLearner
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper
-from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN
+from trainables.modality import DataAccess
+from trainables.names import TRAIN
 from trainables.text.learner import TextLearner
 
 REFUSING = """
@@ -97,7 +99,7 @@ def test_what_is_compiled_is_kept_among_the_caches(data: DataAccess, monkeypatch
     for changes in ({}, {"compile": True}):
         monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
         build(TEXT, data, **changes)
-        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(data.cache.parent / "compiled")
+        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(data.caches / "compiled")
 
 
 def test_one_faulty_hyperparameter_is_named(data: DataAccess) -> None:
@@ -108,19 +110,19 @@ def test_one_faulty_hyperparameter_is_named(data: DataAccess) -> None:
 
 
 def test_unreachable_weights_are_known_early(data: DataAccess) -> None:
-    """`check_weights` raises the UserError that the first trial would meet, and passes what can be built."""
+    """`check_network` raises the UserError that the first trial would meet, and passes what can be built."""
     for modality in MODALITIES:
-        check_weights(modality, TRIAL[modality], data.splits[TRAIN])
+        check_network(modality, TRIAL[modality], data.splits[TRAIN])
     with pytest.raises(UserError, match="no such file"):
-        check_weights(IMAGE, {**TRIAL[IMAGE], "weights": "/nowhere/weights.pth"}, data.splits[TRAIN])
+        check_network(IMAGE, {**TRIAL[IMAGE], "weights": "/nowhere/weights.pth"}, data.splits[TRAIN])
     with pytest.raises(UserError, match="architecture"):
-        check_weights(TEXT, {**TEXT_TRIAL, "architecture": {"nope": 1}}, data.splits[TRAIN])
+        check_network(TEXT, {**TEXT_TRIAL, "architecture": {"nope": 1}}, data.splits[TRAIN])
 
 
 def test_a_text_trial_needs_no_pictures(data: DataAccess) -> None:
     """A CSV without an image column trains a text model."""
-    bare = {name: dataclasses.replace(split, images=(None,) * len(split)) for name, split in data.splits.items()}
-    built = build_trial(TEXT, TEXT_TRIAL, DataAccess(bare, data.cache, data.pixel_limit), seed=7)
+    bare = {name: with_inputs(split, image=(None,) * len(split)) for name, split in data.splits.items()}
+    built = build_trial(TEXT, TEXT_TRIAL, DataAccess(bare, data.caches, data.pixel_limit), seed=7)
     assert_same_tensors(built.learner.weights(), build(TEXT, data).learner.weights())
 
 

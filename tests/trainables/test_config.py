@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from modality_names import MODALITIES
 from pydantic import ValidationError
 
-from trainables.config import CONFIG_OF, ImageTrialConfig, TextTrialConfig
-from trainables.names import MODALITIES
+from trainables.image.config import ImageTrialConfig
+from trainables.modalities import modality_of
+from trainables.text.config import TextTrialConfig
 
 
 def test_the_image_defaults_are_the_published_recipe() -> None:
@@ -34,11 +36,6 @@ def test_the_text_defaults_are_the_published_recipe() -> None:
     assert (config.schedule, config.warmup_share) == ("linear", 0.1)
     assert (config.class_weights, config.label_smoothing) == ("none", 0.0)
     assert (config.cleaning, config.dropout) == ("raw", None)
-
-
-def test_every_modality_has_its_config() -> None:
-    """The table knows exactly the modalities of the records."""
-    assert set(CONFIG_OF) == set(MODALITIES)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +74,7 @@ def test_every_modality_has_its_config() -> None:
 def test_a_value_out_of_its_range_is_refused_by_name(modality: str, wrong: dict[str, Any]) -> None:
     """Unknown keys, wrong kinds, ranges and values that aren't finite: the error's place is the key's."""
     with pytest.raises(ValidationError) as caught:
-        CONFIG_OF[modality].model_validate(wrong)
+        modality_of(modality).config_type.model_validate(wrong)
     assert {error["loc"][0] for error in caught.value.errors()} == set(wrong)
 
 
@@ -91,8 +88,8 @@ def test_each_hidden_layer_has_a_dropout() -> None:
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_a_config_survives_json(modality: str) -> None:
     """What a checkpoint's meta holds is read back as the same value."""
-    config = CONFIG_OF[modality]()
-    assert CONFIG_OF[modality].model_validate_json(config.model_dump_json()) == config
+    config = modality_of(modality).config_type()
+    assert modality_of(modality).config_type.model_validate_json(config.model_dump_json()) == config
 
 
 def test_a_config_doesnt_change() -> None:

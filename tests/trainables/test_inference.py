@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from modality_names import IMAGE, MODALITIES, TEXT
+from split_fakes import with_inputs
 from trainables_fakes import build, train
 
-from trainables import inference
-from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
 from trainables.errors import UserError
+from trainables.image import model as image_model
 from trainables.inference import load_model, predict_split
 from trainables.learning.loop import Evaluation
-from trainables.names import IMAGE, MODALITIES, TEXT, VAL, WEIGHTS_FILE
+from trainables.modality import DataAccess
+from trainables.names import VAL, WEIGHTS_FILE
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,9 @@ def test_one_sample_gets_its_own_logits(
 ) -> None:
     """A single picture or text is predicted as it is within its split."""
     folder, expected = trained[modality]
-    model, val = load_model(folder), data.splits[VAL]
-    image = val.images[4]
-    assert image is not None
-    assert model.modality == modality
-    found = model.logits([image] if modality == IMAGE else None, [val.texts[4]])
+    (name, model), val = load_model(folder), data.splits[VAL]
+    assert name == modality
+    found = model.logits([val.inputs[modality][4]])
     assert found == pytest.approx(expected.logits[4:5], abs=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_pictures_are_decoded_in_chunks(
     data: DataAccess, trained: dict[str, tuple[Path, Evaluation]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More pictures than are decoded at a time: the same logits, none lost between the chunks."""
-    monkeypatch.setattr(inference, "CHUNK", 4)
+    monkeypatch.setattr(image_model, "CHUNK", 4)
     folder, expected = trained[IMAGE]
     assert predict_split(folder, data.splits[VAL]).logits == pytest.approx(expected.logits, abs=1e-5)
 
@@ -85,8 +85,8 @@ def test_other_classes_are_refused(
 def test_an_image_model_needs_every_picture(data: DataAccess, trained: dict[str, tuple[Path, Evaluation]]) -> None:
     """A sample without a picture is refused for the image model, the text model doesn't mind."""
     val = data.splits[VAL]
-    bare = dataclasses.replace(val, images=(None, *val.images[1:]))
-    with pytest.raises(UserError, match="needs a picture"):
+    bare = with_inputs(val, image=(None, *val.inputs["image"][1:]))
+    with pytest.raises(UserError, match="needs its image"):
         predict_split(trained[IMAGE][0], bare)
     assert len(predict_split(trained[TEXT][0], bare).ids) == len(val)
 
@@ -98,7 +98,7 @@ def test_an_unreadable_picture_is_named(
     (tmp_path / "torn.png").write_bytes(b"torn")
     val = data.splits[VAL]
     with pytest.raises(UserError, match=r"torn\.png"):
-        predict_split(trained[IMAGE][0], dataclasses.replace(val, images=(tmp_path / "torn.png", *val.images[1:])))
+        predict_split(trained[IMAGE][0], with_inputs(val, image=(tmp_path / "torn.png", *val.inputs["image"][1:])))
 
 
 def test_a_damaged_checkpoint_is_refused(trained: dict[str, tuple[Path, Evaluation]], tmp_path: Path) -> None:

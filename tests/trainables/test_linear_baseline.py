@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from modality_names import IMAGE, TEXT
+from split_fakes import with_inputs
 from trainables_fakes import build
 
-from trainables import linear_baseline as module
-from trainables.build import DataAccess
 from trainables.checkpoint import write_checkpoint
-from trainables.linear_baseline import linear_baseline
-from trainables.names import IMAGE, TEXT, TRAIN, VAL
+from trainables.data.samples import Split
+from trainables.image import baseline as module
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
+from trainables.records import Predictions
+
+
+def baselines(
+    checkpoint: Path | None, train: Split, evaluate: Mapping[str, Split]
+) -> dict[str, dict[str, Predictions]]:
+    """By split and modality; without a checkpoint the texts' alone."""
+    found: dict[str, dict[str, Predictions]] = {name: {} for name in evaluate}
+    for modality, folder in {IMAGE: checkpoint, TEXT: Path("unused")}.items():
+        if folder is not None:
+            for name, one in (modality_of(modality).baseline(folder, train, evaluate) or {}).items():
+                found[name][modality] = one
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +46,8 @@ def checkpoint(data: DataAccess, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_both_modalities_on_each_split(data: DataAccess, checkpoint: Path) -> None:
     """Logits (N, C) of every split asked for, in its order of ids, with its labels; better than chance on texts."""
     val = data.splits[VAL]
-    rows = np.arange(len(val))[::-1]
-    backwards = dataclasses.replace(
-        val,
-        **{name: tuple(getattr(val, name)[row] for row in rows) for name in ("ids", "texts", "images")},
-        labels=val.labels[rows],
-    )
-    found = linear_baseline(checkpoint, data.splits[TRAIN], {"val": val, "backwards": backwards})
+    backwards = val.rows(np.arange(len(val))[::-1])
+    found = baselines(checkpoint, data.splits[TRAIN], {"val": val, "backwards": backwards})
     assert {name: set(models) for name, models in found.items()} == {
         "val": {IMAGE, TEXT},
         "backwards": {IMAGE, TEXT},
@@ -54,8 +66,8 @@ def test_both_modalities_on_each_split(data: DataAccess, checkpoint: Path) -> No
 
 def test_without_a_checkpoint_there_are_texts_alone(data: DataAccess) -> None:
     """A study without an image search has no image baseline, and pictures aren't opened."""
-    bare = {name: dataclasses.replace(split, images=(None,) * len(split)) for name, split in data.splits.items()}
-    found = linear_baseline(None, bare[TRAIN], {"val": bare[VAL]})
+    bare = {name: with_inputs(split, image=(None,) * len(split)) for name, split in data.splits.items()}
+    found = baselines(None, bare[TRAIN], {"val": bare[VAL]})
     assert set(found["val"]) == {TEXT}
 
 
@@ -64,11 +76,11 @@ def test_it_gives_the_same_numbers_again(data: DataAccess, checkpoint: Path, mon
 
     (Without pretrained weights the backbone is random: it must not depend on what was drawn before.)
     """
-    first = linear_baseline(checkpoint, data.splits[TRAIN], {"val": data.splits[VAL]})["val"]
+    first = baselines(checkpoint, data.splits[TRAIN], {"val": data.splits[VAL]})["val"]
     torch.manual_seed(123)
     before = torch.get_rng_state()
     monkeypatch.setattr(module, "CHUNK", 7)
-    again = linear_baseline(checkpoint, data.splits[TRAIN], {"val": data.splits[VAL]})["val"]
+    again = baselines(checkpoint, data.splits[TRAIN], {"val": data.splits[VAL]})["val"]
     assert torch.equal(torch.get_rng_state(), before)
     for modality in (IMAGE, TEXT):
         assert again[modality].logits == pytest.approx(first[modality].logits, abs=1e-3)
@@ -78,7 +90,7 @@ def test_a_class_that_train_lacks_gets_the_lowest_logit(data: DataAccess) -> Non
     """A third class without a training sample is never predicted, its column stands in its place."""
     classes = ("Black", "Blue", "Green")
     train, val = (dataclasses.replace(data.splits[name], classes=classes) for name in (TRAIN, VAL))
-    logits = linear_baseline(None, train, {"val": val})["val"][TEXT].logits
+    logits = baselines(None, train, {"val": val})["val"][TEXT].logits
     assert logits.shape == (10, 3)
     assert logits[:, 2].tolist() == [-50.0] * 10
     assert (logits[:, :2] > -50).all()

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import TRIAL, build
 
 from trainables import probe as module
-from trainables.build import DataAccess
 from trainables.image.network import ImageNetwork
 from trainables.learning.loop import OutOfMemory
-from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess
+from trainables.names import TRAIN
 from trainables.probe import ProbeResult, busy_share, probe
 from trainables.worker.memory import machine_bytes
 
@@ -40,7 +42,7 @@ def test_what_a_trial_takes(modality: str, data: DataAccess) -> None:
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_nothing_is_written(modality: str, data: DataAccess, tmp_path: Any) -> None:
     """Pictures and tokens of the few steps lie in a folder that is gone afterwards."""
-    elsewhere = DataAccess(data.splits, tmp_path / "cache" / "pictures", data.pixel_limit)
+    elsewhere = DataAccess(data.splits, tmp_path / "cache", data.pixel_limit)
     tried(modality, elsewhere)
     assert list(tmp_path.rglob("*")) == []
 
@@ -91,8 +93,8 @@ def test_a_device_that_is_too_small_is_raised(data: DataAccess, monkeypatch: pyt
 
 def test_the_heaviest_batch_has_the_longest_texts(data: DataAccess) -> None:
     """Padded, it takes the most memory of all."""
-    texts = data.splits[TRAIN].texts
-    rows = module._heaviest(data.splits[TRAIN], 5).tolist()
+    texts = data.splits[TRAIN].inputs["text"]
+    rows = module._heaviest(modality_of(TEXT), data.splits[TRAIN], 5).tolist()
     assert min(len(texts[row]) for row in rows) >= max(len(t) for n, t in enumerate(texts) if n not in rows)
 
 

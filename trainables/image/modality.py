@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from trainables.config import ImageTrialConfig, TrialConfig
-from trainables.modality import Modality
+from trainables.config import TrialConfig
+from trainables.errors import UserError
+from trainables.image.config import ImageTrialConfig
+from trainables.modality import (
+    Companions,
+    DataAccess,
+    Modality,
+    Model,
+    Place,
+    Plan,
+    SearchedValues,
+    combined,
+    distinct,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainables.checkpoint import Checkpoint
+    from trainables.data.samples import Split
+    from trainables.learning.learner import TorchLearner
+    from trainables.records import Predictions
 
 
 class ImageModality(Modality):
@@ -19,7 +41,29 @@ class ImageModality(Modality):
     shown_as: ClassVar[Literal["picture", "words"]] = "picture"
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
+    local_path: ClassVar[str | None] = "weights"
+    network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
+    demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")
     names_samples: ClassVar[bool] = True
+
+    def from_cell(self, cell: str, root: Path) -> Path:
+        """A path relative to the CSV's folder, of a regular file within it."""
+        if not cell:
+            raise ValueError("the image is empty")
+        if "://" in cell:
+            raise ValueError(f'"{cell}" is a URL; only files are read')
+        if PurePosixPath(cell).is_absolute() or PureWindowsPath(cell).drive or PureWindowsPath(cell).root:
+            raise ValueError(f'"{cell}" is an absolute path; it must be relative to the CSV\'s folder')
+        # "./a.jpg" and "a.jpg" are one picture.
+        path = root / posixpath.normpath(cell)
+        try:
+            if not path.resolve().is_relative_to(root):
+                raise ValueError(f'"{cell}" leaves the CSV\'s folder')
+            if not path.is_file():
+                raise ValueError(f'"{cell}" is no existing regular file')
+        except OSError as error:
+            raise ValueError(f'"{cell}" can\'t be read: {error.strerror}') from error
+        return path
 
     def from_file(self, path: Path) -> Path:
         """The file itself."""
@@ -36,6 +80,80 @@ class ImageModality(Modality):
     def from_json(self, value: Any) -> Path:
         """The path."""
         return Path(value)
+
+    def digested(self, item: Path) -> int:
+        """The file's bytes by number: reading all of them takes too long. UserError where it is gone."""
+        try:
+            return item.stat().st_size
+        except OSError as error:
+            raise UserError(
+                f"The data set's pictures must stay where they are, but {item} can't be read: {error.strerror}. "
+                "Restore it."
+            ) from error
+
+    def file_of(self, item: Path) -> Path:
+        """The picture."""
+        return item
+
+    def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
+        """Each backbone with each kind of weights, after each was asked whether it takes pictures of each size."""
+        from trainables.image.backbones import count_features
+
+        shape = ("backbone", "size")
+        for trial in distinct([*values.points, *combined(values, shape)], shape):
+            config = ImageTrialConfig.parsed(trial)
+            count_features(config.backbone, config.size)  # nothing is downloaded for it
+        return distinct([*values.points, *combined(values, self.network)], self.network)
+
+    def check(self, config: ImageTrialConfig, train: Split) -> int:
+        """Build the network."""
+        from trainables.image.model import build_network
+
+        network = build_network(config, len(train.classes))
+        return sum(tensor.nbytes for tensor in network.state_dict().values())
+
+    def plan(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> Plan:
+        """What decoding will take."""
+        from trainables.image.prepare import plan_pictures
+
+        return plan_pictures(values, splits, place)
+
+    def prepare(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> dict[str, Any]:
+        """Decode all pictures once."""
+        from trainables.image.prepare import prepare_pictures
+
+        return prepare_pictures(values, splits, place)
+
+    def build(self, config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
+        """An image network in training; nothing lies beside its weights."""
+        from trainables.image.model import build_learner
+
+        return build_learner(config, data, seed), None
+
+    def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
+        """An image model."""
+        from trainables.image.model import load_model
+
+        return load_model(checkpoint)
+
+    def probe_train(self, train: Split, config: ImageTrialConfig) -> Split:
+        """One batch: decoding takes long, and pictures are all alike."""
+        return train.spread(config.batch_size)
+
+    def resident_bytes(self, config: ImageTrialConfig, data: DataAccess, device: torch.device) -> int:
+        """The splits' pictures that a GPU has room for; the batch of them that a probe has isn't told apart."""
+        from trainables.data.pictures.source import fits_on
+
+        if data.decode == "stream":
+            return 0
+        each = config.size**2 * 3
+        return sum(len(split) * each for split in data.splits.values() if fits_on(device, len(split) * each))
+
+    def baseline(self, checkpoint: Path, train: Split, evaluate: Mapping[str, Split]) -> dict[str, Predictions]:
+        """Logistic regression on the frozen backbone's features."""
+        from trainables.image.baseline import image_baseline
+
+        return image_baseline(checkpoint, train, evaluate)
 
 
 MODALITY = ImageModality()

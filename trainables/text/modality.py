@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.config import TextTrialConfig, TrialConfig
-from trainables.modality import Modality
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.config import TrialConfig
+from trainables.modality import (
+    Companions,
+    DataAccess,
+    Modality,
+    Model,
+    Place,
+    Plan,
+    SearchedValues,
+    combined,
+    distinct,
+)
+from trainables.text.config import TextTrialConfig
+
+if TYPE_CHECKING:
+    from trainables.checkpoint import Checkpoint
+    from trainables.data.samples import Split
+    from trainables.learning.learner import TorchLearner
+    from trainables.records import Predictions
 
 
 class TextModality(Modality):
@@ -17,10 +39,92 @@ class TextModality(Modality):
     config_type: ClassVar[type[TrialConfig]] = TextTrialConfig
     colours: ClassVar[tuple[str, str] | None] = ("#c8590a", "#f0a050")
     baseline_note: ClassVar[str] = "the texts’ character n\u2011grams"
+    not_searched: ClassVar[Mapping[str, str]] = {
+        "token_budget": "it changes how a batch is computed, not what is learned",
+        "architecture": "a mapping is no value of a dimension",
+    }
+    free_on_resume: ClassVar[frozenset[str]] = frozenset({"token_budget"})
+    local_path: ClassVar[str | None] = "backbone"
+    network: ClassVar[tuple[str, ...]] = ("backbone", "weights", "architecture", "vocabulary_size")
+    demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "max_length")
+    companion_bytes: ClassVar[int] = 4_000_000  # tokenizer and config, amply
+
+    def from_cell(self, cell: str, root: Path) -> str:
+        """The cell as it is."""
+        return cell
 
     def from_file(self, path: Path) -> str:
         """A picture's name without its ending."""
         return path.stem
+
+    def is_empty(self, item: str) -> bool:
+        """Whether a text has nothing to read: no character but spaces and what can't be seen."""
+        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in item)
+
+    def fault(self, item: str) -> str | None:
+        """Where there is nothing to read."""
+        if not self.is_empty(item):
+            return None
+        return f"The text must have something to read, but got {item!r}. Give its words, or leave it out."
+
+    def from_json(self, value: Any) -> str:
+        """The text."""
+        return str(value)
+
+    def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
+        """Each backbone with each kind of weights, for the longest texts of the space."""
+        longest = max(values.space["max_length"])
+        trials = [*values.points, *combined(values, ("backbone", "weights"), max_length=longest)]
+        return distinct(trials, ("backbone", "weights", "max_length"))
+
+    def check(self, config: TextTrialConfig, train: Split) -> int:
+        """Build the network."""
+        from trainables.text.model import build_network
+
+        network = build_network(config, train)[0]
+        return sum(tensor.nbytes for tensor in network.state_dict().values())
+
+    def plan(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> Plan:
+        """Which texts are cut: a line for each split that has longer ones than the own and the least `max_length`."""
+        from trainables.text.model import count_cut_texts
+
+        lines = []
+        for length in sorted({values.own["max_length"], min(values.every("max_length"))}):
+            config = TextTrialConfig.parsed({**values.own, "max_length": length})
+            cut = count_cut_texts(config, splits, place.made)
+            lines += [
+                f"{self.name}: {count:,} of {len(splits[split]):,} {split} texts are longer than {length} tokens and "
+                "are cut"
+                for split, count in cut.items()
+                if count
+            ]
+        return Plan(lines=tuple(lines))
+
+    def build(self, config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
+        """A text network in training; its tokenizer lies beside its weights."""
+        from trainables.text.model import build_learner
+
+        return build_learner(config, data, seed)
+
+    def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
+        """A text model."""
+        from trainables.text.model import load_model
+
+        return load_model(folder, checkpoint)
+
+    def probe_changes(self) -> Mapping[str, Any]:
+        """All layers at once."""
+        return {"layers_per_epoch": None}
+
+    def sizes(self, train: Split) -> NDArray[np.int64]:
+        """(N,) each text's characters."""
+        return np.array([len(text) for text in train.items(self.name)], dtype=np.int64)
+
+    def baseline(self, checkpoint: Path, train: Split, evaluate: Mapping[str, Split]) -> dict[str, Predictions]:
+        """Logistic regression on character n-grams."""
+        from trainables.text.baseline import text_baseline
+
+        return text_baseline(train, evaluate)
 
 
 MODALITY = TextModality()

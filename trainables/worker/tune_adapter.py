@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.build import BuiltTrial, DataAccess, build_trial
+from trainables.build import BuiltTrial, build_trial
 from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
 from trainables.data.samples import Split, read_study_data
 from trainables.errors import UserError
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
+from trainables.modality import DataAccess
 from trainables.names import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
 from trainables.worker.attempt import StopFile, Stopped, lock_trial, untold, worker_name
@@ -35,10 +36,10 @@ HYPERPARAMETERS = "hyperparameters"
 NUMBER = "number"
 MODALITY = "modality"
 DATA = "data"  # the study's data.json
-CACHE = "cache"
+CACHES = "caches"  # the folder of all caches
 PIXEL_LIMIT = "pixel_limit"
-CONTENT = "content"  # by split: its pictures' content digest; null where they aren't cached
 DECODE = "decode"
+PREPARED = "prepared"  # what the modality prepared for all of its trials
 FOLDER = "folder"  # where this modality's trials lie
 SEED = "seed"
 CPUS = "cpus"
@@ -85,10 +86,10 @@ class TuneTrial(tune.Trainable):
             config[HYPERPARAMETERS],
             DataAccess(
                 read_splits(config[DATA], Path(config[DATA]).stat().st_mtime_ns),
-                Path(config[CACHE]),
+                Path(config[CACHES]),
                 config[PIXEL_LIMIT],
-                config[CONTENT],
                 config[DECODE],
+                config[PREPARED],
                 cpus,
             ),
             seed=self._seed(),

@@ -14,13 +14,13 @@ from search_fakes import searching, study
 from study_fakes import MINIMAL
 from typer.testing import CliRunner, Result
 
-from search.cli.plan import as_dict, plan_command, plan_lines
+from search.cli.plan import as_dict, plan, plan_lines
 from search.machines.shares import Share
-from search.preflight.pictures import PicturesPlan
 from search.preflight.preflight import Preflight, read_data
 from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
 from trainables.errors import UserError
+from trainables.modality import Plan
 from trainables.probe import ProbeResult
 
 
@@ -33,7 +33,7 @@ def found_for(config: StudyConfig) -> Preflight:
         dict.fromkeys(names, 16_000_000),
         {name: [probe] for name in names},
         dict.fromkeys(names, share),
-        PicturesPlan(19_000, "Decoding"),
+        {"image": Plan(19_000, ("Decoding",)), "text": Plan()},
         dict.fromkeys(names, 120.0),
         ("demo: 4 train", "image: 0.1 s a step", "Checkpoints: 1 MB"),
     )
@@ -59,14 +59,14 @@ def test_the_plan_as_a_person_reads_it(data: Path) -> None:
 def test_the_plan_for_programs(data: Path) -> None:
     """The same in bytes and seconds; it is JSON."""
     config = study(data, image=searching(), tracking={"uri": "http://me:secret@host"})
-    plan = json.loads(json.dumps(as_dict(config, found_for(config))))
-    assert plan["data"]["train"] == {"Blue": 2, "Green": 2}
-    image = plan["modalities"]["image"]
+    planned = json.loads(json.dumps(as_dict(config, found_for(config))))
+    assert planned["data"]["train"] == {"Blue": 2, "Green": 2}
+    image = planned["modalities"]["image"]
     assert image["share"] == {"cpus": 1, "gpus": 0.0, "concurrency": 2}
     assert image["scheduler"] == {"name": "asha", "grace": 3, "factor": 3}
     assert image["probes"][0]["peak_bytes"] == 2_000_000_000
     assert image["checkpoint_bytes"] == 20 * 16_000_000 + 2 * 10 * 16_000_000
-    assert (plan["seconds"], plan["picture_bytes"], plan["tracking"]) == (240.0, 19_000, "http://host")
+    assert (planned["seconds"], planned["picture_bytes"], planned["tracking"]) == (240.0, 19_000, "http://host")
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.session.run.cluster_nodes", list)
 
 
-def call(check_test: Any, *options: str) -> Result:
+def call(*options: str) -> Result:
     """Run the command on study.yaml; its mistakes are raised."""
     app = typer.Typer()
-    app.command()(plan_command(check_test))
+    app.command()(plan)
     return CliRunner().invoke(app, ["study.yaml", *options], catch_exceptions=False)
 
 
@@ -95,9 +95,9 @@ def test_it_ends_with_what_to_run(data: Path, monkeypatch: pytest.MonkeyPatch) -
     (data / "study.yaml").write_text(MINIMAL.replace("data/", ""))
     monkeypatch.setattr("search.preflight.preflight.preflight", lambda config, *rest, **more: found_for(config))
     before = sorted(data.rglob("*"))
-    output = call(lambda config: None, "--set", "seed=3").output
+    output = call("--set", "seed=3").output
     assert output.splitlines()[-1] == "Next: binwise run study.yaml --set seed=3"
-    assert json.loads(call(lambda config: None, "--json").output)["study"] == "small"
+    assert json.loads(call("--json").output)["study"] == "small"
     assert sorted(data.rglob("*")) == before
 
 
@@ -114,5 +114,6 @@ def test_the_test_splits_fault_is_said_with_the_others(data: Path, monkeypatch: 
         return check
 
     monkeypatch.setattr("search.preflight.preflight.preflight", refuse("no GPU"))
+    monkeypatch.setattr("search.cli.plan.check_test", refuse("no test split"))
     with pytest.raises(UserError, match=r"^no test split\nno GPU$"):
-        call(refuse("no test split"))
+        call()

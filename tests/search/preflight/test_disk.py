@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from modality_names import IMAGE, TEXT
 from search_fakes import searching, study
 
 from search.machines.shares import Share
 from search.preflight import disk as module
 from search.preflight.disk import check_disk, plan_disk
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
 
 MB = 1_000_000
 

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from search_fakes import study
 
-from search.preflight.networks import check_all_weights, cut_text_lines
-from search.preflight.preflight import read_data
+from search.preflight.checks import Checks
+from search.preflight.data import read_data
+from search.preflight.inputs import plan_inputs
+from search.preflight.networks import largest_network
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split
 from trainables.errors import UserError
 
 
+def largest(config: StudyConfig) -> dict[str, int]:
+    """The largest network of each modality; every fault in one error."""
+    checks, splits = Checks(), read_data(config)
+    found = {name: checks.run(partial(largest_network, config, name, splits)) for name in config.modalities}
+    if checks.faults:
+        raise UserError("\n".join(checks.faults))
+    return {name: size for name, size in found.items() if size is not None}
+
+
+def cut_lines(config: StudyConfig, splits: Mapping[str, Split]) -> list[str]:
+    """What is said of the texts."""
+    checks = Checks()
+    plans = plan_inputs(config, splits, Layout.of(config), checks)
+    checks.raise_faults()
+    return list(plans["text"].lines) if "text" in plans else []
+
+
 class Weights:
-    """Stands for `check_weights`; keeps what it was asked, and may not find a backbone."""
+    """Stands for `check_network`; keeps what it was asked, and may not find a backbone."""
 
     def __init__(self, missing: str = "") -> None:
         self.asked: list[tuple[str, str, str]] = []
@@ -43,10 +63,9 @@ def with_backbones(data: Path, **more: Any) -> StudyConfig:
 def test_each_backbone_is_tried_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every distinct backbone with its weights, of the space and of the points, once; for both modalities."""
     weights = Weights()
-    monkeypatch.setattr("trainables.build.check_weights", weights)
+    monkeypatch.setattr("trainables.build.check_network", weights)
     config = with_backbones(data)
-    largest = check_all_weights(config, read_data(config))
-    assert largest == {
+    assert largest(config) == {
         "image": len("mobilenet_v3_large"),
         "text": max(len(b) for m, b, _ in weights.asked if m == "text"),
     }
@@ -62,22 +81,22 @@ def test_each_backbone_is_tried_once(data: Path, monkeypatch: pytest.MonkeyPatch
 def test_every_size_is_tried_with_every_backbone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair of backbone and size that a trial may draw, and those of the points, once."""
     tried = []
-    monkeypatch.setattr("trainables.build.check_weights", Weights())
+    monkeypatch.setattr("trainables.build.check_network", Weights())
     monkeypatch.setattr(
-        "trainables.build.check_picture_size", lambda given: tried.append((given["backbone"], given["size"]))
+        "trainables.image.backbones.count_features", lambda backbone, size: tried.append((backbone, size))
     )
     config = with_backbones(data, size={"type": "choice", "choices": [64, 224]})
-    check_all_weights(config, read_data(config))
+    largest(config)
     drawn = {(backbone, size) for backbone in ("mobilenet_v3_large", "resnet18") for size in (64, 224)}
     assert sorted(tried) == sorted(drawn | {("resnet50", 224)})
 
 
 def test_a_size_that_a_backbone_cant_take_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first trial, by the backbone's name, the size, and the smallest that works; nothing is downloaded."""
-    monkeypatch.setattr("trainables.build.check_weights", Weights())
+    monkeypatch.setattr("trainables.build.check_network", Weights())
     config = study(data, image={"backbone": "alexnet", "size": 64, "search": {"points": [{"size": 48}]}})
     with pytest.raises(UserError, match=r"alexnet can't take pictures of 48 px.*63 or more"):
-        check_all_weights(config, read_data(config))
+        largest(config)
 
 
 def test_texts_are_checked_at_their_longest(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,11 +107,11 @@ def test_texts_are_checked_at_their_longest(data: Path, monkeypatch: pytest.Monk
         tried.append(given.get("max_length"))
         return 1
 
-    monkeypatch.setattr("trainables.build.check_weights", keep)
+    monkeypatch.setattr("trainables.build.check_network", keep)
     space = {"max_length": {"type": "int", "low": 16, "high": 128, "step": 16}}
     search = {"space": space, "points": [{"max_length": 256}]}
     config = study(data, modalities=["text"], text={"search": search})
-    check_all_weights(config, read_data(config))
+    largest(config)
     assert sorted(tried) == [64, 128, 256]
 
 
@@ -102,32 +121,32 @@ def test_cut_texts_are_said(data: Path) -> None:
     space = {"max_length": {"type": "choice", "choices": [4, 60]}}
     searched = study(data, text={**text, "search": {"space": space}})
     splits = read_data(searched)
-    assert cut_text_lines(searched, splits, Layout.of(searched)) == [
+    assert cut_lines(searched, splits) == [
         "text: 4 of 4 train texts are longer than 4 tokens and are cut",
         "text: 2 of 2 val texts are longer than 4 tokens and are cut",
     ]
     roomy = study(data, text=text)
-    assert cut_text_lines(roomy, splits, Layout.of(roomy)) == []
+    assert cut_lines(roomy, splits) == []
     pictures_alone = study(data, modalities=["image"])
-    assert cut_text_lines(pictures_alone, splits, Layout.of(pictures_alone)) == []
+    assert cut_lines(pictures_alone, splits) == []
 
 
 def test_searched_weights_are_tried_with_each_backbone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the weights are searched too, every pair that a trial may draw is tried."""
     weights = Weights()
-    monkeypatch.setattr("trainables.build.check_weights", weights)
+    monkeypatch.setattr("trainables.build.check_network", weights)
     config = with_backbones(data, weights={"type": "choice", "choices": ["imagenet", "none"]})
-    check_all_weights(config, read_data(config))
+    largest(config)
     pairs = {(backbone, name) for modality, backbone, name in weights.asked if modality == "image"}
     assert pairs >= {(b, w) for b in ("mobilenet_v3_large", "resnet18") for w in ("imagenet", "none")}
 
 
 def test_missing_weights_are_passed_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backbone without weights ends the preflight with its own message."""
-    monkeypatch.setattr("trainables.build.check_weights", Weights(missing="resnet50"))
+    monkeypatch.setattr("trainables.build.check_network", Weights(missing="resnet50"))
     config = with_backbones(data)
     with pytest.raises(UserError, match="no weights of resnet50"):
-        check_all_weights(config, read_data(config))
+        largest(config)
 
 
 def test_every_missing_backbone_is_named(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,10 +155,10 @@ def test_every_missing_backbone_is_named(data: Path, monkeypatch: pytest.MonkeyP
     def none(modality: str, given: Mapping[str, Any], train: Split) -> int:
         raise UserError(f"no weights of {given['backbone']}")
 
-    monkeypatch.setattr("trainables.build.check_weights", none)
+    monkeypatch.setattr("trainables.build.check_network", none)
     config = with_backbones(data)
     with pytest.raises(UserError) as error:
-        check_all_weights(config, read_data(config))
+        largest(config)
     assert sorted(str(error.value).splitlines()) == [
         f"no weights of {name}" for name in ("distilbert-base-uncased", "mobilenet_v3_large", "resnet18", "resnet50")
     ]

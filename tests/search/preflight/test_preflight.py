@@ -10,13 +10,17 @@ from picture_fakes import draw_pictures
 from search_fakes import study
 
 from search.machines.shares import Node, Share
-from search.preflight.preflight import Preflight, modality_texts, preflight, read_data, time_line, total_seconds
+from search.preflight.data import read_data
+from search.preflight.preflight import Preflight, preflight
 from search.preflight.try_steps import Probe
+from search.preflight.wording import modality_texts, time_line
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.errors import UserError
+from trainables.modality import Plan
 from trainables.names import TRAIN, VAL
 from trainables.probe import ProbeResult
+from trainables.text.modality import TextModality
 
 GB = 1_000_000_000
 
@@ -78,8 +82,8 @@ class Measured:
 @pytest.fixture
 def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
     """A study of both modalities whose networks are there."""
-    monkeypatch.setattr("trainables.build.check_weights", lambda modality, given, train: 20_000_000)
-    monkeypatch.setattr("search.preflight.preflight.cut_text_lines", lambda study, splits, layout: ["text: 1 is cut"])
+    monkeypatch.setattr("trainables.build.check_network", lambda modality, given, train: 20_000_000)
+    monkeypatch.setattr(TextModality, "plan", lambda self, values, splits, place: Plan(lines=("text: 1 is cut",)))
     return study(data, image={"search": {"trials": 4}})
 
 
@@ -99,8 +103,7 @@ def test_all_that_is_known(config: StudyConfig) -> None:
     # One trial a modality; the rungs of 50 image epochs at 3, 9 and 27, of 15 text epochs at 3 and 9.
     epochs = {"image": 3 + 6 / 3 + 18 / 9 + 23 / 27, "text": 3 + 6 / 3 + 6 / 9}
     assert found.seconds == {name: pytest.approx(count * (0.5 + 2 * 0.05)) for name, count in epochs.items()}
-    assert total_seconds(found) == sum(found.seconds.values())
-    assert time_line(found).startswith("Time: about 8 s (image 5 s, text 3 s)")
+    assert time_line(found.seconds).startswith("Time: about 8 s (image 5 s, text 3 s)")
     said = "\n".join(found.lines)
     for words in ("demo: 4 train, 2 val", "3.0 GB of the machine's 16 GB (with batch_size 64)", "Checkpoints: ", "cut"):
         assert words in said
@@ -139,7 +142,7 @@ def test_what_needs_a_failed_check_is_left_out(config: StudyConfig, monkeypatch:
             raise UserError("no weights")
         return 1
 
-    monkeypatch.setattr("trainables.build.check_weights", no_images)
+    monkeypatch.setattr("trainables.build.check_network", no_images)
     measured = Measured(refused="text")
     with pytest.raises(UserError) as error:
         checked(config, measured)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from modality_names import TEXT
 from search_fakes import study
 
-from search.preflight.preflight import read_data
+from search.preflight.data import read_data
 from search.preflight.try_steps import Probe, _Failure, label_of, measure_all, notes_of, probe_configs, probes_of
-from trainables.build import DataAccess
 from trainables.errors import UserError
-from trainables.names import TEXT
+from trainables.modality import DataAccess
 from trainables.probe import ProbeResult
 
 TINY = {
@@ -27,7 +27,7 @@ TINY = {
 def labels(folder: Path, **image: Any) -> list[str]:
     """The tried image trials in words."""
     config = study(folder, image=image)
-    return [label_of(one, config.image.fixed()) for one in probe_configs(config, "image")]
+    return [label_of("image", one, config.image.fixed()) for one in probe_configs(config, "image")]
 
 
 def choice(*values: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def test_one_trial_that_fails_hides_no_other(data: Path) -> None:
     config = study(data, text=TINY)
     own = config.text.fixed()
     wrong = {**own, "architecture": {"dim": 33, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}}
-    access = DataAccess(read_data(config), data / "cache" / "pictures", 1_000_000)
+    access = DataAccess(read_data(config), data / "cache", 1_000_000)
     first, second, third = measure_all(TEXT, [own, wrong, own], access)
     assert isinstance(first, ProbeResult)
     assert isinstance(third, ProbeResult)

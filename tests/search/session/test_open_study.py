@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from search_fakes import epoch, study
+from split_fakes import made_split
 
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
-from search.session.open_study import How, already_there, continued, found_state, is_over, open_study, remove_study
+from search.session.mode import Mode
+from search.session.open_study import already_there, continued, found_state, is_over, open_study, remove_study
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
@@ -21,7 +23,7 @@ from trainables.data.samples import Split
 from trainables.errors import UserError
 
 SPACE = {"batch_size": {"type": "choice", "choices": [16, 32]}}
-RESUME = How(resume=True)
+RESUME = Mode(resume=True)
 
 
 def config(folder: Path, trials: int = 3, **changes: Any) -> StudyConfig:
@@ -34,12 +36,12 @@ def splits(text: str = "bottle") -> dict[str, Split]:
     """Train and val of two samples each."""
 
     def split(words: str) -> Split:
-        return Split(("a", "b"), (words, "can"), np.array([0, 1]), (None, None), ("Blue", "Green"))
+        return made_split(("a", "b"), (words, "can"), np.array([0, 1]), (None, None), ("Blue", "Green"))
 
     return {"train": split(text), "val": split("glass")}
 
 
-def opened(made: StudyConfig, how: How = RESUME, **changes: Any) -> Ledger:
+def opened(made: StudyConfig, how: Mode = RESUME, **changes: Any) -> Ledger:
     """The study's ledger."""
     return open_study(made, Layout.of(made), changes.get("data", splits()), how, shown_study=made)
 
@@ -65,8 +67,8 @@ def test_a_new_study_is_on_record(tmp_path: Path) -> None:
     made = config(tmp_path)
     layout = Layout.of(made)
     assert found_state(layout) is None
-    assert continued(made, None, How()) is made
-    state = opened(made, How()).state
+    assert continued(made, None, Mode()) is made
+    state = opened(made, Mode()).state
     assert (state.name, state.trials, state.warm) == ("demo", {}, {})
     assert state.study == made.model_dump(mode="json")
     assert (state.data["train"]["samples"], state.data["val"]["classes"]) == (2, ["Blue", "Green"])
@@ -82,7 +84,7 @@ def test_an_empty_folder_is_no_study(tmp_path: Path) -> None:
     layout = Layout.of(made)
     layout.folder.mkdir(parents=True)
     assert found_state(layout) is None
-    opened(made, How()).close()
+    opened(made, Mode()).close()
     assert found_state(layout) is not None
     layout.ledger_file.unlink()
     assert found_state(layout) is not None  # its copy is there
@@ -96,11 +98,11 @@ def test_an_empty_folder_is_no_study(tmp_path: Path) -> None:
 def test_a_study_that_is_there_is_gone_on_with_on_request_only(tmp_path: Path) -> None:
     """Else the message tells how far it is and what can be done."""
     made = config(tmp_path)
-    run_trials(opened(made, How()), 2, Outcome.INTERRUPTED)
+    run_trials(opened(made, Mode()), 2, Outcome.INTERRUPTED)
     state = found_state(Layout.of(made))
     assert state is not None
     with pytest.raises(UserError) as error:
-        continued(made, state, How())
+        continued(made, state, Mode())
     text = str(error.value)
     assert text == already_there(state)
     assert "2 of 2 trials ended, the best val accuracy is 0.510 (image_001), its search isn't over" in text
@@ -116,17 +118,17 @@ def test_what_doesn_t_go_together_is_refused(tmp_path: Path) -> None:
     """More trials of a study that never ran; another study's lessons in the middle of one."""
     made = config(tmp_path)
     with pytest.raises(UserError, match="leave --more out"):
-        continued(made, None, How(more=2))
-    opened(made, How()).close()
+        continued(made, None, Mode(more=2))
+    opened(made, Mode()).close()
     state = found_state(Layout.of(made))
     with pytest.raises(UserError, match="--warm-start doesn't go with --resume"):
-        continued(made, state, How(resume=True, warm_start="other"))
+        continued(made, state, Mode(resume=True, warm_start="other"))
 
 
 def test_changes_are_on_record_or_refused(tmp_path: Path) -> None:
     """A free key's change is written down and its file made again; a fixed one's leaves everything as it was."""
     made = config(tmp_path)
-    opened(made, How()).close()
+    opened(made, Mode()).close()
     layout = Layout.of(made)
     state = found_state(layout)
     budget = config(tmp_path, time_budget="2h")
@@ -144,11 +146,11 @@ def test_changes_are_on_record_or_refused(tmp_path: Path) -> None:
 def test_more_trials_add_up(tmp_path: Path) -> None:
     """They count from what was planned last, whatever the file says; fewer are never planned."""
     made = config(tmp_path, trials=3)
-    run_trials(opened(made, How()), 3)
+    run_trials(opened(made, Mode()), 3)
     layout = Layout.of(made)
     for planned in (5, 7):
         state = found_state(layout)
-        more = continued(made, state, How(more=2))
+        more = continued(made, state, Mode(more=2))
         assert more.image.search.trials == planned
         assert not is_over(more, state)
         run_trials(opened(more), 2)
@@ -159,7 +161,7 @@ def test_more_trials_add_up(tmp_path: Path) -> None:
 def test_a_search_is_over_when_nothing_is_left(tmp_path: Path) -> None:
     """Not where it was interrupted, killed, extended or changed; another place for MLflow's record is no change."""
     made = config(tmp_path)
-    run_trials(opened(made, How()), 2, Outcome.INTERRUPTED)
+    run_trials(opened(made, Mode()), 2, Outcome.INTERRUPTED)
     layout = Layout.of(made)
     assert not is_over(made, None)
     assert not is_over(made, found_state(layout))
@@ -175,7 +177,7 @@ def test_a_search_is_over_when_nothing_is_left(tmp_path: Path) -> None:
 def test_a_reached_target_ends_a_search(tmp_path: Path) -> None:
     """Trials may be left; with a higher target it goes on."""
     made = config(tmp_path, search={"target": 0.5})
-    run_trials(opened(made, How()), 1, Outcome.TARGET)
+    run_trials(opened(made, Mode()), 1, Outcome.TARGET)
     state = found_state(Layout.of(made))
     assert is_over(made, state)
     assert not is_over(config(tmp_path, search={"target": 0.6}), state)
@@ -184,7 +186,7 @@ def test_a_reached_target_ends_a_search(tmp_path: Path) -> None:
 def test_changed_data_are_refused(tmp_path: Path) -> None:
     """The message names what differs; the record and the files stay, and the ledger can be opened again."""
     made = config(tmp_path)
-    opened(made, How()).close()
+    opened(made, Mode()).close()
     layout = Layout.of(made)
     table = layout.data_file.read_bytes()
     with pytest.raises(UserError, match=r"train or val has changed since 'demo' began:\n  train\.digest: "):
@@ -197,7 +199,7 @@ def test_changed_data_are_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_made_again(tmp_path: Path, content: bytes | None) -> None:
     """The config and the data's table come from the record and the data; whole ones aren't written."""
     made = config(tmp_path)
-    opened(made, How()).close()
+    opened(made, Mode()).close()
     layout = Layout.of(made)
     files = (layout.study_file, layout.data_file)
     wanted = [file.read_bytes() for file in files]
@@ -212,12 +214,12 @@ def test_damaged_files_are_made_again(tmp_path: Path, content: bytes | None) -> 
 
 def test_a_new_study_learns_from_another(tmp_path: Path) -> None:
     """What it learned is in its own record, so that the other one may go; a wrong name leaves no study behind."""
-    run_trials(opened(config(tmp_path), How()), 2)
+    run_trials(opened(config(tmp_path), Mode()), 2)
     made = config(tmp_path, name="second")
     with pytest.raises(UserError, match="got 'nobody'"):
-        opened(made, How(warm_start="nobody"))
+        opened(made, Mode(warm_start="nobody"))
     assert not Layout.of(made).folder.exists()
-    opened(made, How(warm_start="demo")).close()
+    opened(made, Mode(warm_start="demo")).close()
     remove_study(Layout.of(config(tmp_path)))
     _, state = read_ledger(Layout.of(made).ledger_file)
     assert state.warm["from"] == "demo"
@@ -228,8 +230,8 @@ def test_a_removed_study_is_gone(tmp_path: Path) -> None:
     """With all its files; others stay, and one that isn't there is no fault."""
     made, other = config(tmp_path), config(tmp_path, name="other")
     for one in (made, other):
-        opened(one, How()).close()
+        opened(one, Mode()).close()
     for _ in range(2):
         remove_study(Layout.of(made))
     assert [path.name for path in Layout.of(made).folder.parent.iterdir()] == ["other"]
-    opened(made, How()).close()
+    opened(made, Mode()).close()

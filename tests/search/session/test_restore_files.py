@@ -11,8 +11,9 @@ from search_fakes import epoch, study
 from search.exports.projections import rebuild
 from search.ledger.events import Kind, Outcome
 from search.ledger.ledger import Ledger, read_ledger
-from search.preflight.preflight import read_data
-from search.session.open_study import How, open_study
+from search.preflight.data import read_data
+from search.session.mode import Mode
+from search.session.open_study import open_study
 from search.session.restore_files import restore_ended
 from search.study.config import StudyConfig
 from search.study.folder import Layout
@@ -30,7 +31,7 @@ def ended(tmp_path: Path) -> StudyConfig:
     data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val")}
     made = study(tmp_path, modalities=["text"], data=data)
     layout = Layout.of(made)
-    ledger = open_study(made, layout, read_data(made), How(), shown_study=made)
+    ledger = open_study(made, layout, read_data(made), Mode(), shown_study=made)
     run_one_trial(ledger)
     ledger.close()
     rebuild(layout.folder)

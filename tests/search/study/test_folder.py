@@ -31,7 +31,7 @@ def test_everything_of_a_study_is_in_its_folder(tmp_path: Path) -> None:
     assert [path.parent for path in own] == [layout.folder] * len(own)
     assert len(set(own)) == len(own)
     assert layout.mlflow_database == f"sqlite:///{tmp_path}/runs/mlflow.db"
-    assert layout.folder not in layout.cache.parents
+    assert layout.folder not in layout.caches.parents
     assert layout.folder not in layout.mlflow_artifacts.parents
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from split_fakes import made_split
 
 from search.study import provenance
 from search.study.provenance import code_commit, data_facts, versions
@@ -51,7 +52,7 @@ def test_data_are_known_by_their_digest(tmp_path: Path) -> None:
     """Samples, classes and a digest that another text changes."""
 
     def split(text: str) -> Split:
-        return Split(("row-1",), (text,), np.array([0]), (None,), ("Blue", "Green"))
+        return made_split(("row-1",), (text,), np.array([0]), (None,), ("Blue", "Green"))
 
     facts = data_facts({"train": split("bottle"), "val": split("can")})
     assert (facts["train"]["samples"], facts["train"]["classes"]) == (1, ["Blue", "Green"])

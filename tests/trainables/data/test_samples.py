@@ -13,16 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_fakes import with_inputs
 
-from trainables.data.samples import (
-    Split,
-    check_pairs,
-    read_split,
-    read_study_data,
-    split_digest,
-    splits_from_json,
-    splits_to_json,
-)
+from trainables.data.read_split import read_split
+from trainables.data.samples import Split, check_pairs, read_study_data, split_digest, splits_from_json, splits_to_json
 from trainables.errors import UserError
 
 
@@ -62,10 +56,10 @@ class TestTree:
         )
         split = read_split(root)
         assert split.ids == ("Black/old.toy.jpeg", "Blue/beer bottle_2.JPG", "Blue/more/jar.TiFF")
-        assert split.texts == ("old.toy", "beer bottle_2", "jar")
+        assert split.inputs["text"] == ("old.toy", "beer bottle_2", "jar")
         assert split.classes == ("Black", "Blue")
         assert split.labels.tolist() == [0, 1, 1]
-        assert split.images[1] == root / "Blue/beer bottle_2.JPG"
+        assert split.inputs["image"][1] == root / "Blue/beer bottle_2.JPG"
         assert split.counts() == {"Black": 1, "Blue": 2}
         assert len(split) == 3
 
@@ -135,19 +129,19 @@ class TestCsv:
     def test_cells_stay_text(self, tmp_path: Path) -> None:
         """ "NA", "01" and an empty text stay what they are, and rows without pictures are numbered from 1."""
         source = make_csv(tmp_path, "text,label\nNA,01\n,null\n")
-        split = read_split(source, need_images=False)
-        assert split.texts == ("NA", "")
+        split = read_split(source, modalities=("text",))
+        assert split.inputs["text"] == ("NA", "")
         assert split.classes == ("01", "null")
         assert split.ids == ("row-1", "row-2")
-        assert split.images == (None, None)
+        assert split.inputs["image"] == (None, None)
 
     def test_images_are_found_beside_the_csv(self, tmp_path: Path) -> None:
         """The id is the image cell, the path absolute, the order by id; BOM and more columns don't matter."""
         content = "\ufefflabel,image,text,note\nBlue,p/b.jpg,two,\nBlack,p/a.jpg,one,\n"
         split = read_split(make_csv(tmp_path, content, "p/a.jpg", "p/b.jpg"))
         assert split.ids == ("p/a.jpg", "p/b.jpg")
-        assert split.texts == ("one", "two")
-        assert split.images[0] == tmp_path.resolve() / "p/a.jpg"
+        assert split.inputs["text"] == ("one", "two")
+        assert split.inputs["image"][0] == tmp_path.resolve() / "p/a.jpg"
 
     @pytest.mark.parametrize(
         ("content", "told"),
@@ -167,13 +161,13 @@ class TestCsv:
     )
     def test_a_damaged_csv_is_told_with_its_place(self, tmp_path: Path, content: bytes, told: str) -> None:
         """Each fault of encoding, header, rows and labels has a message that says where it is."""
-        assert told in message(make_csv(tmp_path, content), need_images=False)
+        assert told in message(make_csv(tmp_path, content), modalities=("text",))
 
     def test_an_image_column_is_needed_where_images_are(self, tmp_path: Path) -> None:
         """A CSV without pictures is refused unless texts suffice, and the columns that exist are named."""
         source = make_csv(tmp_path, "text,label\na,A\nb,B\n")
         assert '"image" is missing. It has "text", "label"' in message(source)
-        assert len(read_split(source, need_images=False)) == 2
+        assert len(read_split(source, modalities=("text",))) == 2
 
     @pytest.mark.parametrize(
         ("cell", "told"),
@@ -217,20 +211,20 @@ class TestCsv:
         """Empty, blank or unseen characters alone: the file and the first five lines; pictures alone need none."""
         blank = "".join(f"{text},A\n" for text in ("", " ", "\t\u00a0", "\u200b", "", ""))
         source = make_csv(tmp_path, f"text,label\nold can,A\n{blank}jar,B\n")
-        text = message(source, need_images=False, need_texts=True)
+        text = message(source, modalities=("text",))
         assert str(source) in text
         assert "line 3\n  line 4\n  line 5\n  line 6\n  line 7\n  ... and 1 more (6 in all)" in text
-        assert len(read_split(source, need_images=False)) == 8
+        assert len(read_split(source, modalities=("text",))) == 8
 
     def test_a_file_whose_name_is_blank_has_no_text(self, tmp_path: Path) -> None:
         """In a tree the text is the file's name; it is named with its path."""
         make_tree(tmp_path, "A/can.jpg", "B/ .jpg")
-        assert f"{tmp_path / 'B' / ' .jpg'}" in message(tmp_path, need_texts=True)
+        assert f"{tmp_path / 'B' / ' .jpg'}" in message(tmp_path)
         assert len(read_split(tmp_path)) == 2
 
     def test_an_unknown_label_is_told_with_line_and_known_ones(self, tmp_path: Path) -> None:
         """A label that train doesn't have is named with its line, and the known labels too."""
-        text = message(make_csv(tmp_path, "text,label\na,A\nb,Z\n"), classes=("A", "B"), need_images=False)
+        text = message(make_csv(tmp_path, "text,label\na,A\nb,Z\n"), classes=("A", "B"), modalities=("text",))
         assert '"Z" (line 3)' in text
         assert '"A", "B"' in text
 
@@ -245,7 +239,10 @@ class TestCsv:
         quoted = [text.replace('"', '""') for text in texts]
         rows = "".join(f'"{text}",{"AB"[row % 2]}\n' for row, text in enumerate(quoted))
         with tempfile.TemporaryDirectory() as folder:
-            assert list(read_split(make_csv(Path(folder), f"text,label\n{rows}"), need_images=False).texts) == texts
+            assert (
+                list(read_split(make_csv(Path(folder), f"text,label\n{rows}"), modalities=("text",)).inputs["text"])
+                == texts
+            )
 
 
 @pytest.fixture
@@ -275,10 +272,10 @@ class TestStudyData:
 
     def test_json_of_a_csv_without_images(self, tmp_path: Path) -> None:
         """A sample without a picture has null for one."""
-        split = read_split(make_csv(tmp_path, "text,label\na,A\nb,B\n"), need_images=False)
+        split = read_split(make_csv(tmp_path, "text,label\na,A\nb,B\n"), modalities=("text",))
         raw = splits_to_json(split, split)
         assert raw["train"][0] == {"id": "row-1", "text": "a", "label": "A", "image": None}
-        assert splits_from_json(raw)["val"].images == (None, None)
+        assert splits_from_json(raw)["val"].inputs["image"] == (None, None)
 
     def test_splits_of_other_classes_don_t_go_together(self, train: Split, val: Split) -> None:
         """Train and val with different classes can't be written."""
@@ -325,7 +322,7 @@ class TestStudyData:
         os.utime(tmp_path / "copy/A/1.jpg", (1, 1))
         digest = split_digest(train)
         assert split_digest(read_split(tmp_path / "copy")) == digest
-        assert split_digest(dataclasses.replace(train, texts=("x", *train.texts[1:]))) != digest
+        assert split_digest(with_inputs(train, text=("x", *train.inputs["text"][1:]))) != digest
         assert split_digest(dataclasses.replace(train, labels=np.array([1, 0, 1]))) != digest
         (tmp_path / "copy/A/1.jpg").write_text("longer than before")
         assert split_digest(read_split(tmp_path / "copy")) != digest
@@ -340,11 +337,11 @@ class TestStudyData:
         """Equal ids in two trees are fine; a file that val reaches over a link is not."""
         check_pairs(train, val)
         (tmp_path / "other").symlink_to(tmp_path / "train")
-        linked = dataclasses.replace(val, images=(tmp_path / "other/A/1.jpg",))
+        linked = with_inputs(val, image=(tmp_path / "other/A/1.jpg",))
         with pytest.raises(UserError, match=r"other/A/1\.jpg"):
             check_pairs(train, linked)
 
     def test_columns_of_different_length_are_no_split(self, train: Split) -> None:
         """A split whose columns don't fit together can't be made."""
         with pytest.raises(ValueError, match="equally long"):
-            dataclasses.replace(train, texts=("one",))
+            with_inputs(train, text=("one",))

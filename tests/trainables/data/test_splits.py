@@ -16,7 +16,7 @@ from PIL import Image
 
 from trainables.data import splits as splits_module
 from trainables.data.grouping import deal, joined, lacking, name_key
-from trainables.data.samples import read_split
+from trainables.data.read_split import read_split
 from trainables.data.splits import SPLIT_FOLDERS, ImportReport, import_folder
 from trainables.errors import UserError
 

@@ -9,10 +9,10 @@ import torchvision.models
 from torch import nn
 from torchvision.models.regnet import BlockParams
 
-from trainables.build import build_image_network
-from trainables.config import ImageTrialConfig
 from trainables.errors import UserError
 from trainables.image.backbones import build_backbone, count_features
+from trainables.image.config import ImageTrialConfig
+from trainables.image.model import build_network as build_image_network
 from trainables.image.weights import IMAGENET_MEAN
 
 SMALL = "mobilenet_v3_small"

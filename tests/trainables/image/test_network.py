@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from modality_names import IMAGE
 from torch import nn
 from trainables_fakes import IMAGE_TRIAL, assert_same_tensors, build
 
-from trainables.build import DataAccess, build_image_network
-from trainables.config import ImageTrialConfig
 from trainables.data.pictures.cache import decoded_pictures
-from trainables.data.pictures.load import Decode
 from trainables.data.pictures.source import MappedPictures
 from trainables.image.backbones import Backbone
-from trainables.image.network import ImageLearner, ImageNetwork, build_head, predict_pictures
+from trainables.image.config import ImageTrialConfig
+from trainables.image.learner import ImageLearner
+from trainables.image.model import build_network as build_image_network
+from trainables.image.network import ImageNetwork, build_head, predict_pictures
 from trainables.learning.steps import pick_device
-from trainables.names import IMAGE, VAL
+from trainables.modality import DataAccess, Decode
+from trainables.names import VAL
 
 
 def learner_of(data: DataAccess, **changes: Any) -> ImageLearner:
@@ -154,8 +156,10 @@ def test_predictions_dont_depend_on_the_batch_size(data: DataAccess) -> None:
     torch.manual_seed(0)
     flat = Backbone(nn.Flatten(), 3 * 32 * 32, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     network = ImageNetwork(flat, build_head(flat.features, 2, (8,), (0.5,)))
-    paths = [path for path in data.splits[VAL].images if path is not None]
-    pictures = MappedPictures(decoded_pictures(paths, size=32, fit="pad", pixel_limit=10**6, folder=data.cache))
+    paths = [path for path in data.splits[VAL].inputs["image"] if path is not None]
+    pictures = MappedPictures(
+        decoded_pictures(paths, size=32, fit="pad", pixel_limit=10**6, folder=data.caches / "pictures")
+    )
     whole, *others = (predict_pictures(network, pictures, size, pick_device()) for size in (10, 3, 4))
     assert whole.shape == (10, 2)
     assert len(np.unique(whole[:, 0])) == 10

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import assert_same_tensors, build, timeless, train
 
-from trainables.build import BuiltTrial, DataAccess
+from trainables.build import BuiltTrial
 from trainables.checkpoint import read_checkpoint, write_checkpoint
 from trainables.learning.loop import Diverged, Progress, epochs
-from trainables.names import IMAGE, MODALITIES, TEXT
+from trainables.modality import DataAccess
 from trainables.records import EpochResult
 
 # One epoch is frozen, and the plateau has no patience, so that both change something within six epochs.

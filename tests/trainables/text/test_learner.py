@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from modality_names import TEXT
 from trainables_fakes import build
 
-from trainables.build import DataAccess
 from trainables.learning.steps import count_batches
-from trainables.names import TEXT
+from trainables.modality import DataAccess
 from trainables.text.learner import TextLearner, learning_layers, length_batches
 
 

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from modality_names import TEXT
+from split_fakes import made_split
 from trainables_fakes import TEXT_TRIAL, assert_same_tensors, build
 
-from trainables.build import DataAccess, build_text_network
-from trainables.config import TextTrialConfig
-from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.learning.steps import pick_device
-from trainables.names import TEXT
+from trainables.modality import DataAccess
 from trainables.text import network as module
+from trainables.text.config import TextTrialConfig
 from trainables.text.learner import TextLearner
+from trainables.text.model import build_network as build_text_network
 from trainables.text.network import (
     TextNetwork,
     fresh_text_model,
@@ -57,7 +58,7 @@ def save(folder: Path, network: TextNetwork, tokenizer: Any) -> Path:
 
 def test_distilbert_has_66_956_548_parameters() -> None:
     """Built from its config with the default vocabulary and 4 classes: the published count, to the parameter."""
-    split = Split(("a",), ("a",), np.array([0]), (None,), tuple("ABCD"))
+    split = made_split(("a",), ("a",), np.array([0]), (None,), tuple("ABCD"))
     with torch.device("meta"):
         network, _ = build_text_network(TextTrialConfig(weights="none"), split)
     assert sum(parameter.numel() for parameter in network.parameters()) == 66_956_548

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from modality_names import TEXT
 from text_folders import FAMILIES, TEXTS, make_model, save_family, tokenizer_of
 from trainables_fakes import build, train
 
-from trainables.build import DataAccess, build_text_network
-from trainables.config import TextTrialConfig
 from trainables.errors import UserError
 from trainables.learning.steps import pick_device
-from trainables.names import TEXT, TRAIN
+from trainables.modality import DataAccess
+from trainables.names import TRAIN
+from trainables.text.config import TextTrialConfig
+from trainables.text.model import build_network as build_text_network
 from trainables.text.network import (
     check_max_length,
     fresh_text_model,
@@ -49,7 +51,7 @@ def test_a_family_is_loaded_trains_and_comes_back(model_type: str, data: DataAcc
     built.companions(tmp_path)
     network, tokenizer = saved_text_model(tmp_path, 2)
     network.load_state_dict(built.learner.weights())
-    sequences = encode(tokenizer, data.splits["val"].texts, 16, "raw")
+    sequences = encode(tokenizer, data.splits["val"].inputs["text"], 16, "raw")
     found = predict_sequences(network, sequences, tokenizer.pad_token_id, 3, pick_device())
     assert found == pytest.approx(built.learner.evaluate().logits, abs=1e-5)
 

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from modality_names import TEXT
 from trainables_fakes import build
 
-from trainables.build import DataAccess, count_cut_texts
-from trainables.names import TEXT, TRAIN, VAL
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
 from trainables.text import token_cache as module
+from trainables.text.config import TextTrialConfig
+from trainables.text.model import count_cut_texts
 from trainables.text.network import fresh_tokenizer
 from trainables.text.token_cache import encoded_texts, tokenizer_digest, trained_wordpiece
 from trainables.text.tokens import TokenSequences, encode
@@ -141,14 +144,19 @@ def test_a_damaged_tokenizer_is_trained_anew(tmp_path: Path) -> None:
 def test_trials_share_the_cache(data: DataAccess, tokenized: list[int]) -> None:
     """The first trial writes tokens of train and val, and its tokenizer; the next one reads them."""
     build(TEXT, data, max_length=11)
-    made = set(data.tokens.iterdir())
+    made = set((data.caches / "tokens").iterdir())
     build(TEXT, data, max_length=11, learning_rate=0.1)
-    assert set(data.tokens.iterdir()) == made
+    assert set((data.caches / "tokens").iterdir()) == made
     assert tokenized == [20, 10]
+
+
+def cut(trial: dict[str, Any], data: DataAccess) -> dict[str, int]:
+    """How many texts of each split the trial cuts."""
+    return count_cut_texts(TextTrialConfig.parsed(trial), data.splits, data.caches)
 
 
 def test_cut_texts_of_a_trial_are_counted(data: DataAccess) -> None:
     """By split; with room for every text there are none."""
     trial = {"backbone": "distilbert", "weights": "none", "vocabulary_size": 200}
-    assert count_cut_texts({**trial, "max_length": 4}, data) == {TRAIN: 20, VAL: 10}
-    assert count_cut_texts({**trial, "max_length": 60}, data) == {TRAIN: 0, VAL: 0}
+    assert cut({**trial, "max_length": 4}, data) == {TRAIN: 20, VAL: 10}
+    assert cut({**trial, "max_length": 60}, data) == {TRAIN: 0, VAL: 0}

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from modality_names import IMAGE, TEXT
 from safetensors.torch import load_file
 from trainables_fakes import assert_same_tensors
-
-from trainables.names import IMAGE, TEXT
 
 TRIALS: list[tuple[str, dict[str, Any]]] = [
     (IMAGE, {"schedule": "plateau", "plateau_patience": 0, "head_learning_rate": 0.05, "ema_decay": 0.8}),

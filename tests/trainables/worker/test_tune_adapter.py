@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import assert_same_tensors
 from tune_fakes import FIELDS, best_of, folder_of, names, run, worker
 
-from trainables.build import DataAccess
 from trainables.checkpoint import read_checkpoint
 from trainables.data.samples import splits_to_json
 from trainables.errors import UserError
 from trainables.inference import predict_split
 from trainables.learning.loop import Progress
-from trainables.names import IMAGE, MODALITIES, TEXT, TRAIN, VAL
+from trainables.modality import DataAccess
+from trainables.names import TRAIN, VAL
 from trainables.worker.tune_adapter import read_splits, trial_name
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import assert_same_tensors
 from tune_fakes import FIELDS, best_of, folder_of, names, run, timeless, worker
 
 from trainables.checkpoint import read_checkpoint
 from trainables.errors import UserError
-from trainables.names import IMAGE, MODALITIES, TEXT
 from trainables.worker.attempt import StopFile
 from trainables.worker.cadence import Cadence
 from trainables.worker.tune_adapter import TuneTrial

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import assert_same_tensors
 from tune_fakes import best_of, names, run, timeless, worker
 
 from trainables.checkpoint import read_checkpoint
 from trainables.learning.randomness import random_state
-from trainables.names import IMAGE, MODALITIES, TEXT
 from trainables.worker.attempt import lock_trial
 from trainables.worker.tune_adapter import TuneTrial
 

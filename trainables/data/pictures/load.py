@@ -19,7 +19,6 @@ from trainables.data.files import listed
 from trainables.errors import UserError
 
 Fit = Literal["pad", "crop"]
-Decode = Literal["auto", "cache", "stream"]  # how trials come by pictures: decoded once, or for every batch anew
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 PIXEL_LIMIT: Final = 50_000_000

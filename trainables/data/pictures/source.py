@@ -20,7 +20,8 @@ from torch import Tensor
 from trainables.data.disk import has_room
 from trainables.data.pictures.cache import bytes_to_build, cache_key, decoded_pictures
 from trainables.data.pictures.decoders import Decoders
-from trainables.data.pictures.load import Decode, Fit, unreadable
+from trainables.data.pictures.load import Fit, unreadable
+from trainables.modality import Decode
 
 RESIDENT_SHARE: Final = 1 / 8  # of a GPU's free memory that a split's pictures may take: other trials share it
 UPLOAD: Final = 1024  # pictures at a time

@@ -13,7 +13,7 @@ from PIL import Image
 from trainables.data.demo import demo, photograph
 from trainables.data.demo.demo import TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, make_demo, plan, things
 from trainables.data.pictures.load import load_pictures
-from trainables.data.samples import read_split
+from trainables.data.read_split import read_split
 from trainables.errors import UserError
 
 LABELS = ("Black", "Blue", "Green", "TTR")
@@ -132,7 +132,7 @@ class TestMakeDemo:
         for name in (TRAIN_FOLDER, VAL_FOLDER, TEST_FOLDER):
             split = read_split(tmp_path / "demo" / name, classes=train.classes)
             assert split.counts() == report.counts[name]
-            loaded = load_pictures([p for p in split.images if p is not None], 40, "pad")
+            loaded = load_pictures([p for p in split.inputs["image"] if p is not None], 40, "pad")
             assert loaded.reshape(len(split), -1).std(axis=1).min() > 3
         assert not report.existed
         text = (tmp_path / "demo/ATTRIBUTION.txt").read_text()

@@ -42,7 +42,7 @@ print("sum", int(found.sum()), flush=True)
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     """Twelve pictures: six blocks."""
-    return [path for path in make_split(tmp_path / "pictures", 12, seed=3).images if path is not None]
+    return [path for path in make_split(tmp_path / "pictures", 12, seed=3).inputs["image"] if path is not None]
 
 
 def start(folder: Path, paths: list[Path], slow: float = 0.0, workers: int = 1) -> subprocess.Popen[str]:

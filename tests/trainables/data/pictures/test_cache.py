@@ -33,7 +33,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     """Eight pictures of their own, to be damaged."""
-    return [path for path in make_split(tmp_path / "pictures", 8, seed=3).images if path is not None]
+    return [path for path in make_split(tmp_path / "pictures", 8, seed=3).inputs["image"] if path is not None]
 
 
 @pytest.fixture

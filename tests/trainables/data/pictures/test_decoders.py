@@ -23,7 +23,7 @@ from trainables.errors import UserError
 @pytest.fixture
 def paths(tmp_path: Path) -> list[str]:
     """Six pictures."""
-    return [str(path) for path in make_split(tmp_path / "pictures", 6, seed=3).images]
+    return [str(path) for path in make_split(tmp_path / "pictures", 6, seed=3).inputs["image"]]
 
 
 def batch(paths: list[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -34,7 +34,7 @@ Make = Callable[[str], PictureSource]
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
     """Eleven pictures."""
-    return [path for path in make_split(tmp_path / "pictures", 11, seed=3).images if path is not None]
+    return [path for path in make_split(tmp_path / "pictures", 11, seed=3).inputs["image"] if path is not None]
 
 
 @pytest.fixture

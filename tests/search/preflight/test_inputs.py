@@ -5,25 +5,31 @@ from __future__ import annotations
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 from search_fakes import study
 
-from search.preflight.pictures import PicturesPlan, TrialPictures, decode_pictures, plan_pictures
-from search.preflight.preflight import read_data
+from search.preflight.checks import Checks
+from search.preflight.data import read_data
+from search.preflight.inputs import plan_inputs, prepare_inputs
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.errors import UserError
+from trainables.image.prepare import CONTENT, STREAM
+from trainables.modality import Plan
 from trainables.names import TRAIN, VAL
 
+STREAMED = {STREAM: True}
 
-def prepared(config: StudyConfig) -> tuple[TrialPictures, str]:
+
+def prepared(config: StudyConfig) -> tuple[dict[str, Any], str]:
     """The study's pictures, ready for trials, and what was said about it."""
     console = Console(file=io.StringIO(), width=40)
-    pictures = decode_pictures(config, read_data(config), Layout.of(config), console)
-    return pictures, console.file.getvalue()  # type: ignore[attr-defined]
+    found = prepare_inputs(config, read_data(config), Layout.of(config), console)
+    return found.get("image", {}), console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def splits_of(data: Path, **more: str) -> dict[str, str]:
@@ -34,7 +40,7 @@ def splits_of(data: Path, **more: str) -> dict[str, str]:
 def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Let the disk have so many bytes free."""
     monkeypatch.setattr("trainables.data.disk.free_bytes", lambda _: count)
-    monkeypatch.setattr("search.preflight.pictures.free_bytes", lambda _: count)
+    monkeypatch.setattr("trainables.image.prepare.free_bytes", lambda _: count)
 
 
 def test_a_text_search_needs_no_pictures(tmp_path: Path) -> None:
@@ -44,8 +50,8 @@ def test_a_text_search_needs_no_pictures(tmp_path: Path) -> None:
     given = {"train": str(tmp_path / "train.csv"), "val": str(tmp_path / "val.csv")}
     config = study(tmp_path, data=given, modalities=["text"])
     read_data(config)
-    assert prepared(config)[0].content is None
-    assert not Layout.of(config).cache.exists()
+    assert prepared(config)[0] == {}
+    assert not (Layout.of(config).caches / "pictures").exists()
     with pytest.raises(UserError, match="image"):
         read_data(study(tmp_path, data=given))
 
@@ -65,7 +71,7 @@ def test_pictures_are_decoded_at_every_size_and_fit(data: Path) -> None:
     config = study(data, image=image)
     _, said = prepared(config)
     assert said.startswith("Decoding 6 pictures to 32, 48, 64 px (crop, pad): ")
-    shapes = sorted(np.load(path).shape for path in Layout.of(config).cache.glob("*/pictures.npy"))
+    shapes = sorted(np.load(path).shape for path in (Layout.of(config).caches / "pictures").glob("*/pictures.npy"))
     assert shapes == sorted([(count, size, size, 3) for count in (2, 4) for size in (32, 48, 64)] * 2)
 
 
@@ -79,19 +85,18 @@ def test_what_will_be_decoded_is_said_once(data: Path, monkeypatch: pytest.Monke
     again, silence = prepared(config)
     assert silence == ""
     assert first == again
-    assert first.decode == "auto"
-    assert first.content is not None
-    assert set(first.content) == {TRAIN, VAL}
-    assert all(len(digest) == 64 for digest in first.content.values())
-    shutil.rmtree(next(path.parent for path in Layout.of(config).cache.glob("*/meta.json")))
+    assert set(first) == {CONTENT}
+    assert set(first[CONTENT]) == {TRAIN, VAL}
+    assert all(len(digest) == 64 for digest in first[CONTENT].values())
+    shutil.rmtree(next(path.parent for path in (Layout.of(config).caches / "pictures").glob("*/meta.json")))
     assert prepared(config)[1].startswith("Decoding ")
 
 
 def test_streaming_prepares_nothing(data: Path) -> None:
     """Where the study wants to stream, no picture is read and no cache made."""
     config = study(data, image={"size": 32}, data=splits_of(data, decode="stream"))
-    assert prepared(config) == (TrialPictures("stream"), "")
-    assert not Layout.of(config).cache.exists()
+    assert prepared(config) == (STREAMED, "")
+    assert not (Layout.of(config).caches / "pictures").exists()
 
 
 def test_a_small_disk_makes_it_stream(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,10 +104,10 @@ def test_a_small_disk_makes_it_stream(data: Path, monkeypatch: pytest.MonkeyPatc
     free(monkeypatch, 20_000)
     config = study(data, image={"size": 32})
     pictures, said = prepared(config)
-    assert pictures == TrialPictures("stream")
+    assert pictures == STREAMED
     assert "lacks room to decode 6 pictures to 32 px (pad): 19 kB in" in said
     free(monkeypatch, 24_000)
-    assert prepared(config)[0].decode == "auto"
+    assert CONTENT in prepared(config)[0]
 
 
 def test_a_small_disk_with_caches_makes_it_stream(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +115,9 @@ def test_a_small_disk_with_caches_makes_it_stream(data: Path, monkeypatch: pytes
     prepared(study(data, image={"size": 48}))
     free(monkeypatch, 1000)
     pictures, said = prepared(study(data, image={"size": 32}))
-    assert pictures == TrialPictures("stream")
+    assert pictures == STREAMED
     assert said.startswith("Streaming")
-    assert prepared(study(data, image={"size": 48}))[0].decode == "auto"
+    assert CONTENT in prepared(study(data, image={"size": 48}))[0]
 
 
 def test_a_wanted_cache_must_fit(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +127,9 @@ def test_a_wanted_cache_must_fit(data: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match=r"need 19 kB and .* has 15 kB free.*data\.decode to stream"):
         prepared(config)
     free(monkeypatch, 20_000)
-    assert prepared(config)[0].decode == "cache"
+    assert CONTENT in prepared(config)[0]
     free(monkeypatch, 0)
-    assert prepared(config)[0].decode == "cache"
+    assert CONTENT in prepared(config)[0]
 
 
 def test_a_broken_picture_is_named(data: Path) -> None:
@@ -136,9 +141,13 @@ def test_a_broken_picture_is_named(data: Path) -> None:
         prepared(config)
 
 
-def planned(config: StudyConfig) -> PicturesPlan:
-    """What decoding will take."""
-    return plan_pictures(config, read_data(config), Layout.of(config))
+def planned(config: StudyConfig) -> Plan:
+    """What decoding will take; texts aren't looked at."""
+    checks = Checks()
+    images = config.model_copy(update={"modalities": ("image",)})
+    plans = plan_inputs(images, read_data(config), Layout.of(config), checks)
+    checks.raise_faults()
+    return plans["image"]
 
 
 def test_a_plan_reads_no_picture(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,17 +157,16 @@ def test_a_plan_reads_no_picture(data: Path, monkeypatch: pytest.MonkeyPatch) ->
     config = study(data, image={"size": 32})
     plan = planned(config)
     assert plan.bytes == pytest.approx(19_000, rel=0.05)
-    assert str(plan.line).startswith("Decoding at most 6 pictures to 32 px (pad): 19 kB in ")
-    assert not Layout.of(config).cache_root.exists()
+    assert plan.lines[0].startswith("Decoding at most 6 pictures to 32 px (pad): 19 kB in ")
+    assert not Layout.of(config).caches.exists()
 
 
 def test_a_plan_says_when_pictures_are_streamed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the study's wish, or for want of room; a text search has none."""
+    """By the study's wish, or for want of room."""
     wish = planned(study(data, data=splits_of(data, decode="stream")))
-    assert wish == PicturesPlan(0, "Pictures are streamed: each epoch decodes them anew")
+    assert wish == Plan(lines=("Pictures are streamed: each epoch decodes them anew",))
     free(monkeypatch, 20_000)
-    assert "lacks room" in str(planned(study(data, image={"size": 32})).line)
-    assert planned(study(data, modalities=["text"])) == PicturesPlan(0)
+    assert "lacks room" in planned(study(data, image={"size": 32})).lines[0]
 
 
 def test_a_wanted_cache_that_clearly_does_not_fit(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,4 +178,4 @@ def test_a_wanted_cache_that_clearly_does_not_fit(data: Path, monkeypatch: pytes
     free(monkeypatch, 66_000_000_000)
     prepared(config)
     free(monkeypatch, 1000)
-    assert planned(config).line
+    assert planned(config).lines

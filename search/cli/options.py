@@ -1,0 +1,27 @@
+"""The arguments and options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")]
+StudyRef = Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run: its name, folder or YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
+]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
+RUNS = Path("mlruns")  # the default of `Runs`
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the study of that name, if it was begun.")]
+More = Annotated[int, typer.Option("--more", metavar="N", min=0, help="Extend the study by N trials a modality.")]
+WarmStart = Annotated[
+    str | None, typer.Option("--warm-start", metavar="STUDY", help="Learn from another study on the same space.")
+]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Remove the study of that name first, if there is one; MLflow keeps its record."),
+]
+EventsAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line an event; all else goes to stderr.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

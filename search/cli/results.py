@@ -1,0 +1,141 @@
+"""`binwise analyze`, `test`, `report` and `predict`: what becomes of a study's trials."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.cli.find_study import recorded
+from search.cli.options import RUNS, AsJson, Runs, StudyRef
+from trainables.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.study.config import StudyConfig
+
+results_app = typer.Typer()
+
+
+@results_app.command()
+def analyze(study: StudyRef, runs: Runs = RUNS) -> None:
+    """Pick the best checkpoints on val, fit the fusion on val, and freeze the selection."""
+    analyze_study(*recorded(study, runs))
+
+
+@results_app.command("test")
+def final_test(study: StudyRef, runs: Runs = RUNS) -> None:
+    """The one evaluation on the test split; it can't be run twice."""
+    test_study(*recorded(study, runs))
+
+
+@results_app.command()
+def report(study: StudyRef, runs: Runs = RUNS) -> None:
+    """Write the report: one HTML file and one Markdown file."""
+    report_study(*recorded(study, runs))
+
+
+@results_app.command()
+def predict(
+    study: StudyRef,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A picture.")] = None,
+    text: Annotated[str | None, typer.Option(help="Its description; default: the picture's file name.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="MODALITY=VALUE", help="As a CSV's cell has it.")
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Sort one picture, one text, or the pair, with the study's selected models."""
+    from analysis.predictor import Predictor
+
+    # What people have most often has an option of its own.
+    given = given_items(file, [*(inputs or []), *([f"text={text}"] if text is not None else [])])
+    _, folder = recorded(study, runs)
+    prediction = Predictor.load(folder).predict(given)
+    typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False) if as_json else str(prediction))
+
+
+def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
+    """The items to predict, by modality: what is said of each, and what the file tells the others.
+
+    Raises UserError where nothing is given, a modality isn't known, or a value is no item.
+    """
+    from trainables.modalities import modality_of, registered
+
+    given = {name: one.from_file(file) for name, one in registered().items()} if file is not None else {}
+    for pair in inputs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--input must be MODALITY=VALUE, but got {pair!r}: such as {next(iter(registered()))}=...")
+        try:
+            given[name] = modality_of(name).from_cell(value, Path.cwd())
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"--input {name} must be as a CSV's cell has it, but {error}.") from error
+    found = {name: item for name, item in given.items() if item is not None}
+    if not found:
+        raise UserError(
+            "`predict` needs a picture, a text or another input: binwise predict STUDY picture.jpg --text 'old bottle'."
+        )
+    return found
+
+
+def analyze_study(config: StudyConfig, folder: Path) -> None:
+    """Choose on val, and say what was chosen."""
+    from analysis.pipeline import analyze as choose
+
+    with console().status("Choosing on val"):
+        selection = choose(folder, linear_baseline=config.linear_baseline)
+    typer.echo(selection.summary())
+    _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
+
+
+def test_study(config: StudyConfig, folder: Path) -> None:
+    """Test, once, and say what came out."""
+    from analysis.pipeline import final_test as test_once
+
+    if config.data.test is None:
+        raise UserError("The study must name a test split to be tested on, but data.test is empty.")
+    with console().status("Testing, once"):
+        result = test_once(folder, config.data.test)
+    typer.echo(result.summary())
+    _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
+
+
+def report_study(config: StudyConfig, folder: Path) -> None:
+    """Write the report and Optuna's plots, and say where they are."""
+    from analysis.report.report import write_report
+    from search.exports.addresses import redacted
+    from search.exports.cursor import tracking_uri
+    from search.exports.optuna_plots import write_optuna_plots
+    from search.study.folder import Layout
+    from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
+
+    with console().status("Writing the report"):
+        html, markdown = write_report(folder)
+        plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
+    _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
+    typer.echo(f"Report: {html}\n        {markdown}")
+    typer.echo(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
+
+
+def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
+    """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
+    from search.exports.analysis_results import log_results
+    from search.study.folder import Layout
+
+    reason = log_results(config, Layout.of(config), metrics, files)
+    if reason is not None:
+        typer.echo(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)
+
+
+def console() -> Console:
+    """Where a person reads; rich takes a while to import."""
+    from rich.console import Console
+
+    return Console()

@@ -1,0 +1,122 @@
+"""`binwise search`, `run` and `resume`: a study's trials, and all that comes after them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from search.cli.find_study import recorded
+from search.cli.json_output import json_alone
+from search.cli.options import (
+    RUNS,
+    EventsAsJson,
+    More,
+    Overrides,
+    Replace,
+    Resume,
+    Runs,
+    StudyFile,
+    StudyRef,
+    WarmStart,
+)
+from search.cli.results import analyze_study, console, report_study, test_study
+from search.session.mode import Mode
+
+if TYPE_CHECKING:
+    from search.session.session import SearchOutcome
+    from search.study.config import StudyConfig
+
+After = Callable[["StudyConfig", "SearchOutcome"], None]
+
+
+def search_command(after: After, doc: str) -> Callable[..., None]:
+    """A command that searches and then does `after`; `doc`: what `--help` says of it."""
+
+    def command(
+        study: StudyFile,
+        overrides: Overrides = None,
+        replace: Replace = False,
+        resume: Resume = False,
+        more: More = 0,
+        warm_start: WarmStart = None,
+        as_json: EventsAsJson = False,
+    ) -> None:
+        from search.study.yaml_file import load_study
+
+        with json_alone(wanted=as_json) as json_out:
+            config = load_study(study, overrides or [])
+            after(config, search_study(config, Mode(replace, resume, more, warm_start), json_out))
+
+    command.__doc__ = doc
+    return command
+
+
+def resume_command(study: StudyRef, runs: Runs = RUNS, more: More = 0, as_json: EventsAsJson = False) -> None:
+    """Go on with a study that was stopped, killed or finished (--more), as it was begun."""
+    with json_alone(wanted=as_json) as json_out:
+        config, _ = recorded(study, runs)
+        say_next(config, search_study(config, Mode(resume=True, more=more), json_out))
+
+
+def say_next(config: StudyConfig, outcome: SearchOutcome) -> None:
+    """Where the study is, and the command that comes next."""
+    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
+
+
+def finish(config: StudyConfig, outcome: SearchOutcome) -> None:
+    """Analyze, test once where there is a test split, report."""
+    analyze_study(config, outcome.folder)
+    if config.data.test is not None:
+        test_study(config, outcome.folder)
+    report_study(config, outcome.folder)
+
+
+def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> SearchOutcome:
+    """The search, to an end after which there is something to analyze; else the command ends here."""
+    from search.ledger.events import Outcome
+    from search.machines.local import check_local_resources
+
+    check_local_resources(config)
+    # From here on it takes seconds: Ray and torch are imported.
+    from search.session.run import run_search
+
+    check_test(config)
+    if mode.more:
+        _refuse_if_tested(config)
+    outcome = run_search(config, console(), mode, json_out=json_out)
+    if outcome.outcome not in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
+        _say_stopped(config, outcome)
+    return outcome
+
+
+def check_test(config: StudyConfig) -> None:
+    """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
+    from analysis.pipeline import check_test_source
+
+    if config.data.test is not None:
+        check_test_source(config.data.test, config.data.train, modalities=config.modalities)
+
+
+def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
+    """The study isn't over: why, and how to go on. The exit code is 130 or 143 as the signal has it, else 1."""
+    from search.ledger.events import Outcome
+
+    why = f": {outcome.detail}" if outcome.detail else ""
+    typer.echo(
+        f"{outcome.outcome.value.replace('_', ' ').capitalize()}{why}. {outcome.ended} of {outcome.planned} trials "
+        f"ended; what ran goes on from its last state.\nGo on with: binwise resume {config.name}",
+        err=True,
+    )
+    code = 128 + (outcome.signal or signal.SIGINT) if outcome.outcome == Outcome.INTERRUPTED else 1
+    raise typer.Exit(code)
+
+
+def _refuse_if_tested(config: StudyConfig) -> None:
+    """What was selected must stay what the test was about."""
+    from analysis.store import refuse_if_opened
+    from search.study.folder import Layout
+
+    refuse_if_opened(Layout.of(config).folder)

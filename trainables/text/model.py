@@ -1,0 +1,145 @@
+"""A text model: built from a trial's hyperparameters, trained, loaded from its checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.checkpoint import Checkpoint
+from trainables.data.samples import Split
+from trainables.learning.groups import decayed_groups, layers_of
+from trainables.learning.steps import pick_device
+from trainables.modality import Companions, DataAccess
+from trainables.names import TRAIN, VAL
+from trainables.text.config import TextTrialConfig
+from trainables.text.learner import TextLearner
+from trainables.text.network import (
+    TextNetwork,
+    check_max_length,
+    fresh_text_model,
+    fresh_tokenizer,
+    predict_sequences,
+    pretrained_text_model,
+    pretrained_tokenizer,
+    save_text_model,
+    saved_text_model,
+)
+from trainables.text.token_cache import encoded_texts
+from trainables.text.tokens import TokenSequences, count_cut, encode
+from trainables.train_setup import make_stepper
+
+TOKENS = "tokens"  # folder of tokenized texts among the caches
+
+
+def build_network(config: TextTrialConfig, train: Split, token_folder: Path | None = None) -> tuple[TextNetwork, Any]:
+    """The configured network and its tokenizer; one trained on the texts is kept in `token_folder`."""
+    if config.weights == "none":
+        network, tokenizer = fresh_text_model(
+            config.backbone,
+            len(train.classes),
+            config.dropout,
+            architecture=config.architecture,
+            vocabulary_size=config.vocabulary_size,
+            texts=train.items("text"),
+            token_folder=token_folder,
+        )
+    else:
+        network, tokenizer = pretrained_text_model(config.backbone, len(train.classes), config.dropout)
+    check_max_length(network, config.backbone, config.max_length)
+    return network, tokenizer
+
+
+def build_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TextLearner, Companions]:
+    """A text network at the beginning of its training, and what writes its tokenizer and config."""
+    network, tokenizer = build_network(config, data.splits[TRAIN], data.caches / TOKENS)
+    sequences = {name: _encoded(tokenizer, split, config, data.caches) for name, split in data.splits.items()}
+    device = pick_device()
+    network.to(device)
+    groups = decayed_groups(
+        layers_of(network.classifier),
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        layer_decay=config.layer_decay,
+    )
+    learner = TextLearner(
+        network,
+        make_stepper(config, network, groups, data.splits[TRAIN], device, config.token_budget),
+        train=(sequences[TRAIN], data.splits[TRAIN].labels),
+        val=(sequences[VAL], data.splits[VAL].labels),
+        pad_id=tokenizer.pad_token_id,
+        batch_size=config.batch_size,
+        evaluation_batch_size=config.evaluation_batch_size,
+        token_budget=config.token_budget,
+        frozen_epochs=config.frozen_epochs,
+        layers_per_epoch=config.layers_per_epoch,
+        seed=seed,
+    )
+    return learner, lambda folder: save_text_model(network, tokenizer, folder)
+
+
+def _encoded(tokenizer: Any, split: Split, config: TextTrialConfig, caches: Path) -> TokenSequences:
+    return encoded_texts(
+        tokenizer,
+        split.items("text"),
+        max_length=config.max_length,
+        cleaning=config.cleaning,
+        folder=caches / TOKENS,
+    )
+
+
+def count_cut_texts(config: TextTrialConfig, splits: Mapping[str, Split], caches: Path) -> dict[str, int]:
+    """How many texts of each split a text trial cuts to its `max_length`. Its tokens lie in `caches` afterwards.
+
+    Raises UserError where the tokenizer can't be had.
+    """
+    if config.weights == "none":
+        tokenizer = fresh_tokenizer(splits[TRAIN].items("text"), config.vocabulary_size, caches / TOKENS)
+    else:
+        tokenizer = pretrained_tokenizer(config.backbone)
+    return {
+        name: count_cut(
+            tokenizer,
+            split.items("text"),
+            _encoded(tokenizer, split, config, caches),
+            max_length=config.max_length,
+            cleaning=config.cleaning,
+        )
+        for name, split in splits.items()
+    }
+
+
+class TextModel:
+    """A text checkpoint."""
+
+    def __init__(
+        self, network: TextNetwork, tokenizer: Any, classes: tuple[str, ...], max_length: int, cleaning: str
+    ) -> None:
+        self.classes = classes
+        self._tokenizer, self._max_length, self._cleaning = tokenizer, max_length, cleaning
+        self._device = pick_device()
+        self._network = network.to(self._device)
+
+    def logits(self, items: Sequence[str]) -> NDArray[np.float32]:
+        """Logits (N, C) of texts."""
+        return self.timed_logits(items, batch_size=256)[0]
+
+    def timed_logits(self, items: Sequence[str], batch_size: int) -> tuple[NDArray[np.float32], float]:
+        """Logits (N, C) of texts, and the network's seconds; tokenizing isn't counted."""
+        sequences = encode(self._tokenizer, list(items), self._max_length, self._cleaning)
+        began = time.perf_counter()
+        logits = predict_sequences(self._network, sequences, self._tokenizer.pad_token_id, batch_size, self._device)
+        return logits, time.perf_counter() - began
+
+
+def load_model(folder: Path, checkpoint: Checkpoint) -> TextModel:
+    """The model of a checkpoint that was read and checked; its tokenizer lies in the folder."""
+    classes = tuple(checkpoint.meta["classes"])
+    config = TextTrialConfig.model_validate(checkpoint.meta["config"])
+    network, tokenizer = saved_text_model(folder, len(classes))
+    network.load_state_dict(checkpoint.weights)
+    return TextModel(network, tokenizer, classes, config.max_length, config.cleaning)
