@@ -28,6 +28,7 @@ class TorchLearner(ABC):
         self._done: int | None = None  # batches of the epoch that are done; None between epochs
         self._order_state = self.generator.get_state()  # as it was before the epoch's order was drawn
         self._seconds = 0.0  # of the epoch, up to where it was broken off
+        self.last_val_logits: NDArray[np.float32] | None = None  # (N, C), of the last evaluation
 
     @property
     def stepper(self) -> Stepper:
@@ -83,7 +84,8 @@ class TorchLearner(ABC):
         """Logits and loss on val, of the weights' average where one is kept."""
         average = self._stepper.average
         with nullcontext() if average is None else average.applied():
-            return evaluation_of(self.val_logits(), self._val_labels, self._stepper.loss_function)
+            logits = self.last_val_logits = self.val_logits()
+            return evaluation_of(logits, self._val_labels, self._stepper.loss_function)
 
     def after_epoch(self, val_loss: float) -> None:
         """A schedule that goes by val loss is moved here."""
