@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from analysis.numbers.logits import Floats, checked_labels, checked_logits, margins, refuse_unused, safe_scale
 
 AlphaRange = tuple[float, float]
+AlphaGrid = tuple[tuple[float, float], ...]  # (alpha, accuracy)
 
 GRID_POINTS = 11  # the publication's 0.0, 0.1, ..., 1.0
 _SMALLEST = float(np.nextafter(0.0, 1.0))
@@ -115,7 +116,7 @@ def best_alpha(curve: AlphaCurve, narrowest: float = 0.0) -> BestAlpha:
 
 def alpha_grid(
     first_logits: ArrayLike, second_logits: ArrayLike, labels: ArrayLike, points: int = GRID_POINTS
-) -> tuple[tuple[float, float], ...]:
+) -> AlphaGrid:
     """(alpha, accuracy) at evenly spaced alphas from 0 to 1, by the largest fused logit: the publication's sweep.
 
     Raises ValueError as in `alpha_curve`.

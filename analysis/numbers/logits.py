@@ -22,7 +22,7 @@ def checked_logits(logits: Sequence[ArrayLike]) -> tuple[Floats, NDArray[np.bool
     if arrays[0].ndim != 2 or len(set(shapes)) != 1 or arrays[0].size == 0:
         raise ValueError(f"All logits must have one shape (N, C), N and C >= 1, but got {', '.join(map(str, shapes))}.")
     stacked = np.stack(arrays)
-    missing: NDArray[np.bool_] = np.asarray(np.isnan(stacked).all(axis=2))
+    missing = missing_rows(stacked)
     stacked[missing] = 0
     if not np.isfinite(stacked).all():
         raise ValueError("Every logit must be finite, but some are NaN or infinite: the model that made them diverged.")
@@ -32,6 +32,11 @@ def checked_logits(logits: Sequence[ArrayLike]) -> tuple[Floats, NDArray[np.bool
             f"Every sample must have a modality, but {len(rows)} have none, the first of them row {rows[0]}."
         )
     return stacked, np.logical_not(missing)
+
+
+def missing_rows(logits: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which rows (..., N, C) are all NaN: the samples that lack the modality; (..., N)."""
+    return np.asarray(np.isnan(logits).all(axis=-1))
 
 
 def refuse_unused(present: NDArray[np.bool_]) -> None:

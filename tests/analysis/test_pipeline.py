@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from analysis_fakes import FakeModels, accuracy, predictions, study_folder
+from modality_names import IMAGE, TEXT
 
 from analysis import store
 from analysis.numbers.fusion import fuse
 from analysis.pipeline import analyze, final_test
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def test_analyze_selects_and_freezes(tmp_path: Path, fakes: FakeModels) -> None:
     val = fakes.splits["val"]
     assert selection.val["image"].scores.accuracy == accuracy(val, IMAGE)
     assert selection.fusion is not None
-    fused = fuse(predictions(val, IMAGE).logits, predictions(val, TEXT).logits, selection.fusion.alpha)
+    fused = fuse(predictions(val, IMAGE).logits, predictions(val, TEXT).logits, selection.fusion.weights[TEXT])
     assert selection.val["fused"].scores.accuracy == np.mean(fused.argmax(axis=1) == val.labels)
     assert selection.val["fused"].scores.accuracy == selection.fusion.accuracy
     assert selection.val["fused"].scores.accuracy >= selection.val["text"].scores.accuracy
     assert selection.val["fused"].seconds_per_sample == pytest.approx(0.00145)
-    assert selection.metrics()["alpha"] == selection.fusion.alpha
+    assert selection.metrics()["alpha"] == selection.fusion.weights[TEXT]
     assert "Selected image_001" in selection.summary()
     assert fakes.reads == 0
     assert said[0] == "8 trials on record: 4 completed, 2 pruned, 2 failed"

@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from analysis_fakes import costing, study_folder, trial
+from modality_names import IMAGE, TEXT
 from PIL import Image
 
 from analysis import store
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
+from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline, key_findings
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
 from trainables.records import StopReason
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
@@ -201,7 +202,7 @@ def test_findings_are_honest(tmp_path: Path) -> None:
     assert final is not None
     rows = {**final.test, "fused": final.test["image"], "text": selection.val["fused"]}
     lost = dataclasses.replace(final, test=rows, openings=3)
-    atend = dataclasses.replace(selection, fusion=BestAlpha(0.9, 0.9, 0.8, 1.0))
+    atend = dataclasses.replace(selection, fusion=Mixture.of_alpha(BestAlpha(0.9, 0.9, 0.8, 1.0), IMAGE, TEXT))
     said = " ".join(key_findings(atend, lost, ((0.0, 0.5), (1.0, 0.6))))
     assert "Fusion does not help" in said
     assert "text alone would do" in said
