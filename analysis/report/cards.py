@@ -35,6 +35,7 @@ class SampleCard:
     kind: str
     name: str  # its first words, or its id where it has none
     words: tuple[str, ...]  # one for each modality that is shown as words; a dash where it has none
+    details: tuple[tuple[str, str], ...]  # (modality, words) of those that aren't its name
     true_class: str
     thumbnails: tuple[str, ...]  # data: URIs of its pictures that can be read
     guesses: tuple[Guess | None, ...]  # of each model; None where the sample lacks the model's input
@@ -68,13 +69,15 @@ def _card(
     pictures: Sequence[str],
 ) -> SampleCard:
     label = int(next(iter(predictions.values())).labels[shown.row])
-    said = [example.inputs.get(name) for name in words]
+    said = {name: example.inputs.get(name) for name in words}
+    named_by = next((name for name, one in said.items() if one is not None), None)
     paths = [path for path in (example.inputs.get(name) for name in pictures) if path is not None]
     models = [*selection.models, *([FUSED] if selection.fusion is not None else [])]
     return SampleCard(
         kind=shown.kind,
-        name=next((one for one in said if one is not None), example.id),
-        words=tuple(wording.NONE if one is None else one for one in said),
+        name=said.get(named_by or "") or example.id,
+        words=tuple(wording.NONE if one is None else one for one in said.values()),
+        details=tuple((name, one) for name, one in said.items() if one is not None and name != named_by),
         true_class=selection.classes[label],
         thumbnails=tuple(uri for uri in (thumbnail_uri(Path(path)) for path in paths) if uri is not None),
         guesses=tuple(_guess(model, shown, label, selection.classes) for model in models),

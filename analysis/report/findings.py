@@ -104,7 +104,7 @@ def _weight_tile(fusion: Mixture) -> Tile:
     weights = wording.weights(fusion)
     most = max(fusion.weights, key=lambda modality: fusion.weights[modality])
     others = ", ".join(f"{modality} {weight}" for modality, weight in weights.items() if modality != most)
-    return Tile(f"Largest weight: {most}", weights[most], others)
+    return Tile(f"Weight of {most}, the largest", weights[most], others)
 
 
 def _best_single(selection: Selection, rows: Mapping[str, RowScores]) -> str:
@@ -152,15 +152,13 @@ def _weights(fusion: Mixture | None, grid: AlphaGrid | None) -> str:
     if fusion is None:
         return ""
     alpha = fusion.best_alpha
-    reached = f"{wording.plateau(fusion)}, {wording.percent(fusion.accuracy)}"
+    percent, plateau = wording.percent(fusion.accuracy), wording.plateau(fusion)
     if alpha is None:
         each = ", ".join(f"{modality} {weight}" for modality, weight in wording.weights(fusion).items())
-        said = (
-            f"Weights {each}: on val the widest best plateau that was found (the {fusion.towards}’s weight {reached})"
-        )
-        end = fusion.low == 0
-        return f"{said}." + (f" It reaches 0, so val shows no gain from {fusion.towards}." if end else "")
-    said = f"Alpha {wording.alpha(alpha)} is the middle of the widest best plateau on val ({reached})"
+        same = f"the same at any weight of {fusion.towards} in {plateau}, the others in proportion"
+        end = f", so val shows no gain from {fusion.towards}" if fusion.low == 0 else ""
+        return f"The weights {each} get {percent} on val, {same}{end}."
+    said = f"Alpha {wording.alpha(alpha)} is the middle of the widest best plateau on val ({plateau}, {percent})"
     if grid:
         place, accuracy = max(grid, key=lambda one: one[1])
         said += f"; the {len(grid)}-point grid’s best is {place:.1f} with {wording.percent(accuracy)}"

@@ -13,13 +13,13 @@ from trainables.records import Predictions
 def missing_note(selection: Selection, predictions: Mapping[str, Predictions], split: str) -> str:
     """How many samples lack which modality, and how they count; empty where none lacks one."""
     missing = {name: int(missing_rows(one.logits).sum()) for name, one in predictions.items()}
-    lacking = [f"{wording.count(number)} no {name}" for name, number in missing.items() if number]
+    lacking = [f"{wording.count(number)} have no {name}" for name, number in missing.items() if number]
     if not lacking:
         return ""
-    samples = wording.count(len(next(iter(predictions.values())).ids), "sample")
+    samples = wording.count(len(next(iter(predictions.values())).ids), f"{split} sample")
     majority = selection.classes[selection.majority_class]
-    fused = ", and the fusion uses what they have" if selection.fusion is not None else ""
+    fused = " The fusion uses what they have." if selection.fusion is not None else ""
     return (
-        f"Of {samples} of {split} {wording.listed(lacking)} have: there the model alone counts as “{majority}”, the "
-        f"most frequent class{fused}."
+        f"Of {samples} {wording.listed(lacking)}. In the row of that model alone they count with the most frequent "
+        f"class, “{majority}”.{fused}"
     )

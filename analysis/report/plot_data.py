@@ -57,7 +57,6 @@ class WeightsPlot:
     curves: Mapping[str, AlphaCurve]  # by modality: along its own weight, the others in the chosen proportion
     points: NDArray[np.float64]  # (G, M) evenly spaced weights; of more than three modalities each alone
     accuracies: NDArray[np.float64]  # (G,)
-    alone: Mapping[str, float]  # by modality: its accuracy without the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +111,7 @@ def weights_info(logits: Mapping[str, ArrayLike], labels: ArrayLike, fusion: Mix
     """The accuracy over the simplex, and along each modality's weight; logits (N, C) by modality, labels (N,)."""
     curves = {name: drawable(curve) for name, curve in weight_curves(logits, labels, fusion.weights).items()}
     points, accuracies = mixture_grid(logits, labels, None if len(logits) == 3 else 1)
-    alone = {name: float(accuracies[points[:, place] == 1][0]) for place, name in enumerate(logits)}
-    return WeightsPlot(fusion, curves, points, accuracies, alone)
+    return WeightsPlot(fusion, curves, points, accuracies)
 
 
 def drawable(curve: AlphaCurve) -> AlphaCurve:

@@ -202,7 +202,7 @@ def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
         costs, accuracies, where="post", color=colour, linewidth=1.6, marker="o", markersize=7, label="Pareto front"
     )
     ax.plot(
-        *_places(selected, scale), "D", color=colour, markersize=10, zorder=5, label=f"selected: {info.selected}",
+        *_places(selected, scale), "D", color=colour, markersize=10, zorder=5, label=info.selected,
         markeredgecolor=theme.paper,
     )  # fmt: skip
     if max(point.cost for point in info.points) > _WIDE * min(point.cost for point in info.points):

@@ -14,7 +14,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
-from analysis import wording
 from analysis.report.canvas import figure_to_png, legend, new_axes, new_figure, percent_axis
 from analysis.report.plot_data import WeightsPlot
 from analysis.report.theme import LIGHT, Theme
@@ -50,7 +49,7 @@ def plot_ternary(info: WeightsPlot, ax: Axes, theme: Theme = LIGHT) -> None:
         *chosen, "D", color=theme.fused, markersize=9, markeredgecolor=theme.paper, markeredgewidth=1.5, zorder=6,
         clip_on=False, label="chosen weights",
     )  # fmt: skip
-    _label_corners(info, ax, theme)
+    _label_corners(list(info.curves), ax, theme)
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.set_xlim(-0.04, 1.04)
@@ -100,11 +99,11 @@ def _draw_grid(ax: Axes, names: list[str], theme: Theme) -> None:
             )  # fmt: skip
 
 
-def _label_corners(info: WeightsPlot, ax: Axes, theme: Theme) -> None:
+def _label_corners(names: list[str], ax: Axes, theme: Theme) -> None:
     shifts, aligned = ((-0.04, -0.11), (0.04, -0.11), (0.0, 0.05)), ("left", "right", "center")
-    for corner, name, (dx, dy), side in zip(CORNERS, info.curves, shifts, aligned, strict=True):
+    for corner, name, (dx, dy), side in zip(CORNERS, names, shifts, aligned, strict=True):
         ax.text(
-            corner[0] + dx, corner[1] + dy, f"{name} {wording.percent(info.alone[name])}", color=theme.colour(name),
+            corner[0] + dx, corner[1] + dy, f"{name} alone", color=theme.colour(name),
             fontsize=9.5, fontweight="bold", ha=side, va="center", parse_math=False,
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
+from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze
 from analysis.predictor import Predictor
 from trainables.errors import UserError
@@ -108,3 +110,35 @@ def test_user_errors(tmp_path: Path) -> None:
     (tmp_path / one.selection.models[IMAGE].checkpoint / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match="SHA-256 differs"):
         Predictor.load(tmp_path, load_model=load)
+
+
+def test_three_modalities_are_fused_over_those_that_are_given(tmp_path: Path, numbers: str) -> None:
+    """All of them with the selected weights; two with these two's, again 1 in sum; one alone; each said."""
+    one = predictor(tmp_path, (IMAGE, TEXT, numbers))
+    assert one.selection.fusion is not None
+    weights = one.selection.fusion.weights
+    everything = {numbers: (1.0, 2.0), TEXT: "a Green thing", IMAGE: tmp_path / "pictures/val_000.jpg"}
+    said = one.predict(everything)
+    fused = sum(weights[name] * np.array(LOGITS[name]) for name in weights)
+    assert list(said.logits) == [IMAGE, TEXT, numbers, "fused"]
+    assert list(said.logits["fused"].values()) == pytest.approx(list(fused))
+    assert (said.decided_by, said.note) == ("fused", None)
+    assert "\n  numbers" in str(said)
+    two = one.predict({**everything, IMAGE: None})
+    share = weights[TEXT] / (weights[TEXT] + weights[numbers])
+    expected = fuse([LOGITS[numbers]], [LOGITS[TEXT]], share)[0]
+    assert list(two.logits) == [TEXT, numbers, "fused"]
+    assert list(two.logits["fused"].values()) == pytest.approx(expected.tolist())
+    assert two.note == "No image was given: text and numbers were fused without it."
+    alone = one.predict({numbers: (1.0, 2.0)})
+    assert (alone.decided_by, alone.predicted) == (numbers, "Blue")
+    assert alone.note == ("No image and no text were given: the numbers model decided alone, without the fusion.")
+
+
+def test_modalities_that_weigh_nothing_are_fused_alike(tmp_path: Path, numbers: str) -> None:
+    """Where the given ones have no weight in the selection, each has the same."""
+    one = predictor(tmp_path, (IMAGE, TEXT, numbers))
+    fusion = Mixture({IMAGE: 1.0, TEXT: 0.0, numbers: 0.0}, 0.9, IMAGE, 0.9, 1.0)
+    one = dataclasses.replace(one, selection=dataclasses.replace(one.selection, fusion=fusion))
+    said = one.predict({TEXT: "a Green thing", numbers: (1.0, 2.0)})
+    assert list(said.logits["fused"].values()) == pytest.approx([0.0, 2.0, 1.5])
