@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from search.preflight.checks import Checks
 from search.preflight.data import read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, expected_epochs, scheduler_of, slowdown
-from search.preflight.inputs import plan_inputs
+from search.preflight.inputs import plan_inputs, plan_lines
 from search.preflight.networks import largest_network
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -68,20 +68,30 @@ def preflight(
     networks = _networks(study, splits, checks)
     probes = {} if earlier is not None else _probes(study, nodes, splits, list(networks), checks, measured)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
-    results = {name: [probe.result for probe in found] for name, found in probes.items()}
-    shares = dict(earlier) if earlier else checks.run(lambda: plan_cluster(study, nodes, results, gpu_bytes))
+    shares = dict(earlier) if earlier else checks.run(lambda: _shares(study, nodes, probes, gpu_bytes))
     whole = shares if len(networks) == len(study.modalities) else None
     disk = checks.run(lambda: check_disk(study, networks, whole or {}, layout.folder), whole)
     plans = plan_inputs(study, splits, layout, checks, made)
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
-    lines = [f"{study.name}: {data_text(splits)}"]
+    lines = (f"{study.name}: {data_text(splits)}", *_probe_lines(probes, shares, gpu_bytes), disk, *plan_lines(plans))
+    return Preflight(splits, networks, probes, shares, plans, seconds, lines)
+
+
+def _shares(
+    study: StudyConfig, nodes: Sequence[Node], probes: Mapping[str, Sequence[Probe]], gpu_bytes: int | None
+) -> dict[str, Share]:
+    results = {name: [probe.result for probe in found] for name, found in probes.items()}
+    return plan_cluster(study, nodes, results, gpu_bytes)
+
+
+def _probe_lines(
+    probes: Mapping[str, Sequence[Probe]], shares: Mapping[str, Share], gpu_bytes: int | None
+) -> Iterator[str]:
     for name, found in probes.items():
-        lines += [f"{name}: {text}" for text in modality_texts(found, shares[name], gpu_bytes)]
-        lines += notes_of(name, found)
-    lines += [disk, *(line for plan in plans.values() for line in plan.lines)]
-    return Preflight(splits, networks, probes, shares, plans, seconds, tuple(lines))
+        yield from (f"{name}: {text}" for text in modality_texts(found, shares[name], gpu_bytes))
+        yield from notes_of(name, found)
 
 
 def _networks(study: StudyConfig, splits: Mapping[str, Split], checks: Checks) -> dict[str, int]:
