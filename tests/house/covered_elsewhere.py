@@ -6,12 +6,16 @@ _REPORT = "tests/analysis/report/test_report.py"
 
 COVERED = {
     "analysis/files.py": "tests/analysis/test_store.py",
+    "analysis/report/canvas.py": "tests/analysis/report/test_plots.py",
+    "analysis/report/cards.py": _REPORT,
     "analysis/report/figures.py": _REPORT,
     "analysis/report/findings.py": _REPORT,
+    "analysis/report/missing_inputs.py": _REPORT,
     "analysis/report/plot_data.py": "tests/analysis/report/test_plots.py",
     "analysis/report/sample_choice.py": _REPORT,
     "analysis/report/thumbnails.py": _REPORT,
     "analysis/results.py": "tests/analysis/test_store.py",
+    "analysis/versions.py": "tests/analysis/test_pipeline.py",
     "analysis/wording.py": _REPORT,
     "search/__init__.py": "tests/search/test_environment.py",
     "search/cli/data.py": "tests/search/cli/test_main.py",

@@ -51,6 +51,12 @@ _.dark_uri
 _.test_accuracy
 _.true_class
 _.findings
+_.remarks
+_.thumbnails
+_.details
+_.shown_words
+_.fused_formula
+_.how_fused
 _.boards
 _.evaluated
 _.epochs_run
