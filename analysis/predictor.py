@@ -99,7 +99,7 @@ class Predictor:
         )
 
     def _used(self, items: Mapping[str, Item]) -> list[str]:
-        """Modalities in the selection's order."""
+        """The given modalities that have a model, in the selection's order."""
         used = [modality for modality in self.models if modality in items]
         if not used:
             raise UserError(
@@ -140,7 +140,7 @@ def _load(study_folder: Path, selected: SelectedModel, load_model: LoadModel) ->
 
 
 def _logits(model: Model, item: Item) -> NDArray[np.float64]:
-    """(1, C)."""
+    """The logits (1, C) of one item."""
     return np.asarray(model.logits([item]), dtype=np.float64)
 
 

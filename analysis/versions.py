@@ -1,4 +1,4 @@
-"""The versions of what made a selection."""
+"""The versions of the packages that made a selection."""
 
 from __future__ import annotations
 

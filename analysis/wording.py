@@ -26,12 +26,12 @@ def row_name(row: str, majority: str) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a`; `a and b`; `a, b and c`."""
+    """Names in a sentence: `a`; `a and b`; `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def percent(share: float | None) -> str:
-    """0.8123 -> 81.2 %."""
+    """A share in percent: 0.8123 -> 81.2 %."""
     return NONE if share is None else f"{100 * share:.1f}{_SPACE}%"
 
 
@@ -43,7 +43,7 @@ def points(difference: float) -> str:
 
 
 def count(number: int, noun: str = "") -> str:
-    """3452, "sample" -> 3,452 samples."""
+    """A number and its noun: 3452, "sample" -> 3,452 samples."""
     return f"{number:,}" + (f"{_SPACE}{noun}{'' if number == 1 else 's'}" if noun else "")
 
 
@@ -102,7 +102,7 @@ def cost(objective: str, value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """42 s, 3 min 05 s, 2 h 07 min."""
+    """Seconds as a duration: 42 s, 3 min 05 s, 2 h 07 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}{_SPACE}s"
@@ -144,7 +144,7 @@ def linear_note(rows: Collection[str]) -> str:
 
 
 def date(iso: str) -> str:
-    """2026-01-31T12:00:05+00:00 -> 2026-01-31 12:00 UTC."""
+    """An ISO time in UTC, to the minute: 2026-01-31T12:00:05+00:00 -> 2026-01-31 12:00 UTC."""
     return f"{iso[:10]} {iso[11:16]} UTC" if iso[10:11] == "T" else iso
 
 

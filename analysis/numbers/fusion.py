@@ -39,7 +39,8 @@ class AlphaCurve:
     def at(self, alpha: ArrayLike) -> Any:
         """The accuracy at one alpha (float) or at many (array of the same shape).
 
-        On an inner edge, where a sample's classes tie, the step to its right counts. ValueError outside of [0, 1].
+        On an inner edge, where a sample's classes tie, the step to its right counts. Raises ValueError outside of
+        [0, 1].
         """
         alphas = np.asarray(alpha, dtype=np.float64)
         if not np.all((alphas >= 0) & (alphas <= 1)):

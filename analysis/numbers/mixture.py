@@ -130,7 +130,7 @@ def weight_curves(
 
 
 def _grid_steps(lines: Lines) -> int:
-    """From 0 to 1, of the search's grid."""
+    """How many steps the search's grid has from 0 to 1."""
     return finest_steps(lines.modalities, min(GRID_MARGINS // (lines.samples * max(lines.rivals, 1)), GRID_POINTS))
 
 

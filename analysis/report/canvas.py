@@ -60,12 +60,12 @@ def panels(count: int, most: int, height: float, theme: Theme) -> tuple[Figure, 
 
 
 def title(ax: Axes, text: str, theme: Theme) -> None:
-    """A title at the left."""
+    """Set the title, at the left."""
     ax.set_title(text, loc="left", fontsize=10, fontweight="bold", color=theme.ink, parse_math=False)
 
 
 def percent_axis(ax: Axes, which: str) -> None:
-    """Shares on the `x` or the `y` axis as percent."""
+    """Write the shares of the `x` or the `y` axis as percent."""
     axis = ax.yaxis if which == "y" else ax.xaxis
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g} %"))
 
@@ -77,7 +77,7 @@ def short_name(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def legend(ax: Axes, theme: Theme, handles: Sequence[Any], names: Sequence[str]) -> None:
-    """Above the plot at the right, where no curve runs."""
+    """Draw the legend above the plot at the right, where no curve runs."""
     drawn = ax.legend(
         handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=8,
         handlelength=1.6, columnspacing=1.2, borderaxespad=0.3, handletextpad=0.5,

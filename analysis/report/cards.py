@@ -69,19 +69,23 @@ def _card(
     pictures: Sequence[str],
 ) -> SampleCard:
     label = int(next(iter(predictions.values())).labels[shown.row])
-    said = {name: example.inputs.get(name) for name in words}
-    named_by = next((name for name, one in said.items() if one is not None), None)
-    paths = [path for path in (example.inputs.get(name) for name in pictures) if path is not None]
+    said = {name: one for name in words if (one := example.inputs.get(name)) is not None}
+    named_by = next(iter(said), None)
+    paths = [path for name in pictures if (path := example.inputs.get(name)) is not None]
     models = [*selection.models, *([FUSED] if selection.fusion is not None else [])]
     return SampleCard(
         kind=shown.kind,
-        name=said.get(named_by or "") or example.id,
-        words=tuple(wording.NONE if one is None else one for one in said.values()),
-        details=tuple((name, one) for name, one in said.items() if one is not None and name != named_by),
+        name=example.id if named_by is None else said[named_by],
+        words=tuple(said.get(name, wording.NONE) for name in words),
+        details=tuple((name, one) for name, one in said.items() if name != named_by),
         true_class=selection.classes[label],
-        thumbnails=tuple(uri for uri in (thumbnail_uri(Path(path)) for path in paths) if uri is not None),
+        thumbnails=_thumbnails(paths),
         guesses=tuple(_guess(model, shown, label, selection.classes) for model in models),
     )
+
+
+def _thumbnails(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(uri for path in paths if (uri := thumbnail_uri(Path(path))) is not None)
 
 
 def _guess(model: str, shown: ShownSample, label: int, classes: Sequence[str]) -> Guess | None:

@@ -30,12 +30,12 @@ class Picture:
 
     @property
     def light_uri(self) -> str:
-        """The light one as a `data:` URI."""
+        """The picture for light ground as a `data:` URI."""
         return data_uri(self.light, "image/png")
 
     @property
     def dark_uri(self) -> str:
-        """The dark one as a `data:` URI."""
+        """The picture for dark ground as a `data:` URI."""
         return data_uri(self.dark, "image/png")
 
 

@@ -39,7 +39,7 @@ class LearningCurves:
 
 @dataclass(frozen=True, eq=False)
 class AlphaPlot:
-    """The curve as drawn, the grid, and the choice."""
+    """Val accuracy by alpha: the curve as drawn, the grid, and the chosen alpha."""
 
     edges: NDArray[np.float64]  # (K + 1,)
     accuracies: NDArray[np.float64]  # (K,)
@@ -124,7 +124,7 @@ def drawable(curve: AlphaCurve) -> AlphaCurve:
 
 
 def confusion_info(model: str, scores: Scores, classes: tuple[str, ...]) -> Confusion:
-    """One model's matrix."""
+    """One model's confusion matrix, as counts and as shares of the true class."""
     counts = np.array(scores.confusion, dtype=np.int64)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)

@@ -36,12 +36,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One row of the results table, as text; None before the test."""
+    """One row of the results table, as text."""
 
     name: str
     main: bool  # the system that the study ends with
     val_accuracy: str
-    test_accuracy: str | None
+    test_accuracy: str | None  # None before the test
     macro_f1: str
     weighted_f1: str
     milliseconds: str
@@ -67,7 +67,7 @@ class WeightRow:
 
 @dataclass(frozen=True)
 class Board:
-    """The trials of a modality."""
+    """The table of a modality's trials."""
 
     modality: str
     rows: tuple[LeaderboardRow, ...]

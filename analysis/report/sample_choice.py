@@ -54,7 +54,7 @@ def choose(selection: Selection, predictions: Mapping[str, Predictions], each: i
 
 
 def _probabilities(selection: Selection, predictions: Mapping[str, Predictions]) -> dict[str, NDArray[np.float64]]:
-    """By model, (N, C), NaN where a sample lacks the model's input."""
+    """The probabilities (N, C) by model; rows of NaN where a sample lacks the model's input."""
     logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
     if selection.fusion is not None:
         logits[FUSED] = mix(logits, selection.fusion.weights)

@@ -35,7 +35,7 @@ def modality_colours() -> Mapping[str, Colours]:
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a ground."""
+    """All colours of the pictures on one ground, as `#rrggbb`."""
 
     paper: str
     ink: str

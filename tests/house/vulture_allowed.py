@@ -53,7 +53,6 @@ _.true_class
 _.findings
 _.remarks
 _.thumbnails
-_.details
 _.shown_words
 _.fused_formula
 _.how_fused
