@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-# Modalities and what is made of them.
-IMAGE = "image"
-TEXT = "text"
+# What is made of several modalities.
 FUSED = "fused"
-MODALITIES = (IMAGE, TEXT)
 
 # Splits.
 TRAIN = "train"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,23 +69,30 @@ def _card(
     pictures: Sequence[str],
 ) -> SampleCard:
     label = int(next(iter(predictions.values())).labels[shown.row])
-    said = {name: one for name in words if (one := example.inputs.get(name)) is not None}
-    named_by = next(iter(said), None)
-    paths = [path for name in pictures if (path := example.inputs.get(name)) is not None]
+    said = _present(example, words)
+    named_by = next(iter(said), "")
     models = [*selection.models, *([FUSED] if selection.fusion is not None else [])]
     return SampleCard(
         kind=shown.kind,
-        name=example.id if named_by is None else said[named_by],
+        name=said.get(named_by) or example.id,
         words=tuple(said.get(name, wording.NONE) for name in words),
         details=tuple((name, one) for name, one in said.items() if name != named_by),
         true_class=selection.classes[label],
-        thumbnails=_thumbnails(paths),
+        thumbnails=_thumbnails(_present(example, pictures).values()),
         guesses=tuple(_guess(model, shown, label, selection.classes) for model in models),
     )
 
 
-def _thumbnails(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(uri for path in paths if (uri := thumbnail_uri(Path(path))) is not None)
+def _present(example: Example, names: Sequence[str]) -> dict[str, str]:
+    """What the sample has of these modalities, by name."""
+    found = {name: example.inputs.get(name) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _thumbnails(paths: Iterable[str]) -> tuple[str, ...]:
+    """As `data:` URIs; pictures that can't be read are left out."""
+    uris = (thumbnail_uri(Path(path)) for path in paths)
+    return tuple(uri for uri in uris if uri is not None)
 
 
 def _guess(model: str, shown: ShownSample, label: int, classes: Sequence[str]) -> Guess | None:

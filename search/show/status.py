@@ -11,7 +11,7 @@ from search.ledger.events import Outcome
 from search.ledger.state import RETRIED, StudyState, Trial
 from search.show.time_left import seconds_left, seconds_until_now
 from search.study.lock import Holder
-from trainables.names import MODALITIES
+from trainables.modalities import BUILT_IN
 from trainables.records import EpochResult, StopReason
 
 RUNNING = "running"
@@ -189,7 +189,7 @@ def status_of(
 def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
     """How many trials a study's config asks for, by modality: without a space only the fixed ones."""
     counts = {}
-    for modality in study.get("modalities", MODALITIES):
+    for modality in study.get("modalities", BUILT_IN):
         search = study.get(modality, {}).get("search", {})
         counts[modality] = search.get("trials", 0) if search.get("space") else 1 + len(search.get("points", ()))
     return counts
