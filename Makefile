@@ -8,18 +8,21 @@ STUDY ?= configs/demo.yaml
 BENCH ?=
 JOBS ?= 2
 CHAOS ?=
+PYTEST ?=
+WHEEL ?=
 
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench docs screenshots check format lock openclipart clean help
+.PHONY: demo test chaos bench docs screenshots check wheel format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
-	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four)"
+	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four; PYTEST=--durations=25)"
 	@echo "make chaos        disturb a small study at random moments, 30 rounds (40 minutes; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
-	@echo "make check        formatting, lint, types, import contracts"
+	@echo "make check        formatting, lint, types, import contracts, dead code, the house's limits"
+	@echo "make wheel        build the wheel and import all of it (half a minute; WHEEL=dist keeps it there)"
 	@echo "make docs         build the documentation's site in build/docs (a minute)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
@@ -46,7 +49,7 @@ demo: $(READY)
 	@$(BIN)/binwise run $(STUDY) --replace
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 chaos: $(READY)
 	@PYTHONPATH=. $(BIN)/python tests/integration/chaos.py $(CHAOS)
@@ -59,6 +62,11 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
+	@$(BIN)/python tests/house/check_house.py
+
+wheel: $(READY)
+	@$(BIN)/python tests/house/check_wheel.py $(WHEEL)
 
 # The extra `docs` beside the locked packages, none of which it may move.
 $(DOCS_READY): $(READY)

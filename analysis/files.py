@@ -13,7 +13,7 @@ __all__ = ["create_file", "file_sha256", "replace_file"]
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a file that must not exist yet; FileExistsError, and the file untouched, where it does.
+    """Write a file that must not exist yet. Raises FileExistsError, the file untouched, where it does.
 
     A hard link does it, since it takes one step: after O_EXCL alone a crash would leave an empty file.
     """
@@ -27,7 +27,7 @@ def create_file(path: Path, content: bytes) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes; UserError where it is missing."""
+    """SHA-256 (hex) of a file's bytes. Raises UserError where it is missing."""
     if not path.is_file():
         raise UserError(f"{path} must exist, but doesn't. Copy the study folder whole, with its checkpoints.")
     with path.open("rb") as stream:

@@ -5,46 +5,42 @@ The models are given as callables, so that everything here runs without one.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from analysis import store, wording
+from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.files import file_sha256
-from analysis.numbers.fusion import BestAlpha, alpha_curve, best_alpha, fuse
-from analysis.numbers.metrics import majority_class, score
-from analysis.numbers.selection import select_best, stop_reasons
-from analysis.results import (
-    LINEAR_ROWS,
-    MAJORITY,
-    Evaluation,
-    Example,
-    FinalTest,
-    SelectedModel,
-    Selection,
-)
+from analysis.numbers.metrics import majority_class
+from analysis.numbers.mixture import Mixture, best_mixture
+from analysis.numbers.selection import best_epoch, select_best, stop_reasons
+from analysis.results import Example, FinalTest, SelectedModel, Selection
+from analysis.rows import LINEAR, ordered
+from analysis.scoring import predictions_with_gaps, score_rows
+from analysis.versions import versions
 from trainables.errors import UserError
-from trainables.names import DATA_FILE, FUSED, IMAGE, MODALITIES, TEST, TEXT, TRAIN, VAL, WEIGHTS_FILE
+from trainables.modalities import BUILT_IN, modality_of
+from trainables.modality import Item
+from trainables.names import DATA_FILE, TEST, TRAIN, VAL, WEIGHTS_FILE
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from trainables.data.samples import Split
 
 ReadSplits = Callable[[Path], "Mapping[str, Split]"]
 ReadSplit = Callable[..., "Split"]
 PredictSplit = Callable[[Path, "Split"], Predictions]
-LinearBaseline = Callable[["Path | None", "Split", "Mapping[str, Split]"], Mapping[str, Mapping[str, Predictions]]]
+LinearBaseline = Callable[
+    ["Mapping[str, Path]", "Split", "Mapping[str, Split]"], Mapping[str, Mapping[str, Predictions]]
+]
+ValLogits = Callable[[Path], "NDArray[np.float32] | None"]
 Progress = Callable[[str], None]
-
-REPORTED_PACKAGES = (
-    "binwise", "torch", "torchvision", "timm", "transformers", "ray", "optuna", "scikit-learn", "numpy"
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,55 +48,64 @@ class Models:
     """What the pipeline needs of the data and of the trained models."""
 
     read_splits: ReadSplits  # study folder -> its train and val split, by name
-    read_split: ReadSplit  # (source, classes=, need_images=) -> the split there
+    read_split: ReadSplit  # (source, classes=, modalities=) -> the split there
     predict_split: PredictSplit  # (checkpoint folder, split) -> predictions in any order of samples
-    linear_baseline: LinearBaseline  # (image checkpoint or None, train, splits) -> split -> modality -> predictions
+    linear_baseline: LinearBaseline  # (checkpoints by modality, train, splits) -> split -> modality -> predictions
+    val_logits: ValLogits  # checkpoint folder -> its trial's val logits (N, C); None where it has none
 
 
 def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
+    from trainables.checkpoint import read_val_logits
     from trainables.data.read_split import read_split
     from trainables.data.samples import read_study_data
     from trainables.inference import predict_split
-    from trainables.modalities import modality_of
 
-    def linear_baseline(
-        image_checkpoint: Path | None, train: Split, evaluate: Mapping[str, Split]
-    ) -> Mapping[str, Mapping[str, Predictions]]:
-        checkpoints = {IMAGE: image_checkpoint} if image_checkpoint is not None else {}
-        found: dict[str, dict[str, Predictions]] = {name: {} for name in evaluate}
-        for name in MODALITIES:
-            if name == IMAGE and image_checkpoint is None:
-                continue
-            predictions = modality_of(name).baseline(checkpoints.get(name, Path()), train, evaluate) or {}
-            for split, one in predictions.items():
-                found[split][name] = one
-        return found
+    return Models(
+        lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baselines, read_val_logits
+    )
 
-    return Models(lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baseline)
+
+def linear_baselines(
+    checkpoints: Mapping[str, Path], train: Split, evaluate: Mapping[str, Split]
+) -> dict[str, dict[str, Predictions]]:
+    """Split -> modality -> predictions of the linear baseline, of those modalities that have one.
+
+    `checkpoints` are the selected models' folders by modality.
+    """
+    found: dict[str, dict[str, Predictions]] = {name: {} for name in evaluate}
+    for modality, folder in checkpoints.items():
+        predictions = modality_of(modality).baseline(folder, train, evaluate) or {}
+        for name, one in predictions.items():
+            found[name][modality] = one
+    return found
 
 
 def analyze(
     study_folder: Path, *, progress: Progress | None = None, linear_baseline: bool = True, models: Models | None = None
 ) -> Selection:
-    """Select the best trial of each modality and the best alpha on val, and freeze both as `analysis/selection.json`.
+    """Select the best trial of each modality and the best fusion on val, and freeze both as `analysis/selection.json`.
 
-    May be repeated until the test is opened. UserError where the test was opened, or no trial qualifies; RuntimeError
-    where a checkpoint doesn't reproduce the val accuracy that its trial recorded.
+    May be repeated until the test is opened. Raises UserError where the test was opened, or no trial qualifies;
+    RuntimeError where a checkpoint doesn't reproduce the val accuracy that its trial recorded, or the val logits that
+    lie with it.
     """
     store.refuse_if_opened(study_folder)
     models, say = models or real_models(), progress or _silent
     records = store.read_trials(study_folder)
     say(wording.on_record(stop_reasons(records)))
-    best = {modality: select_best(records, modality) for modality in MODALITIES if _has(records, modality)}
+    modalities = ordered({record.modality for record in records})
+    best = {modality: select_best(records, modality) for modality in modalities}
     splits = models.read_splits(study_folder)
     val = splits[VAL]
-    say(f"Selected {' and '.join(record.trial_id for record in best.values())}")
+    say(f"Selected {wording.listed([record.trial_id for record in best.values()])}")
     say(f"Predicting {len(val.ids)} val samples")
     selected = {modality: _selected(study_folder, record) for modality, record in best.items()}
     predictions = _predict(study_folder, selected, val, models)
     for modality, record in best.items():
-        _check_reproduced(record, predictions[modality])
+        check_reproduced(record, predictions[modality])
+        if (kept := models.val_logits(study_checkpoint(study_folder, record))) is not None:
+            check_kept_logits(record, kept, predictions[modality])
     baseline: Mapping[str, Predictions] = {}
     if linear_baseline:
         say("Fitting the linear baseline")
@@ -118,14 +123,14 @@ def final_test(
     """Evaluate the frozen selection on the test data at `test_source`, once.
 
     The opening is recorded before the data are read; should reading or predicting fail, the same selection may try
-    again. UserError where there is no selection, the source doesn't exist, a checkpoint isn't the selected one any
-    more, the test has its result already, or it was opened for another selection.
+    again. Raises UserError where there is no selection, the source doesn't exist, a checkpoint isn't the selected one
+    any more, the test has its result already, or it was opened for another selection.
     """
     store.refuse_if_tested(study_folder)
     say = progress or _silent
     selection = store.read_selection(study_folder)
     check_test_source(test_source)
-    _check_checkpoints(study_folder, selection)
+    check_checkpoints(study_folder, selection)
     models = models or real_models()
     digest = store.selection_digest(selection)
     openings = store.open_final_test(study_folder, digest)
@@ -134,10 +139,10 @@ def final_test(
     say(f"Evaluating {len(test.ids)} test samples")
     predictions = _predict(study_folder, selection.models, test, models)
     baseline: Mapping[str, Predictions] = {}
-    if any(row in selection.val for row in LINEAR_ROWS.values()):
+    if any(row.startswith(LINEAR) for row in selection.val):
         train = models.read_splits(study_folder)[TRAIN]
         baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
-    rows = _evaluations(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
+    rows = score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
     _save_rows(study_folder, TEST, test, predictions)
     result = FinalTest(selection.study, digest, store.now(), openings, str(test_source), len(test.ids), rows)
     store.write_final_test(study_folder, result)
@@ -146,12 +151,12 @@ def final_test(
 
 
 def check_test_source(
-    test_source: Path, train_source: Path | None = None, *, modalities: Sequence[str] = MODALITIES
+    test_source: Path, train_source: Path | None = None, *, modalities: Sequence[str] = BUILT_IN
 ) -> None:
-    """UserError where the test data aren't there.
+    """Raises UserError where the test data aren't there.
 
-    With `train_source`, before a search, also where the test split is empty, has a class that train lacks or, where
-    texts are needed, an empty text: names are listed for that and forgotten, no picture is opened.
+    With `train_source`, before a search, also where the test split is empty, has a class that train lacks, or a sample
+    without one of `modalities`: names are listed for that and forgotten, no picture is opened.
     """
     from trainables.data.read_split import read_split
 
@@ -168,15 +173,11 @@ def _silent(_message: str) -> None:
     pass
 
 
-def _has(records: Sequence[TrialRecord], modality: str) -> bool:
-    return any(record.modality == modality for record in records)
-
-
 def _selected(study_folder: Path, record: TrialRecord) -> SelectedModel:
-    best, checkpoint = record.best, record.checkpoint
-    if best is None or checkpoint is None:
-        raise RuntimeError(f"{record.trial_id} was selected, but has no epoch or no checkpoint.")
-    digest = file_sha256(study_checkpoint(study_folder, record) / WEIGHTS_FILE)
+    best, checkpoint = best_epoch(record), record.checkpoint
+    if checkpoint is None:
+        raise RuntimeError(f"{record.trial_id} was selected, but has no checkpoint.")
+    digest = file_sha256(study_folder / checkpoint / WEIGHTS_FILE)
     return SelectedModel(
         record.modality, record.trial_id, checkpoint, {WEIGHTS_FILE: digest}, best.epoch, best.val_accuracy
     )
@@ -185,26 +186,19 @@ def _selected(study_folder: Path, record: TrialRecord) -> SelectedModel:
 def _predict(
     study_folder: Path, selected: Mapping[str, SelectedModel], split: Split, models: Models
 ) -> dict[str, Predictions]:
-    """By modality, all in the order of the split's samples."""
-    found = {
-        modality: models.predict_split(study_folder / model.checkpoint, split).aligned(split.ids)
+    """By modality, all in the order of the split's samples; a row of NaN where a sample lacks the modality."""
+    return {
+        modality: predictions_with_gaps(split, modality, partial(models.predict_split, study_folder / model.checkpoint))
         for modality, model in selected.items()
     }
-    for modality, one in found.items():
-        if one.classes != split.classes or not np.array_equal(one.labels, split.labels):
-            raise RuntimeError(f"The {modality} model must know the classes {split.classes}, but got {one.classes}.")
-    return found
 
 
 def _baseline(
     study_folder: Path, selected: Mapping[str, SelectedModel], train: Split, splits: Mapping[str, Split], models: Models
 ) -> dict[str, dict[str, Predictions]]:
-    image = study_folder / selected[IMAGE].checkpoint if IMAGE in selected else None
-    found = models.linear_baseline(image, train, splits)
-    return {
-        name: {modality: one.aligned(splits[name].ids) for modality, one in found[name].items() if modality in selected}
-        for name in splits
-    }
+    checkpoints = {modality: study_folder / model.checkpoint for modality, model in selected.items()}
+    found = models.linear_baseline(checkpoints, train, splits)
+    return {name: {modality: one.aligned(splits[name].ids) for modality, one in found[name].items()} for name in splits}
 
 
 def _selection(
@@ -225,84 +219,28 @@ def _selection(
         models=selected,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=_evaluations(predictions, baseline, fusion, linear_fusion, majority),
-        versions=_versions(),
+        val=score_rows(predictions, baseline, fusion, linear_fusion, majority),
+        versions=versions(),
     )
 
 
-def _best_fusion(predictions: Mapping[str, Predictions]) -> BestAlpha | None:
-    if IMAGE not in predictions or TEXT not in predictions:
+def _best_fusion(predictions: Mapping[str, Predictions]) -> Mixture | None:
+    if len(predictions) < 2:
         return None
-    image, text = predictions[IMAGE], predictions[TEXT]
-    return best_alpha(alpha_curve(image.logits, text.logits, image.labels))
-
-
-def _evaluations(
-    predictions: Mapping[str, Predictions],
-    baseline: Mapping[str, Predictions],
-    fusion: BestAlpha | None,
-    linear_fusion: BestAlpha | None,
-    majority: int,
-) -> dict[str, Evaluation]:
-    """By row of the results table; the predictions are of one split and in one order."""
-    one = next(iter(predictions.values()))
-    guesses = np.full(len(one.ids), majority)
-    linear = {LINEAR_ROWS[modality]: found for modality, found in _with_fused(baseline, linear_fusion).items()}
-    return {
-        **_with_fused(predictions, fusion),
-        **linear,
-        MAJORITY: _evaluation(guesses, one, None),
-    }
-
-
-def _with_fused(predictions: Mapping[str, Predictions], fusion: BestAlpha | None) -> dict[str, Evaluation]:
-    rows = {modality: _evaluation(one.logits, one, one.seconds_per_sample) for modality, one in predictions.items()}
-    if fusion is not None:
-        image, text = predictions[IMAGE], predictions[TEXT]
-        fused = fuse(image.logits, text.logits, fusion.alpha)
-        rows[FUSED] = _evaluation(fused, image, image.seconds_per_sample + text.seconds_per_sample)
-    return rows
-
-
-def _evaluation(values: NDArray[np.generic], one: Predictions, seconds: float | None) -> Evaluation:
-    return Evaluation(score(values, one.labels, one.classes), seconds)
-
-
-def _check_reproduced(record: TrialRecord, predictions: Predictions) -> None:
-    found = score(predictions.logits, predictions.labels, predictions.classes).accuracy
-    expected = record.best.val_accuracy if record.best else float("nan")
-    allowed = 1e-3 + 1 / len(predictions.ids)  # the same weights on another device may flip a sample
-    if not abs(found - expected) <= allowed:
-        raise RuntimeError(
-            f"The checkpoint of {record.trial_id} must reproduce the val accuracy of its trial within {allowed:.4f}, "
-            f"but got {found:.4f} instead of {expected:.4f}: the val data or the checkpoint changed since the trial."
-        )
-
-
-def _check_checkpoints(study_folder: Path, selection: Selection) -> None:
-    for model in selection.models.values():
-        for name, expected in model.checkpoint_sha256.items():
-            path = study_folder / model.checkpoint / name
-            if file_sha256(path) != expected:
-                raise UserError(
-                    f"{path} must be the file that was selected, but its SHA-256 differs from selection.json. "
-                    "Restore the file, or analyze the study again before the test is opened."
-                )
+    labels = next(iter(predictions.values())).labels
+    return best_mixture({modality: one.logits for modality, one in predictions.items()}, labels)
 
 
 def _save_rows(study_folder: Path, split_name: str, split: Split, predictions: Mapping[str, Predictions]) -> None:
     for modality, one in predictions.items():
         store.save_predictions(study_folder, split_name, modality, one)
-    rows = zip(split.ids, split.inputs[TEXT], split.inputs[IMAGE], strict=True)
-    examples = tuple(Example(sample_id, text, str(image) if image else None) for sample_id, text, image in rows)
+    shown = {name: [_shown(name, item) for item in items] for name, items in split.inputs.items()}
+    examples = tuple(
+        Example(sample_id, {name: items[row] for name, items in shown.items()})
+        for row, sample_id in enumerate(split.ids)
+    )
     store.save_examples(study_folder, split_name, examples)
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in REPORTED_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def _shown(modality: str, item: Item) -> str | None:
+    return None if item is None else modality_of(modality).shown(item)

@@ -1,4 +1,4 @@
-"""A study's selected models, put to use: a picture, a text, or both -> a class."""
+"""A study's selected models, put to use: a picture, a text, other inputs or all of them -> a class."""
 
 from __future__ import annotations
 
@@ -6,56 +6,45 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import wording
 from analysis.files import file_sha256
-from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
+from analysis.numbers.mixture import mix
 from analysis.results import SelectedModel, Selection
 from analysis.store import read_selection
 from trainables.errors import UserError
 from trainables.modalities import modality_of
-from trainables.names import FUSED, IMAGE, MODALITIES, TEXT
-
-
-class Model(Protocol):
-    """A trained model of one modality."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of the logits."""
-
-    def logits(self, items: Sequence[Any]) -> NDArray[Any]:
-        """Logits (N, C)."""
-
+from trainables.modality import Item, Model
+from trainables.names import FUSED
 
 LoadModel = Callable[[Path], Model]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the models say of one picture, one text, or the pair."""
+    """What the models say of one sample."""
 
     predicted: str  # the class
-    decided_by: str  # image, text or fused
+    decided_by: str  # a modality, or `fused`
     note: str | None  # what the user must know of how it was decided
-    probabilities: Mapping[str, Mapping[str, float]]  # image, text, fused (those that were used) -> class -> share
-    logits: Mapping[str, Mapping[str, float]]
+    probabilities: Mapping[str, Mapping[str, float]]  # modality, or `fused` (those that were used) -> class -> share
+    logits: Mapping[str, Mapping[str, float]]  # likewise
 
     def as_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        share = self.probabilities[self.decided_by][self.predicted]
+        share, width = self.probabilities[self.decided_by][self.predicted], max(6, *map(len, self.probabilities))
         lines = [f"{self.predicted} ({wording.percent(share)}, {self.decided_by})"]
         for model, shares in self.probabilities.items():
             ranked = sorted(shares.items(), key=lambda one: -one[1])
-            lines.append(f"  {model:6}" + ", ".join(f"{name} {wording.percent(value)}" for name, value in ranked))
+            lines.append(f"  {model:{width}}" + ", ".join(f"{name} {wording.percent(value)}" for name, value in ranked))
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
@@ -70,7 +59,8 @@ class Predictor:
     def load(cls, study_folder: Path, *, load_model: LoadModel | None = None) -> Predictor:
         """Load what `selection.json` names.
 
-        UserError where there is no selection, or a checkpoint is missing or isn't the selected one any more.
+        Raises UserError where there is no selection, a checkpoint is missing or isn't the selected one any more, or a
+        model has other classes than the selection.
         """
         selection = read_selection(study_folder)
         load = load_model or _real_load_model()
@@ -83,51 +73,52 @@ class Predictor:
                 )
         return cls(selection, models)
 
-    def predict(self, given: Mapping[str, Any]) -> Prediction:
-        """The class of a picture, a text, or the pair; a modality that isn't given or has no model is left out.
+    def predict(self, given: Mapping[str, Item]) -> Prediction:
+        """The class of one sample, from its items by modality; one that is None or has no model is left out.
 
-        UserError where nothing is given that a model exists for, the picture doesn't exist, or the text is blank.
+        With more than one modality the logits are fused, the weights of the missing ones left out. Raises UserError
+        where nothing is given that a model exists for, or a model can't take an item: a missing file, a blank text.
         """
-        image, text = given.get(IMAGE), given.get(TEXT)
-        used = self._used({IMAGE: image, TEXT: text})
-        if image is not None and IMAGE in used and not image.is_file():
-            raise UserError(f"The picture must be a file, but {image} isn't one. Check the path.")
-        if text is not None and TEXT in used and modality_of(TEXT).is_empty(text):
-            raise UserError(f"The text must have something to read, but got {text!r}. Give its words, or leave it out.")
-        logits = {modality: self._logits(modality, image, text) for modality in used}
+        items = {modality: item for modality, item in given.items() if item is not None}
+        used = self._used(items)
+        for modality in used:
+            if (fault := modality_of(modality).fault(items[modality])) is not None:
+                raise UserError(fault)
+        logits = {modality: _logits(self.models[modality], items[modality]) for modality in used}
         decided_by = used[0]
-        if len(used) == 2 and self.selection.fusion is not None:
+        if len(used) > 1 and self.selection.fusion is not None:
             decided_by = FUSED
-            logits[FUSED] = fuse(logits[IMAGE], logits[TEXT], self.selection.fusion.alpha)
+            logits[FUSED] = mix(logits, _weights_of(used, self.selection.fusion.weights))
         classes = self.selection.classes
         return Prediction(
             predicted=classes[int(logits[decided_by].argmax())],
             decided_by=decided_by,
-            note=self._note(used, {IMAGE: image, TEXT: text}),
+            note=self._note(used, list(items)),
             probabilities={model: _by_class(classes, softmax(values[0])) for model, values in logits.items()},
             logits={model: _by_class(classes, values[0]) for model, values in logits.items()},
         )
 
-    def _used(self, given: Mapping[str, object]) -> list[str]:
-        used = [modality for modality in MODALITIES if given[modality] is not None and modality in self.models]
+    def _used(self, items: Mapping[str, Item]) -> list[str]:
+        """The given modalities that have a model, in the selection's order."""
+        used = [modality for modality in self.models if modality in items]
         if not used:
             raise UserError(
                 f"Something must be given for one of the study's models ({', '.join(self.models)}), "
-                f"but got {' and '.join(name for name, value in given.items() if value is not None) or 'nothing'}."
+                f"but got {' and '.join(items) or 'nothing'}."
             )
         return used
 
-    def _logits(self, modality: str, image: Path | None, text: str | None) -> NDArray[np.float64]:
-        items = {IMAGE: image, TEXT: text}
-        return np.asarray(self.models[modality].logits([items[modality]]), dtype=np.float64)
-
-    def _note(self, used: Sequence[str], given: Mapping[str, object]) -> str | None:
-        ignored = [modality for modality, value in given.items() if value is not None and modality not in used]
+    def _note(self, used: Sequence[str], given: Sequence[str]) -> str | None:
+        ignored = [modality for modality in given if modality not in used]
         missing = [modality for modality in self.models if modality not in used]
         if missing:
-            return f"No {missing[0]} was given: the {used[0]} model decided alone, without the fusion."
+            lacking = f"No {' and no '.join(missing)} {'was' if len(missing) == 1 else 'were'} given"
+            if len(used) == 1:
+                return f"{lacking}: the {used[0]} model decided alone, without the fusion."
+            return f"{lacking}: {wording.listed(used)} were fused without it."
         if ignored:
-            return f"The study has no {ignored[0]} model: the {ignored[0]} was not used."
+            was = "was" if len(ignored) == 1 else "were"
+            return f"The study has no {' and no '.join(ignored)} model: the {wording.listed(ignored)} {was} not used."
         return None
 
 
@@ -146,6 +137,19 @@ def _load(study_folder: Path, selected: SelectedModel, load_model: LoadModel) ->
                 "Restore the file."
             )
     return load_model(folder)
+
+
+def _logits(model: Model, item: Item) -> NDArray[np.float64]:
+    """The logits (1, C) of one item."""
+    return np.asarray(model.logits([item]), dtype=np.float64)
+
+
+def _weights_of(used: Sequence[str], weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights of those that are used, again 1 in sum; equal ones where all of them are 0."""
+    if len(used) == len(weights):
+        return dict(weights)
+    total = sum(weights[modality] for modality in used)
+    return {modality: weights[modality] / total if total else 1 / len(used) for modality in used}
 
 
 def _by_class(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:

@@ -1,23 +1,22 @@
-"""What the analysis leaves behind as records: the selection and the one final test, and how they become JSON."""
+"""What the analysis leaves behind as records: the selection and the one final test, and how they become JSON.
+
+The fusion of two modalities is written as its alpha, the weight of the second in the registry's order; that of more as
+the weights by modality.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import Scores
-from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
-
-# Rows beside image, text and fused.
-MAJORITY = "majority"  # always says the most frequent class of the training data
-LINEAR_IMAGE = "linear_image"  # logistic regression on the frozen image features
-LINEAR_TEXT = "linear_text"  # logistic regression on character n-grams
-LINEAR_FUSED = "linear_fused"  # both, with their own best alpha
-LINEAR_ROWS = {IMAGE: LINEAR_IMAGE, TEXT: LINEAR_TEXT, FUSED: LINEAR_FUSED}
+from analysis.numbers.mixture import Mixture
+from analysis.rows import linear_row, ordered
+from trainables.names import FUSED, TEST, VAL
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class SelectedModel:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class RowScores:
     """What one row of the results table scored on one split."""
 
     scores: Scores
@@ -48,10 +47,10 @@ class Selection:
     created: str  # ISO 8601, UTC
     classes: tuple[str, ...]
     majority_class: int  # of the training data, index into classes
-    models: Mapping[str, SelectedModel]  # by modality: one or both
-    fusion: BestAlpha | None  # None in a study of one modality
-    linear_fusion: BestAlpha | None  # of the linear baseline
-    val: Mapping[str, Evaluation]  # by row: image, text, fused, majority, linear_...
+    models: Mapping[str, SelectedModel]  # by modality, in the registry's order
+    fusion: Mixture | None  # None in a study of one modality
+    linear_fusion: Mixture | None  # of the linear baselines; None where fewer than two modalities have one
+    val: Mapping[str, RowScores]  # by row, see `rows`
     versions: Mapping[str, str]  # package -> version, of what made it
 
     @property
@@ -61,12 +60,15 @@ class Selection:
 
     @property
     def best_single(self) -> str:
-        """The modality of the better single model on val; of equals the image."""
+        """The modality of the best single model on val; of equals the first in the registry's order."""
         return max(self.models, key=lambda modality: self.val[modality].scores.accuracy)
 
     def metrics(self) -> dict[str, float]:
-        """The val scores of every row, and alpha, by name: `val_fused_accuracy`, `val_fused_macro_f1`, ..., `alpha`."""
-        return {**_metrics(VAL, self.val), **({"alpha": self.fusion.alpha} if self.fusion else {})}
+        """The val scores of every row by name: `val_fused_accuracy`, `val_fused_macro_f1`, ...
+
+        For two modalities also `alpha`, for more `weight_<modality>` of each.
+        """
+        return {**_metrics(VAL, self.val), **_weight_metrics(self.fusion)}
 
     def summary(self) -> str:
         """What was selected, in a line each for a terminal."""
@@ -75,7 +77,7 @@ class Selection:
             for model in self.models.values()
         ]
         if self.fusion:
-            lines.append(f"Selected alpha {self.fusion.alpha:.4f}: val accuracy {self.fusion.accuracy:.1%} fused")
+            lines.append(f"Selected {_weights_in_words(self.fusion)}: val accuracy {self.fusion.accuracy:.1%} fused")
         return "\n".join(lines)
 
 
@@ -89,7 +91,7 @@ class FinalTest:
     openings: int  # more than 1 where an earlier opening ended without a result
     test_source: str
     samples: int
-    test: Mapping[str, Evaluation]  # by row, as in Selection.val
+    test: Mapping[str, RowScores]  # by row, as in Selection.val
 
     def metrics(self) -> dict[str, float]:
         """The test scores of every row by name: `test_fused_accuracy`, `test_fused_macro_f1`, ..."""
@@ -106,8 +108,7 @@ class Example:
     """What a person sees of one sample."""
 
     id: str
-    text: str
-    image: str | None  # absolute path of the picture, where there is one
+    inputs: Mapping[str, str | None]  # by modality: words, or a picture's absolute path; None where it has none
 
 
 def to_json(value: Any) -> bytes:
@@ -115,39 +116,78 @@ def to_json(value: Any) -> bytes:
 
     Half characters of undecodable file names are written as JSON escapes, which read back as what they were.
     """
-    raw = [dataclasses.asdict(one) for one in value] if isinstance(value, tuple) else dataclasses.asdict(value)
+    raw = [_plain(one) for one in value] if isinstance(value, tuple) else _plain(value)
     text = json.dumps(raw, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def selection_from_json(raw: Mapping[str, Any]) -> Selection:
-    """The value of parsed JSON; KeyError or TypeError where it is none."""
+    """The value of parsed JSON.
+
+    Raises KeyError, TypeError or ValueError where it is none, UserError where a modality isn't registered.
+    """
+    modalities = ordered(raw["models"])
+    linear = [modality for modality in modalities if linear_row(modality) in raw["val"]]
     return Selection(
         **{
             **raw,
             "classes": tuple(raw["classes"]),
-            "models": {modality: SelectedModel(**model) for modality, model in raw["models"].items()},
-            "fusion": _best_alpha(raw["fusion"]),
-            "linear_fusion": _best_alpha(raw["linear_fusion"]),
-            "val": _evaluations(raw["val"]),
+            "models": {modality: SelectedModel(**raw["models"][modality]) for modality in modalities},
+            "fusion": _fusion_from_json(raw["fusion"], modalities),
+            "linear_fusion": _fusion_from_json(raw["linear_fusion"], linear),
+            "val": _row_scores(raw["val"]),
         }
     )
 
 
+def example_from_json(raw: Mapping[str, Any]) -> Example:
+    """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
+    return Example(raw["id"], {modality: shown for modality, shown in raw.items() if modality != "id"})
+
+
 def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
-    """The value of parsed JSON; KeyError or TypeError where it is none."""
-    return FinalTest(**{**raw, "test": _evaluations(raw["test"])})
+    """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
+    return FinalTest(**{**raw, "test": _row_scores(raw["test"])})
 
 
-def _metrics(split: str, rows: Mapping[str, Evaluation]) -> dict[str, float]:
+def _metrics(split: str, rows: Mapping[str, RowScores]) -> dict[str, float]:
     named = {f"{split}_{row}_accuracy": one.scores.accuracy for row, one in rows.items()}
     named.update({f"{split}_{row}_macro_f1": one.scores.macro_f1 for row, one in rows.items()})
     return named
 
 
-def _best_alpha(raw: Mapping[str, float] | None) -> BestAlpha | None:
-    return None if raw is None else BestAlpha(**raw)
+def _weight_metrics(fusion: Mixture | None) -> dict[str, float]:
+    if fusion is None:
+        return {}
+    if fusion.best_alpha is not None:
+        return {"alpha": fusion.best_alpha.alpha}
+    return {f"weight_{modality}": weight for modality, weight in fusion.weights.items()}
 
 
-def _evaluations(raw: Mapping[str, Any]) -> dict[str, Evaluation]:
-    return {row: Evaluation(Scores.from_json(one["scores"]), one["seconds_per_sample"]) for row, one in raw.items()}
+def _weights_in_words(fusion: Mixture) -> str:
+    if fusion.best_alpha is not None:
+        return f"alpha {fusion.best_alpha.alpha:.4f}"
+    return "weights " + ", ".join(f"{modality} {weight:.4f}" for modality, weight in fusion.weights.items())
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    if isinstance(record, Example):
+        return {"id": record.id, **record.inputs}
+    raw = dataclasses.asdict(record)
+    if isinstance(record, Selection):
+        fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
+        raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}
+    return raw
+
+
+def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) -> Mixture | None:
+    if raw is None:
+        return None
+    if "alpha" in raw:
+        first, second = modalities
+        return Mixture.of_alpha(BestAlpha(**raw), first, second)
+    return Mixture(**{**raw, "weights": {modality: raw["weights"][modality] for modality in modalities}})
+
+
+def _row_scores(raw: Mapping[str, Any]) -> dict[str, RowScores]:
+    return {row: RowScores(Scores.from_json(one["scores"]), one["seconds_per_sample"]) for row, one in raw.items()}

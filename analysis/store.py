@@ -20,7 +20,15 @@ from zipfile import BadZipFile
 import numpy as np
 
 from analysis.files import create_file, replace_file
-from analysis.results import Example, FinalTest, Selection, final_test_from_json, selection_from_json, to_json
+from analysis.results import (
+    Example,
+    FinalTest,
+    Selection,
+    example_from_json,
+    final_test_from_json,
+    selection_from_json,
+    to_json,
+)
 from trainables.errors import UserError
 from trainables.names import ANALYSIS_FOLDER, FINAL_TEST_FILE, META_FILE, SELECTION_FILE, TEST_OPENED_FILE, TRIALS_FILE
 from trainables.records import Predictions, TrialRecord, study_checkpoint
@@ -37,7 +45,7 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
     A trial that was interrupted may have kept the weights of an epoch that isn't on record: it comes without its
     checkpoint, and a note says so.
 
-    UserError where the file is missing or empty, a line is no record, or a trial stands there twice.
+    Raises UserError where the file is missing or empty, a line is no record, or a trial stands there twice.
     """
     path = study_folder / TRIALS_FILE
     lines = _read_text(path, "Run the study first.").splitlines()
@@ -51,7 +59,7 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
 
 
 def write_selection(study_folder: Path, selection: Selection) -> Path:
-    """Freeze a selection as `analysis/selection.json`; UserError once the test was opened."""
+    """Freeze a selection as `analysis/selection.json`. Raises UserError once the test was opened."""
     refuse_if_opened(study_folder)
     path = _analysis(study_folder) / SELECTION_FILE
     replace_file(path, to_json(selection))
@@ -59,7 +67,7 @@ def write_selection(study_folder: Path, selection: Selection) -> Path:
 
 
 def read_selection(study_folder: Path) -> Selection:
-    """The frozen selection; UserError where there is none or it can't be read."""
+    """The frozen selection. Raises UserError where there is none, or it can't be read."""
     path = _analysis(study_folder) / SELECTION_FILE
     text = _read_text(path, "Analyze the study first.")
     with _readable(path, "It was changed by hand or by another version: analyze the study again."):
@@ -72,7 +80,7 @@ def selection_digest(selection: Selection) -> str:
 
 
 def refuse_if_opened(study_folder: Path) -> None:
-    """UserError where the test was opened: what was selected must stay what the test is about."""
+    """Raises UserError where the test was opened: what was selected must stay what the test is about."""
     for name in (FINAL_TEST_FILE, TEST_OPENED_FILE):
         path = _analysis(study_folder) / name
         if path.exists():
@@ -83,7 +91,7 @@ def refuse_if_opened(study_folder: Path) -> None:
 
 
 def refuse_if_tested(study_folder: Path) -> None:
-    """UserError where the final test has its result."""
+    """Raises UserError where the final test has its result."""
     path = _analysis(study_folder) / FINAL_TEST_FILE
     if path.exists():
         when = _said(path, "evaluated")
@@ -96,8 +104,8 @@ def refuse_if_tested(study_folder: Path) -> None:
 def open_final_test(study_folder: Path, digest: str) -> int:
     """Record that the test is being opened for the selection with that digest; how many openings that makes.
 
-    To be called before any test data are read. UserError where the test has its result, or was opened for another
-    selection. Opened before for the same one, without a result (a crash, unreadable data), it may go on.
+    To be called before any test data are read. Opened before for the same selection, without a result (a crash,
+    unreadable data), it may go on. Raises UserError where the test has its result, or was opened for another selection.
     """
     refuse_if_tested(study_folder)
     path = _analysis(study_folder) / TEST_OPENED_FILE
@@ -110,7 +118,7 @@ def open_final_test(study_folder: Path, digest: str) -> int:
 
 
 def write_final_test(study_folder: Path, result: FinalTest) -> Path:
-    """Write `analysis/final_test.json`; UserError, and the file untouched, where it exists already."""
+    """Write `analysis/final_test.json`. Raises UserError, the file untouched, where it exists already."""
     path = _analysis(study_folder) / FINAL_TEST_FILE
     try:
         create_file(path, to_json(result))
@@ -121,7 +129,7 @@ def write_final_test(study_folder: Path, result: FinalTest) -> Path:
 
 
 def read_final_test(study_folder: Path) -> FinalTest | None:
-    """The result of the final test; None where the test has none yet."""
+    """The result of the final test; None where the test has none yet. Raises UserError where it can't be read."""
     path = _analysis(study_folder) / FINAL_TEST_FILE
     if not path.exists():
         return None
@@ -151,7 +159,7 @@ def save_predictions(study_folder: Path, split: str, modality: str, predictions:
 
 
 def load_predictions(study_folder: Path, split: str, modality: str) -> Predictions:
-    """Saved predictions; UserError where there are none or the file is damaged."""
+    """Saved predictions. Raises UserError where there are none, or the file is damaged."""
     path = predictions_file(study_folder, split, modality)
     if not path.exists():
         raise UserError(f"{path} must exist, but doesn't. Analyze the study, or copy its folder whole.")
@@ -173,11 +181,11 @@ def save_examples(study_folder: Path, split: str, examples: tuple[Example, ...])
 
 
 def load_examples(study_folder: Path, split: str) -> tuple[Example, ...]:
-    """Saved samples; UserError where there are none or the file is damaged."""
+    """Saved samples. Raises UserError where there are none, or the file is damaged."""
     path = _analysis(study_folder) / f"samples_{split}.json"
     text = _read_text(path, "Analyze the study, or copy its folder whole.")
     with _readable(path, "Analyze the study again."):
-        return tuple(Example(**raw) for raw in json.loads(text))
+        return tuple(example_from_json(raw) for raw in json.loads(text))
 
 
 def _analysis(study_folder: Path) -> Path:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
-from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY
-from trainables.names import FUSED, IMAGE, LATENCY, SIZE, TEXT
+from analysis.numbers.mixture import Mixture
+from analysis.rows import LINEAR, MAJORITY, linear_row, ordered
+from trainables.modalities import modality_of
+from trainables.names import FUSED, LATENCY, SIZE
 
 NONE = "–"
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
-_ROW_NAMES = {
-    IMAGE: "Image",
-    TEXT: "Text",
-    FUSED: "Fused",
-    LINEAR_IMAGE: "Linear: image",
-    LINEAR_TEXT: "Linear: text",
-    LINEAR_FUSED: "Linear: fused",
-}
-ROW_ORDER = (*_ROW_NAMES, MAJORITY)
 CHEAP = {SIZE: "small", LATENCY: "fast"}
 CHEAPER = {SIZE: "smaller", LATENCY: "faster"}
 CHEAPEST = {SIZE: "smallest", LATENCY: "fastest"}
@@ -27,11 +20,18 @@ CHEAPEST = {SIZE: "smallest", LATENCY: "fastest"}
 
 def row_name(row: str, majority: str) -> str:
     """A row of the results table as a person reads it; `majority` is the most frequent class's name."""
-    return f"Always “{majority}”" if row == MAJORITY else _ROW_NAMES[row]
+    if row == MAJORITY:
+        return f"Always “{majority}”"
+    return f"Linear: {row.removeprefix(LINEAR)}" if row.startswith(LINEAR) else row.capitalize()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: `a`; `a and b`; `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def percent(share: float | None) -> str:
-    """0.8123 -> 81.2 %."""
+    """A share in percent: 0.8123 -> 81.2 %."""
     return NONE if share is None else f"{100 * share:.1f}{_SPACE}%"
 
 
@@ -43,20 +43,43 @@ def points(difference: float) -> str:
 
 
 def count(number: int, noun: str = "") -> str:
-    """3452, "sample" -> 3,452 samples."""
+    """A number and its noun: 3452, "sample" -> 3,452 samples."""
     return f"{number:,}" + (f"{_SPACE}{noun}{'' if number == 1 else 's'}" if noun else "")
 
 
 def alpha(best: BestAlpha) -> str:
     """As few digits, but at least two, as name a value inside the plateau."""
-    digits = next((n for n in range(2, 6) if best.low < round(best.alpha, n) < best.high), 6)
-    return f"{best.alpha:.{digits}f}"
+    return f"{best.alpha:.{_digits_inside(best.alpha, best.low, best.high)}f}"
 
 
-def plateau(best: BestAlpha) -> str:
+def plateau(best: BestAlpha | Mixture) -> str:
     """The plateau's ends with as many digits as its width needs, at most six."""
     digits = next((n for n in range(2, 6) if best.high - best.low >= 10**-n), 6)
     return f"{best.low:.{digits}f}–{best.high:.{digits}f}"
+
+
+def weights(mixture: Mixture) -> dict[str, str]:
+    """The weight of each modality, with the digits that name a value inside the plateau."""
+    digits = _digits_inside(mixture.weights[mixture.towards], mixture.low, mixture.high)
+    return {name: f"{weight:.{digits}f}" for name, weight in mixture.weights.items()}
+
+
+def fused_formula(mixture: Mixture) -> str:
+    """How the fused logits are made: `alpha × text + (1 − alpha) × image`, or with the weights as numbers."""
+    if mixture.best_alpha is not None:
+        first, second = mixture.weights
+        return f"alpha × {second} + (1 − alpha) × {first}"
+    return " + ".join(f"{weight} × {name}" for name, weight in weights(mixture).items())
+
+
+def how_fused(mixture: Mixture) -> str:
+    """How the weights were chosen, in a sentence."""
+    if mixture.best_alpha is not None:
+        return "Alpha: the exact accuracy curve on val, the middle of its widest best plateau."
+    return (
+        "Weights: exact accuracy curves on val, from the mixture towards each model in turn until none gains; "
+        "the middle of the widest best plateau."
+    )
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -79,7 +102,7 @@ def cost(objective: str, value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """42 s, 3 min 05 s, 2 h 07 min."""
+    """Seconds as a duration: 42 s, 3 min 05 s, 2 h 07 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}{_SPACE}s"
@@ -110,16 +133,23 @@ def on_record(ended: Mapping[str, int]) -> str:
     return f"{count(sum(ended.values()), 'trial')} on record: {found}".replace(_SPACE, " ")
 
 
-def linear_note(rows: Iterable[str]) -> str:
-    """What the linear baseline's rows are, in a sentence; empty where there are none."""
-    kinds = {LINEAR_IMAGE: "frozen image features", LINEAR_TEXT: "the texts’ character n\u2011grams"}
-    found = [kind for row, kind in kinds.items() if row in rows]
-    return f"Linear: logistic regression on {' and on '.join(found)}." if found else ""
+def linear_note(rows: Collection[str]) -> str:
+    """What the linear baseline's rows are, in a sentence; empty where there are none.
+
+    `rows` are those of the results table. Raises UserError where one is of a modality that isn't registered.
+    """
+    own = [row.removeprefix(LINEAR) for row in rows if row.startswith(LINEAR) and row != linear_row(FUSED)]
+    found = [f"on {modality_of(name).baseline_note or name}" for name in ordered(own)]
+    return f"Linear: logistic regression {listed(found)}." if found else ""
 
 
 def date(iso: str) -> str:
-    """2026-01-31T12:00:05+00:00 -> 2026-01-31 12:00 UTC."""
+    """An ISO time in UTC, to the minute: 2026-01-31T12:00:05+00:00 -> 2026-01-31 12:00 UTC."""
     return f"{iso[:10]} {iso[11:16]} UTC" if iso[10:11] == "T" else iso
+
+
+def _digits_inside(value: float, low: float, high: float) -> int:
+    return next((n for n in range(2, 6) if low < round(value, n) < high), 6)
 
 
 def _three_digits(value: float) -> str:

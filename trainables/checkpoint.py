@@ -15,13 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainables.data.files import fsync
 from trainables.errors import UserError
-from trainables.names import LAST_FOLDER, MANIFEST_FILE, META_FILE, PREVIOUS_FOLDER, STATE_FILE, WEIGHTS_FILE
+from trainables.names import (
+    LAST_FOLDER,
+    MANIFEST_FILE,
+    META_FILE,
+    PREVIOUS_FOLDER,
+    STATE_FILE,
+    VAL_LOGITS_FILE,
+    WEIGHTS_FILE,
+)
 
 FORMAT = 1
 
@@ -156,6 +166,25 @@ def read_meta(folder: Path) -> dict[str, Any]:
     if meta.get("format") != FORMAT:
         raise UserError(f"{folder} has checkpoint format {meta.get('format')}, but this version reads format {FORMAT}.")
     return meta
+
+
+def write_val_logits(folder: Path, logits: NDArray[np.float32]) -> None:
+    """Put val logits (N, C), in the order of the val split, beside a checkpoint's weights."""
+    np.save(folder / VAL_LOGITS_FILE, logits.astype(np.float32), allow_pickle=False)
+
+
+def read_val_logits(folder: Path) -> NDArray[np.float32] | None:
+    """The val logits (N, C) of the epoch whose weights lie in the folder; None where it was written without them.
+
+    Raises UserError where they aren't what the manifest says.
+    """
+    digest, path = read_manifest(folder).get(VAL_LOGITS_FILE), folder / VAL_LOGITS_FILE
+    if digest is None:
+        return None
+    if not path.is_file() or _file_sha256(path) != digest:
+        raise UserError(f"{path} must be as its manifest says, but it is damaged or missing: use another checkpoint.")
+    logits: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    return logits
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

@@ -17,18 +17,21 @@ COLUMNS = (
 )
 
 
-def leaderboard_csv(records: Sequence[TrialRecord]) -> str:
-    """CSV with a row a trial, the best of each modality first; the searched hyperparameters as `param.<name>`.
+def by_accuracy(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """By modality, in it by best val accuracy, those without an epoch last; of equals the first stays first."""
+    return sorted(records, key=lambda one: (one.modality, -(one.best.val_accuracy if one.best else -1.0)))
 
-    Trials of one val accuracy stand in the order of `records`, those without an epoch come last. Where there is no
-    value the cell is empty. No cell is one that a spreadsheet would take for a formula.
+
+def leaderboard_csv(records: Sequence[TrialRecord]) -> str:
+    """CSV with a row a trial, in their order; the searched hyperparameters as columns `param.<name>`.
+
+    Where there is no value the cell is empty. No cell is one that a spreadsheet would take for a formula.
     """
-    ranked = sorted(records, key=lambda one: (one.modality, -(one.best.val_accuracy if one.best else -1.0)))
     params = sorted({key for record in records for key in record.params})
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*COLUMNS, *(f"param.{key}" for key in params)])
-    for record in ranked:
+    for record in records:
         cells = [*_cells(record), *(record.params.get(key, "") for key in params)]
         writer.writerow([harmless_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return stream.getvalue()

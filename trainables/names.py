@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-# Modalities and what is made of them.
-IMAGE = "image"
-TEXT = "text"
+# What is made of several modalities.
 FUSED = "fused"
-MODALITIES = (IMAGE, TEXT)
 
 # Splits.
 TRAIN = "train"
@@ -20,9 +17,6 @@ LATENCY = "latency"  # an objective: seconds per sample on val
 SIZE = "size"  # an objective: bytes of the weights
 # Where an epoch has an objective's value.
 OBJECTIVE_FIELDS = {VAL_ACCURACY: VAL_ACCURACY, LATENCY: "latency", SIZE: "weights_bytes"}
-BEST_VAL_ACCURACY = "best_val_accuracy"
-BEST_EPOCH = "best_epoch"
-MICRO_BATCH_SIZE = "micro_batch_size"
 STOP_REASON = "stop_reason"
 DETAIL = "detail"  # why, in words
 WORKER = "worker"  # host and process id of the worker that reports
@@ -32,6 +26,7 @@ NOTE = "note"  # what happened on the way that a person should know: a damaged s
 WEIGHTS_FILE = "weights.safetensors"
 STATE_FILE = "state.pt"
 META_FILE = "meta.json"
+VAL_LOGITS_FILE = "val_logits.npy"  # beside the best weights: (N, C), in the order of the val split
 MANIFEST_FILE = "manifest.json"
 BEST_FOLDER = "best"
 LAST_FOLDER = "last"  # the state that a trial resumes from

@@ -28,13 +28,7 @@ def make_stepper(
 
     `element_budget`: how many elements of its first input a batch may have before it goes through in parts.
     """
-    optimizer = adamw(
-        groups,
-        beta1=config.beta1,
-        beta2=config.beta2,
-        epsilon=config.epsilon,
-        weight_decay_on=config.weight_decay_on,
-    )
+    optimizer = _optimizer(config, groups)
     schedule = Schedule(
         config.schedule,
         optimizer,
@@ -62,4 +56,14 @@ def make_stepper(
         average=None if config.ema_decay is None else WeightAverage(network, config.ema_decay),
         element_budget=element_budget,
         compiled=config.compile,
+    )
+
+
+def _optimizer(config: TrialConfig, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    return adamw(
+        groups,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        epsilon=config.epsilon,
+        weight_decay_on=config.weight_decay_on,
     )

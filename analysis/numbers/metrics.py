@@ -46,7 +46,7 @@ class Scores:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Scores:
-        """The value of its own `dataclasses.asdict` read back from JSON."""
+        """The value of its own `asdict`, read back from JSON. Raises KeyError or TypeError where it is none."""
         return cls(
             accuracy=raw["accuracy"],
             macro_f1=raw["macro_f1"],
@@ -60,8 +60,8 @@ def score(predictions: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     """Scores of logits or probabilities (N, C), or of predicted classes (N,) as indices, against labels (N,).
 
     As in scikit-learn with `labels=` all classes and `zero_division=0`: precision = hits / predicted, recall = hits /
-    support, F1 = 2 hits / (predicted + support), and a class without samples counts with 0 in the macro F1. ValueError
-    where there is no sample, a value isn't finite, a shape doesn't fit or an index isn't a class.
+    support, F1 = 2 hits / (predicted + support), and a class without samples counts with 0 in the macro F1. Raises
+    ValueError where there is no sample, a value isn't finite, a shape doesn't fit or an index isn't a class.
     """
     confusion = _confusion(_predicted(predictions, len(classes)), np.asarray(labels), len(classes))
     hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
@@ -77,7 +77,10 @@ def score(predictions: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
 
 
 def majority_class(labels: ArrayLike, n: int) -> int:
-    """The index of the most frequent of `n` classes in labels (N,); of equally frequent ones the first."""
+    """The index of the most frequent of `n` classes in labels (N,); of equally frequent ones the first.
+
+    Raises ValueError where there is no label, or one is no index from 0 to n - 1.
+    """
     return int(_counts(labels, n).argmax())
 
 

@@ -36,7 +36,8 @@ def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
 
     A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted: a
     study that ends with its time budget or its target leaves sound trials that would have gone on. One that diverged,
-    failed, was lost or ran out of memory doesn't. UserError where none qualifies, with how the modality's trials ended.
+    failed, was lost or ran out of memory doesn't. Raises UserError where none qualifies, with how the modality's trials
+    ended.
     """
     qualified = [record for record in records if record.modality == modality and qualifies(record)]
     if not qualified:
@@ -66,17 +67,18 @@ def stop_reasons(records: Sequence[TrialRecord], modality: str | None = None) ->
     return {reason.value: counts[reason] for reason in StopReason}
 
 
+def best_epoch(record: TrialRecord) -> EpochResult:
+    """The best epoch of a trial that ended one. Raises ValueError where it ended none."""
+    if record.best is None:
+        raise ValueError(f"{record.trial_id} must have ended an epoch, but has none.")
+    return record.best
+
+
 def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, int]:
-    best = _best(record)
+    best = best_epoch(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
     costs = tuple(best.objective(name) for name in record.objectives[1:])
     return -best.val_accuracy, costs, loss, record.number
-
-
-def _best(record: TrialRecord) -> EpochResult:
-    best = record.best
-    assert best is not None, f"{record.trial_id} has no epoch and must not have qualified"  # noqa: S101
-    return best
 
 
 def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from analysis import wording
-from analysis.numbers.fusion import alpha_curve
+from analysis.numbers.fusion import AlphaGrid, alpha_curve
+from analysis.numbers.mixture import Mixture
 from analysis.numbers.pareto import Front
-from analysis.report import plots
+from analysis.report import plots, ternary
+from analysis.report.plot_data import weights_info
+from analysis.report.theme import DARK, LIGHT, Theme
 from analysis.report.thumbnails import data_uri
 from analysis.results import FinalTest, Selection
-from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
+from analysis.rows import row_order
+from trainables.names import FUSED, TEST, VAL
 from trainables.records import Predictions, TrialRecord
-
-MODELS = (IMAGE, TEXT, FUSED)
-Grid = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class Picture:
 
     @property
     def light_uri(self) -> str:
-        """The light one as a `data:` URI."""
+        """The picture for light ground as a `data:` URI."""
         return data_uri(self.light, "image/png")
 
     @property
     def dark_uri(self) -> str:
-        """The dark one as a `data:` URI."""
+        """The picture for dark ground as a `data:` URI."""
         return data_uri(self.dark, "image/png")
 
 
@@ -43,41 +44,22 @@ def draw_pictures(
     selection: Selection,
     final: FinalTest | None,
     val: Mapping[str, Predictions],
-    grid: Grid | None,
+    grid: AlphaGrid | None,
     fronts: tuple[Front, ...],
 ) -> dict[str, Picture]:
     """Every plot of the report by name; `val` are the val predictions by modality, `grid` the 11-point sweep.
 
     Where no search had two objectives, and `fronts` is empty, there is no plot of them.
     """
-    majority = selection.classes[selection.majority_class]
-    names = {row: wording.row_name(row, majority) for row in wording.ROW_ORDER if row in selection.val}
-    scores_val = {row: one.scores for row, one in selection.val.items()}
-    scores_test = {row: one.scores for row, one in final.test.items()} if final else None
-    split, shown = (TEST, scores_test) if scores_test else (VAL, scores_val)
-    models = {model: shown[model] for model in MODELS if model in shown}
     found = [
-        _picture(
-            "performance",
-            f"Bars of accuracy and macro F1 of every row of the results table on val{' and test' if final else ''}.",
-            lambda theme: plots.bars_figure(names, scores_val, scores_test, theme),
-        ),
-        _picture(
-            "confusion",
-            f"Confusion matrices on {split} of {', '.join(models)}: true classes by row, predicted ones by column.",
-            lambda theme: plots.confusion_figure(models, selection.classes, theme),
-        ),
+        *_score_pictures(selection, final),
         _picture(
             "learning_curves",
             "Val accuracy by epoch of every trial, the selected ones emphasised.",
             lambda theme: plots.learning_curves_figure(records, list(selection.models), theme),
         ),
+        *(_fusion_picture(selection.fusion, val, grid) if selection.fusion is not None else ()),
     ]
-    if selection.fusion is not None and grid is not None:
-        fusion = selection.fusion
-        curve = alpha_curve(val[IMAGE].logits, val[TEXT].logits, val[IMAGE].labels)
-        said = f"Val accuracy by alpha: highest at {wording.alpha(fusion)} with {wording.percent(fusion.accuracy)}."
-        found.append(_picture("alpha", said, lambda theme: plots.alpha_figure(curve, grid, fusion, theme)))
     if fronts:
         what = " and by ".join(f"{front.objective} of every {front.modality} trial" for front in fronts)
         said = f"Val accuracy by {what}: the Pareto front is connected, the selected trial marked."
@@ -85,5 +67,42 @@ def draw_pictures(
     return {picture.name: picture for picture in found}
 
 
-def _picture(name: str, alt: str, draw: Callable[[plots.Theme], bytes]) -> Picture:
-    return Picture(name, alt, draw(plots.LIGHT), draw(plots.DARK))
+def _score_pictures(selection: Selection, final: FinalTest | None) -> Iterator[Picture]:
+    """Bars of every row, and confusion matrices of the models."""
+    majority = selection.classes[selection.majority_class]
+    names = {row: wording.row_name(row, majority) for row in row_order(selection.models) if row in selection.val}
+    scores_val = {row: one.scores for row, one in selection.val.items()}
+    scores_test = {row: one.scores for row, one in final.test.items()} if final else None
+    split, shown = (TEST, scores_test) if scores_test else (VAL, scores_val)
+    models = {model: shown[model] for model in (*selection.models, FUSED) if model in shown}
+    yield _picture(
+        "performance",
+        f"Bars of accuracy and macro F1 of every row of the results table on val{' and test' if final else ''}.",
+        lambda theme: plots.bars_figure(names, scores_val, scores_test, theme),
+    )
+    yield _picture(
+        "confusion",
+        f"Confusion matrices on {split} of {', '.join(models)}: true classes by row, predicted ones by column.",
+        lambda theme: plots.confusion_figure(models, selection.classes, theme),
+    )
+
+
+def _fusion_picture(fusion: Mixture, val: Mapping[str, Predictions], grid: AlphaGrid | None) -> Iterator[Picture]:
+    """Val accuracy by alpha, or by the weights."""
+    logits = {modality: val[modality].logits for modality in fusion.weights}
+    labels = next(iter(val.values())).labels
+    percent = wording.percent(fusion.accuracy)
+    if fusion.best_alpha is not None and grid is not None:
+        first, second = logits.values()
+        curve = alpha_curve(first, second, labels)
+        said = f"Val accuracy by alpha: highest at {wording.alpha(fusion.best_alpha)} with {percent}."
+        yield _picture("alpha", said, lambda theme: plots.alpha_figure(curve, grid, fusion, theme))
+    elif fusion.best_alpha is None:
+        info = weights_info(logits, labels, fusion)
+        at = ", ".join(f"{modality} {weight}" for modality, weight in wording.weights(fusion).items())
+        said = f"Val accuracy by the weights of {wording.listed(list(logits))}: {percent} at the chosen {at}."
+        yield _picture("weights", said, lambda theme: ternary.weights_figure(info, theme))
+
+
+def _picture(name: str, alt: str, draw: Callable[[Theme], bytes]) -> Picture:
+    return Picture(name, alt, draw(LIGHT), draw(DARK))

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis import wording
+from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
-from analysis.results import LINEAR_FUSED, LINEAR_IMAGE, LINEAR_TEXT, MAJORITY, Evaluation, FinalTest, Selection
-from trainables.names import FUSED, IMAGE, TEST, TEXT, VAL
+from analysis.numbers.mixture import Mixture
+from analysis.results import FinalTest, RowScores, Selection
+from analysis.rows import LINEAR, MAJORITY, row_order
+from trainables.names import FUSED, TEST, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
 
@@ -35,7 +38,8 @@ def headline(selection: Selection, final: FinalTest | None) -> Headline:
     """The top of the report, from test where it has a result and else from val."""
     split, rows = _shown(selection, final)
     scores = rows[selection.system].scores
-    name = {FUSED: "The fusion of image and text"}.get(selection.system, f"The {selection.system} model")
+    fused = f"The fusion of {wording.listed(list(selection.models))}"
+    name = fused if selection.fusion is not None else f"The {selection.system} model"
     sentence = (
         f"{name} gets {wording.percent(scores.accuracy)} of {wording.count(scores.samples)} {split} samples right."
     )
@@ -49,15 +53,13 @@ def headline(selection: Selection, final: FinalTest | None) -> Headline:
     return Headline(sentence, _warning(final), tuple(tiles))
 
 
-def key_findings(
-    selection: Selection, final: FinalTest | None, grid: tuple[tuple[float, float], ...] | None
-) -> tuple[str, ...]:
-    """One sentence or two each: best single model, fusion, alpha, val against test, speed, baseline, hardest class."""
+def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid | None) -> tuple[str, ...]:
+    """A sentence or two each: best single model, fusion, weights, val against test, speed, baseline, hardest class."""
     split, rows = _shown(selection, final)
     found = [
         _single(selection, split, rows),
         _fusion_gain(selection, split, rows),
-        _alpha(selection, grid),
+        _weights(selection.fusion, grid),
         _optimism(selection, final),
         _speed(selection, rows),
         _baseline(selection, split, rows),
@@ -66,7 +68,7 @@ def key_findings(
     return tuple(sentence for sentence in found if sentence)
 
 
-def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, Evaluation]]:
+def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, RowScores]]:
     return (TEST, final.test) if final else (VAL, selection.val)
 
 
@@ -84,50 +86,58 @@ def _warning(final: FinalTest | None) -> str | None:
     return None
 
 
-def _fusion_tiles(selection: Selection, rows: Mapping[str, Evaluation]) -> list[Tile]:
+def _fusion_tiles(selection: Selection, rows: Mapping[str, RowScores]) -> list[Tile]:
     if selection.fusion is None:
         return []
-    best = _better_single(rows)
+    best = _best_single(selection, rows)
     single = rows[best].scores.accuracy
     gain = rows[FUSED].scores.accuracy - single
     alone = f"{best} alone {wording.percent(single)}"
-    plateau = f"plateau {wording.plateau(selection.fusion)} on val"
-    return [
-        Tile("Over the better single model", wording.points(gain), alone),
-        Tile("Alpha, the text’s weight", wording.alpha(selection.fusion), plateau),
-    ]
+    label = f"Over the {_best_of(selection)} single model"
+    return [Tile(label, wording.points(gain), alone), _weight_tile(selection.fusion)]
 
 
-def _better_single(rows: Mapping[str, Evaluation]) -> str:
-    """The single model that is better on these very samples: a gain over the other one would flatter the fusion."""
-    return max((IMAGE, TEXT), key=lambda name: rows[name].scores.accuracy)
+def _weight_tile(fusion: Mixture) -> Tile:
+    if fusion.best_alpha is not None:
+        plateau = f"plateau {wording.plateau(fusion)} on val"
+        return Tile(f"Alpha, the {fusion.towards}’s weight", wording.alpha(fusion.best_alpha), plateau)
+    weights = wording.weights(fusion)
+    most = max(fusion.weights, key=lambda modality: fusion.weights[modality])
+    others = ", ".join(f"{modality} {weight}" for modality, weight in weights.items() if modality != most)
+    return Tile(f"Weight of {most}, the largest", weights[most], others)
 
 
-def _majority_tile(selection: Selection, rows: Mapping[str, Evaluation]) -> list[Tile]:
+def _best_single(selection: Selection, rows: Mapping[str, RowScores]) -> str:
+    """The single model that is best on these very samples: a gain over another one would flatter the fusion."""
+    return max(selection.models, key=lambda name: rows[name].scores.accuracy)
+
+
+def _best_of(selection: Selection) -> str:
+    return "better" if len(selection.models) == 2 else "best"
+
+
+def _majority_tile(selection: Selection, rows: Mapping[str, RowScores]) -> list[Tile]:
     share = rows[MAJORITY].scores.accuracy
     gain = rows[selection.system].scores.accuracy - share
     name = selection.classes[selection.majority_class]
     return [Tile("Over the majority class", wording.points(gain), f"always “{name}” {wording.percent(share)}")]
 
 
-def _single(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
+def _single(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
     if selection.fusion is None:
         return ""
-    best = selection.best_single
-    other = IMAGE if best == TEXT else TEXT
-    ahead = rows[best].scores.accuracy - rows[other].scores.accuracy
-    both = (
-        f"{best} {wording.percent(rows[best].scores.accuracy)}, {other} {wording.percent(rows[other].scores.accuracy)}"
-    )
-    if ahead >= 0:
-        return f"Best single model: {best}. On {split}: {both}."
-    return f"On val {best} was the better single model, but on {split} {other} is ({both})."
+    best, leader = selection.best_single, _best_single(selection, rows)
+    ranked = [best, *(modality for modality in selection.models if modality != best)]
+    each = ", ".join(f"{modality} {wording.percent(rows[modality].scores.accuracy)}" for modality in ranked)
+    if rows[best].scores.accuracy >= rows[leader].scores.accuracy:
+        return f"Best single model: {best}. On {split}: {each}."
+    return f"On val {best} was the {_best_of(selection)} single model, but on {split} {leader} is ({each})."
 
 
-def _fusion_gain(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
+def _fusion_gain(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
     if selection.fusion is None:
         return ""
-    best = _better_single(rows)
+    best = _best_single(selection, rows)
     more = rows[FUSED].scores.right - rows[best].scores.right
     gain = wording.points(rows[FUSED].scores.accuracy - rows[best].scores.accuracy)
     if more > 0:
@@ -138,21 +148,24 @@ def _fusion_gain(selection: Selection, split: str, rows: Mapping[str, Evaluation
     return f"Fusion does not help: {gain} on {split} against {best} alone, {fewer} right; {best} alone would do."
 
 
-def _alpha(selection: Selection, grid: tuple[tuple[float, float], ...] | None) -> str:
-    fusion = selection.fusion
+def _weights(fusion: Mixture | None, grid: AlphaGrid | None) -> str:
     if fusion is None:
         return ""
-    said = (
-        f"Alpha {wording.alpha(fusion)} is the middle of the widest best plateau on val ({wording.plateau(fusion)}, "
-        f"{wording.percent(fusion.accuracy)})"
-    )
+    alpha = fusion.best_alpha
+    percent, plateau = wording.percent(fusion.accuracy), wording.plateau(fusion)
+    if alpha is None:
+        each = ", ".join(f"{modality} {weight}" for modality, weight in wording.weights(fusion).items())
+        same = f"the same at any weight of {fusion.towards} in {plateau}, the others in proportion"
+        end = f", so val shows no gain from {fusion.towards}" if fusion.low == 0 else ""
+        return f"The weights {each} get {percent} on val, {same}{end}."
+    said = f"Alpha {wording.alpha(alpha)} is the middle of the widest best plateau on val ({plateau}, {percent})"
     if grid:
         place, accuracy = max(grid, key=lambda one: one[1])
         said += f"; the {len(grid)}-point grid’s best is {place:.1f} with {wording.percent(accuracy)}"
-    alone = {0.0: IMAGE, 1.0: TEXT}
-    end = next((alone[value] for value in (fusion.low, fusion.high) if value in alone), None)
+    alone = dict(zip((0.0, 1.0), fusion.weights, strict=True))
+    single = next((alone[value] for value in (fusion.low, fusion.high) if value in alone), None)
     return f"{said}." + (
-        f" The plateau reaches the {end} model alone, so val shows no gain from fusing." if end else ""
+        f" The plateau reaches the {single} model alone, so val shows no gain from fusing." if single else ""
     )
 
 
@@ -169,7 +182,7 @@ def _optimism(selection: Selection, final: FinalTest | None) -> str:
     return f"Val and test agree within {100 * NOTABLE:.0f} points: {both}."
 
 
-def _speed(selection: Selection, rows: Mapping[str, Evaluation]) -> str:
+def _speed(selection: Selection, rows: Mapping[str, RowScores]) -> str:
     fused, best = rows.get(FUSED), rows[selection.best_single]
     if fused is None or not fused.seconds_per_sample or not best.seconds_per_sample:
         return ""
@@ -180,11 +193,12 @@ def _speed(selection: Selection, rows: Mapping[str, Evaluation]) -> str:
     )
 
 
-def _baseline(selection: Selection, split: str, rows: Mapping[str, Evaluation]) -> str:
-    row = {FUSED: LINEAR_FUSED, IMAGE: LINEAR_IMAGE, TEXT: LINEAR_TEXT}[selection.system]
-    if row not in rows:
+def _baseline(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
+    """Against the linear fusion; where fewer than two modalities have a baseline, against the one that has."""
+    baselines = [row for row in row_order(selection.models) if row.startswith(LINEAR) and row in rows]
+    if not baselines:
         return ""
-    linear, own = rows[row].scores.accuracy, rows[selection.system].scores.accuracy
+    linear, own = rows[baselines[-1]].scores.accuracy, rows[selection.system].scores.accuracy
     verdict = "ahead of" if own > linear else "not better than"
     gap = wording.points(own - linear)
     return (

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.files import replace_file
+from analysis.numbers.selection import leaderboard
+from analysis.rows import ordered
 from trainables.records import TrialRecord
 from trainables.words import harmless_cell
 
@@ -15,25 +17,28 @@ LEADERBOARD_FILE = "leaderboard.csv"
 
 
 def trials_table(records: Sequence[TrialRecord]) -> pd.DataFrame:
-    """A row a trial, the best of each modality first; the searched hyperparameters as columns `param.<name>`."""
-    rows = [
-        {
-            "modality": record.modality,
-            "trial_id": record.trial_id,
-            "best_val_accuracy": record.best.val_accuracy if record.best else None,
-            "best_epoch": record.best.epoch if record.best else None,
-            "epochs": len(record.epochs),
-            "weights_bytes": record.best.weights_bytes if record.best else None,
-            "latency": record.best.latency if record.best else None,
-            "stop_reason": record.stop_reason.value,
-            "seconds": round(record.seconds, 1),
-            "notes": " ".join(record.notes),
-            **{f"param.{key}": value for key, value in sorted(record.params.items())},
-        }
-        for record in records
-    ]
-    table = pd.DataFrame(rows)
-    return table.sort_values(["modality", "best_val_accuracy"], ascending=[True, False], kind="stable")
+    """A row a trial, by modality in the leaderboard's order; the searched hyperparameters as columns `param.<name>`."""
+    by_id = {record.trial_id: record for record in records}
+    modalities = ordered({record.modality for record in records})
+    ranked = [by_id[row.trial_id] for modality in modalities for row in leaderboard(records, modality)]
+    return pd.DataFrame([_row(record) for record in ranked])
+
+
+def _row(record: TrialRecord) -> dict[str, object]:
+    best = record.best
+    return {
+        "modality": record.modality,
+        "trial_id": record.trial_id,
+        "best_val_accuracy": best.val_accuracy if best else None,
+        "best_epoch": best.epoch if best else None,
+        "epochs": len(record.epochs),
+        "weights_bytes": best.weights_bytes if best else None,
+        "latency": best.latency if best else None,
+        "stop_reason": record.stop_reason.value,
+        "seconds": round(record.seconds, 1),
+        "notes": " ".join(record.notes),
+        **{f"param.{key}": value for key, value in sorted(record.params.items())},
+    }
 
 
 def write_trials_table(folder: Path, records: Sequence[TrialRecord]) -> Path:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.numbers.fusion import AlphaCurve, BestAlpha
+from analysis.numbers.fusion import AlphaCurve, AlphaGrid, BestAlpha
 from analysis.numbers.metrics import Scores
-from analysis.numbers.selection import qualifies, select_best
+from analysis.numbers.mixture import Mixture, mixture_grid, weight_curves
+from analysis.numbers.selection import best_epoch, qualifies, select_best
 from trainables.records import StopReason, TrialRecord
 
 _MOST_STEPS = 4000  # of a drawn curve: more than the picture has pixels
@@ -28,21 +29,34 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """All trials of a modality; `best` is the selected one's id."""
+    """All trials of a modality that ended an epoch."""
 
     modality: str
     curves: tuple[LearningCurve, ...]
-    best: str | None
+    best: str | None  # the selected trial's id; None where none may be selected
+    peak: tuple[int, float] | None  # its best epoch, and the accuracy there
 
 
 @dataclass(frozen=True, eq=False)
 class AlphaPlot:
-    """The curve as drawn, the grid, and the choice."""
+    """Val accuracy by alpha: the curve as drawn, the grid, and the chosen alpha."""
 
-    edges: NDArray[np.float64]
-    accuracies: NDArray[np.float64]
-    grid: tuple[tuple[float, float], ...]
+    edges: NDArray[np.float64]  # (K + 1,)
+    accuracies: NDArray[np.float64]  # (K,)
+    grid: AlphaGrid
     best: BestAlpha
+    first: str  # the modality that alpha 0 leaves alone
+    second: str  # the one of alpha 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsPlot:
+    """Val accuracy over the weights of three modalities and more."""
+
+    fusion: Mixture
+    curves: Mapping[str, AlphaCurve]  # by modality: along its own weight, the others in the chosen proportion
+    points: NDArray[np.float64]  # (G, M) evenly spaced weights; of more than three modalities each alone
+    accuracies: NDArray[np.float64]  # (G,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +64,9 @@ class Confusion:
     """A confusion matrix: counts, and the share of each true class (rows; zeros where a class is absent)."""
 
     model: str
-    classes: tuple[str, ...]
-    counts: NDArray[np.int64]
-    shares: NDArray[np.float64]
+    classes: tuple[str, ...]  # (C,)
+    counts: NDArray[np.int64]  # (C, C)
+    shares: NDArray[np.float64]  # (C, C)
 
 
 @dataclass(frozen=True)
@@ -78,22 +92,39 @@ def learning_curves_info(records: Sequence[TrialRecord], modality: str) -> Learn
         )
         for record in own
     )
-    usable = any(qualifies(record) for record in own)
-    return LearningCurves(modality, curves, select_best(own, modality).trial_id if usable else None)
+    if not any(qualifies(record) for record in own):
+        return LearningCurves(modality, curves, None, None)
+    selected = select_best(own, modality)
+    best = best_epoch(selected)
+    return LearningCurves(modality, curves, selected.trial_id, (best.epoch, best.val_accuracy))
 
 
-def alpha_info(curve: AlphaCurve, grid: tuple[tuple[float, float], ...], best: BestAlpha) -> AlphaPlot:
-    """The curve with equal steps joined, sampled where it has more steps than the picture has pixels."""
+def alpha_info(curve: AlphaCurve, grid: AlphaGrid, fusion: Mixture) -> AlphaPlot:
+    """The curve as drawn. Raises ValueError where the fusion isn't of two modalities."""
+    if fusion.best_alpha is None:
+        raise ValueError(f"Alpha is of two modalities, but got the weights {dict(fusion.weights)}.")
+    drawn, (first, second) = drawable(curve), fusion.weights
+    return AlphaPlot(drawn.edges, drawn.accuracies, grid, fusion.best_alpha, first, second)
+
+
+def weights_info(logits: Mapping[str, ArrayLike], labels: ArrayLike, fusion: Mixture) -> WeightsPlot:
+    """The accuracy over the simplex, and along each modality's weight; logits (N, C) by modality, labels (N,)."""
+    curves = {name: drawable(curve) for name, curve in weight_curves(logits, labels, fusion.weights).items()}
+    points, accuracies = mixture_grid(logits, labels, None if len(logits) == 3 else 1)
+    return WeightsPlot(fusion, curves, points, accuracies)
+
+
+def drawable(curve: AlphaCurve) -> AlphaCurve:
+    """The curve with equal steps joined, sampled where it has more steps than a picture has pixels."""
     merged = curve.merged()
-    edges, accuracies = merged.edges, merged.accuracies
-    if len(accuracies) > _MOST_STEPS:
-        edges = np.linspace(0, 1, _MOST_STEPS + 1)
-        accuracies = curve.at((edges[:-1] + edges[1:]) / 2)
-    return AlphaPlot(edges, accuracies, grid, best)
+    if len(merged.accuracies) <= _MOST_STEPS:
+        return merged
+    edges = np.linspace(0, 1, _MOST_STEPS + 1)
+    return AlphaCurve(edges, curve.at((edges[:-1] + edges[1:]) / 2))
 
 
 def confusion_info(model: str, scores: Scores, classes: tuple[str, ...]) -> Confusion:
-    """One model's matrix."""
+    """One model's confusion matrix, as counts and as shares of the true class."""
     counts = np.array(scores.confusion, dtype=np.int64)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)

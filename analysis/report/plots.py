@@ -1,28 +1,30 @@
-"""The report's pictures: `plot_x(info, ax)` draws what `plot_data.x_info` computed, `x_figure` gives it as PNG bytes.
-
-Drawn with Figure objects, without pyplot's global state, on a light or a dark ground. Names that a user chose are never
-read as mathematics. Colours: Okabe and Ito, told apart by colour-blind readers.
-"""
+"""The report's pictures: `plot_x(info, ax)` draws what `plot_data.x_info` computed, `x_figure` gives PNG bytes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from analysis.numbers.fusion import AlphaCurve, BestAlpha
+from analysis.numbers.fusion import AlphaCurve, AlphaGrid
 from analysis.numbers.metrics import Scores
-from analysis.numbers.pareto import Front, Point
+from analysis.numbers.mixture import Mixture
+from analysis.numbers.pareto import Front, TrialPoint
+from analysis.report.canvas import (
+    WIDTH,
+    figure_to_png,
+    legend,
+    new_axes,
+    new_figure,
+    panels,
+    percent_axis,
+    short_name,
+    title,
+)
 from analysis.report.plot_data import (
     AlphaPlot,
     Bars,
@@ -33,76 +35,40 @@ from analysis.report.plot_data import (
     confusion_info,
     learning_curves_info,
 )
-from trainables.names import FUSED, IMAGE, LATENCY, SIZE, TEXT
+from analysis.report.theme import LIGHT, Theme
+from trainables.names import LATENCY, SIZE
 from trainables.records import TrialRecord
 
-DOTS_PER_INCH = 144
-WIDTH = 10.0  # inches, of the report's column
-_LONGEST_NAME = 18
 _COST_AXES = {
     SIZE: (1e-6, "Size of the weights, MB"),
     LATENCY: (1e3, "Latency in the evaluation on val, ms per sample"),
 }
 _WIDE = 20  # where costs are so many times apart, their axis is logarithmic
+_MOST_MATRICES = 4  # side by side
 _MOST_LABELS = 8  # of trials on the front, so that they don't cover each other
 
 
-@dataclass(frozen=True)
-class Theme:
-    """The colours of a ground."""
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-    soft: str  # of what is there for comparison only
-    models: Mapping[str, str]  # colour of image, text, fused
-    ramp: tuple[str, str]  # of shares from 0 to 1
-
-
-LIGHT = Theme(
-    "#ffffff", "#1d2733", "#667381", "#e4e8ed", "#b9c2cc",
-    {IMAGE: "#0072b2", TEXT: "#c8590a", FUSED: "#00805f"}, ("#f6f8fa", "#0b5a8f"),
-)  # fmt: skip
-DARK = Theme(
-    "#181d24", "#e6eaef", "#98a4b1", "#2b333d", "#4c5764",
-    {IMAGE: "#56b4e9", TEXT: "#f0a050", FUSED: "#2fc79a"}, ("#222933", "#6cbcf0"),
-)  # fmt: skip
-
-
-def figure_to_png(figure: Figure) -> bytes:
-    """A figure as PNG bytes."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
-    return buffer.getvalue()
-
-
 def learning_curves_figure(records: Sequence[TrialRecord], modalities: Sequence[str], theme: Theme = LIGHT) -> bytes:
-    """The learning curves of each modality side by side."""
-    figure = _figure(3.6, theme)
-    for place, modality in enumerate(modalities, start=1):
-        ax = _axes(figure, theme, len(modalities), place)
+    """The learning curves of each modality, two side by side."""
+    figure, axes = panels(len(modalities), 2, 3.6, theme)
+    for modality, ax in zip(modalities, axes, strict=True):
         plot_learning_curves(learning_curves_info(records, modality), ax, theme)
     return figure_to_png(figure)
 
 
-def alpha_figure(
-    curve: AlphaCurve, grid: tuple[tuple[float, float], ...], best: BestAlpha, theme: Theme = LIGHT
-) -> bytes:
-    """Val accuracy by alpha."""
-    figure = _figure(3.8, theme)
-    plot_alpha_curve(alpha_info(curve, grid, best), _axes(figure, theme), theme)
+def alpha_figure(curve: AlphaCurve, grid: AlphaGrid, fusion: Mixture, theme: Theme = LIGHT) -> bytes:
+    """Val accuracy by alpha. Raises ValueError where the fusion isn't of two modalities."""
+    figure = new_figure(3.8, theme)
+    plot_alpha_curve(alpha_info(curve, grid, fusion), new_axes(figure, theme), theme)
     return figure_to_png(figure)
 
 
 def confusion_figure(scores: Mapping[str, Scores], classes: tuple[str, ...], theme: Theme = LIGHT) -> bytes:
-    """The confusion matrix of each model side by side."""
-    side = WIDTH / max(len(scores), 3)
-    figure = _figure(side + 0.35, theme)
-    for place, (model, one) in enumerate(scores.items(), start=1):
-        ax = _axes(figure, theme, len(scores), place)
-        plot_confusion(confusion_info(model, one, classes), ax, theme, names=place == 1)
+    """The confusion matrix of each model, up to four side by side."""
+    columns = min(len(scores), _MOST_MATRICES)
+    figure, axes = panels(len(scores), _MOST_MATRICES, WIDTH / max(columns, 3) + 0.35, theme)
+    for place, ((model, one), ax) in enumerate(zip(scores.items(), axes, strict=True)):
+        plot_confusion(confusion_info(model, one, classes), ax, theme, names=place % columns == 0)
     return figure_to_png(figure)
 
 
@@ -110,24 +76,24 @@ def bars_figure(
     names: Mapping[str, str], val: Mapping[str, Scores], test: Mapping[str, Scores] | None, theme: Theme = LIGHT
 ) -> bytes:
     """Accuracy and macro F1 of every row in `names` (row -> its name), val beside test."""
-    figure = _figure(0.95 + 0.5 * len(names), theme)
+    figure = new_figure(0.95 + 0.5 * len(names), theme)
     for place, (metric, field) in enumerate([("Accuracy", "accuracy"), ("Macro F1", "macro_f1")], start=1):
-        ax = _axes(figure, theme, 2, place)
+        ax = new_axes(figure, theme, 2, place)
         plot_bars(bars_info(metric, field, names, val, test), ax, theme, labelled=place == 1)
     return figure_to_png(figure)
 
 
 def pareto_figure(fronts: Sequence[Front], theme: Theme = LIGHT) -> bytes:
-    """Val accuracy by cost of each modality that had two objectives, side by side."""
-    figure = _figure(3.8, theme)
-    for place, front in enumerate(fronts, start=1):
-        plot_pareto(front, _axes(figure, theme, len(fronts), place), theme)
+    """Val accuracy by cost of each modality that had two objectives, two side by side."""
+    figure, axes = panels(len(fronts), 2, 3.8, theme)
+    for front, ax in zip(fronts, axes, strict=True):
+        plot_pareto(front, ax, theme)
     return figure_to_png(figure)
 
 
 def plot_learning_curves(info: LearningCurves, ax: Axes, theme: Theme = LIGHT) -> None:
     """Val accuracy by epoch: the best trial strong, completed ones soft, those cut short thin and broken."""
-    colour = theme.models[info.modality]
+    colour = theme.colour(info.modality)
     for curve in sorted(info.curves, key=lambda one: one.trial_id == info.best):
         best = curve.trial_id == info.best
         ax.plot(
@@ -139,22 +105,20 @@ def plot_learning_curves(info: LearningCurves, ax: Axes, theme: Theme = LIGHT) -
             marker="." if len(curve.epochs) == 1 else "",
             zorder=4 if best else 3 if curve.finished else 2,
         )
-    for curve in info.curves:
-        if curve.trial_id == info.best:
-            peak = int(np.argmax(curve.accuracies))
-            ax.plot(curve.epochs[peak], curve.accuracies[peak], "o", color=colour, markersize=7, zorder=5)
+    if info.peak is not None:
+        ax.plot(*info.peak, "o", color=colour, markersize=7, zorder=5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     ax.set_xlabel("Epoch", color=theme.muted)
     ax.set_ylabel("Val accuracy", color=theme.muted)
     ax.margins(y=0.08)
-    _percent_axis(ax, "y")
-    _title(ax, f"{info.modality.capitalize()} trials", theme)
+    percent_axis(ax, "y")
+    title(ax, f"{info.modality.capitalize()} trials", theme)
     _learning_legend(info, ax, theme)
 
 
 def plot_alpha_curve(info: AlphaPlot, ax: Axes, theme: Theme = LIGHT) -> None:
     """The exact step curve, the grid's points, the chosen alpha and its plateau."""
-    colour = theme.models[FUSED]
+    colour = theme.fused
     ax.axvspan(info.best.low, info.best.high, color=colour, alpha=0.18, linewidth=0, label="best plateau")
     ax.axvline(info.best.alpha, color=colour, linewidth=1, linestyle=(0, (4, 3)))
     ax.stairs(info.accuracies, info.edges, baseline=None, color=theme.ink, linewidth=1.4, label="exact curve")
@@ -169,10 +133,14 @@ def plot_alpha_curve(info: AlphaPlot, ax: Axes, theme: Theme = LIGHT) -> None:
     ax.set_xlim(-0.02, 1.02)
     ax.margins(y=0.12)
     ax.set_xticks(np.linspace(0, 1, 11))
-    ax.set_xlabel("Alpha: 0 is the image model alone, 1 the text model alone", color=theme.muted)
+    ax.set_xlabel(
+        f"Alpha: 0 is the {info.first} model alone, 1 the {info.second} model alone",
+        color=theme.muted,
+        parse_math=False,
+    )
     ax.set_ylabel("Val accuracy", color=theme.muted)
-    _percent_axis(ax, "y")
-    _legend(ax, theme, *ax.get_legend_handles_labels())
+    percent_axis(ax, "y")
+    legend(ax, theme, *ax.get_legend_handles_labels())
 
 
 def plot_confusion(info: Confusion, ax: Axes, theme: Theme = LIGHT, *, names: bool = True) -> None:
@@ -180,7 +148,7 @@ def plot_confusion(info: Confusion, ax: Axes, theme: Theme = LIGHT, *, names: bo
     ramp = LinearSegmentedColormap.from_list("shares", list(theme.ramp))
     ax.imshow(info.shares, cmap=ramp, vmin=0, vmax=1, aspect="equal")
     size = len(info.classes)
-    short = [_short(name) for name in info.classes]
+    short = [short_name(name) for name in info.classes]
     upright = max(map(len, short)) * size <= 30
     ax.set_xticks(
         range(size), short, rotation=0 if upright else 40, ha="center" if upright else "right",
@@ -194,7 +162,7 @@ def plot_confusion(info: Confusion, ax: Axes, theme: Theme = LIGHT, *, names: bo
     ax.set_xlabel("Predicted class", color=theme.muted)
     ax.spines[:].set_visible(False)
     ax.grid(visible=False)
-    _title(ax, info.model.capitalize(), theme)
+    title(ax, info.model.capitalize(), theme)
     _write_counts(info, ax, theme, ramp)
 
 
@@ -202,7 +170,7 @@ def plot_bars(info: Bars, ax: Axes, theme: Theme = LIGHT, *, labelled: bool = Tr
     """Horizontal bars, the first row on top: val pale, test full; the number at each bar's end."""
     places = np.arange(len(info.names))[::-1]
     height = 0.36 if info.test else 0.6
-    colours = [theme.models.get(model, theme.muted) for model in info.models]
+    colours = [theme.colour(model) for model in info.models]
     pairs = [(info.val, height / 2 if info.test else 0, 0.35 if info.test else 1.0)]
     if info.test:
         pairs.append((info.test, -height / 2, 1.0))
@@ -210,20 +178,20 @@ def plot_bars(info: Bars, ax: Axes, theme: Theme = LIGHT, *, labelled: bool = Tr
         ax.barh(places + shift, values, height * 0.94, color=colours, alpha=strength)
         for place, value in zip(places + shift, values, strict=True):
             ax.text(value + 0.012, place, f"{100 * value:.1f}", va="center", fontsize=8, color=theme.ink)
-    names = [_short(name, 26) for name in info.names] if labelled else [""] * len(places)
+    names = [short_name(name, 26) for name in info.names] if labelled else [""] * len(places)
     ax.set_yticks(places, names, parse_math=False)
     ax.tick_params(axis="y", length=0, labelcolor=theme.ink, labelsize=9)
     ax.set_xlim(0, 1.1)
     ax.set_xticks(np.linspace(0, 1, 6))
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)
-    _percent_axis(ax, "x")
-    _title(ax, info.metric + (" (pale: val, full: test)" if info.test else " on val"), theme)
+    percent_axis(ax, "x")
+    title(ax, info.metric + (" (pale: val, full: test)" if info.test else " on val"), theme)
 
 
 def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
     """Every trial, the selected one marked; the front as steps: the best accuracy to be had for at most a cost."""
-    colour, (scale, label) = theme.models[info.modality], _COST_AXES[info.objective]
+    colour, (scale, label) = theme.colour(info.modality), _COST_AXES[info.objective]
     on_front = {point.trial_id for point in info.front}
     others = [point for point in info.points if point.trial_id not in on_front]
     selected = [point for point in info.points if point.trial_id == info.selected]
@@ -234,7 +202,7 @@ def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
         costs, accuracies, where="post", color=colour, linewidth=1.6, marker="o", markersize=7, label="Pareto front"
     )
     ax.plot(
-        *_places(selected, scale), "D", color=colour, markersize=10, zorder=5, label=f"selected: {info.selected}",
+        *_places(selected, scale), "D", color=colour, markersize=10, zorder=5, label=info.selected,
         markeredgecolor=theme.paper,
     )  # fmt: skip
     if max(point.cost for point in info.points) > _WIDE * min(point.cost for point in info.points):
@@ -244,13 +212,13 @@ def plot_pareto(info: Front, ax: Axes, theme: Theme = LIGHT) -> None:
     ax.margins(x=0.1, y=0.14)
     ax.set_xlabel(label, color=theme.muted)
     ax.set_ylabel("Val accuracy", color=theme.muted)
-    _percent_axis(ax, "y")
-    _title(ax, f"{info.modality.capitalize()} trials", theme)
+    percent_axis(ax, "y")
+    title(ax, f"{info.modality.capitalize()} trials", theme)
     _label_front(info, scale, ax, theme)
-    _legend(ax, theme, *ax.get_legend_handles_labels())
+    legend(ax, theme, *ax.get_legend_handles_labels())
 
 
-def _places(points: Sequence[Point], scale: float) -> tuple[list[float], list[float]]:
+def _places(points: Sequence[TrialPoint], scale: float) -> tuple[list[float], list[float]]:
     return [point.cost * scale for point in points], [point.accuracy for point in points]
 
 
@@ -281,51 +249,6 @@ def _learning_legend(info: LearningCurves, ax: Axes, theme: Theme) -> None:
     handles = [Line2D([], [], color=colour, linestyle=style, linewidth=width) for _, colour, style, width in lines]
     names = [name for name, *_ in lines]
     if info.best is not None:
-        handles.insert(0, Line2D([], [], color=theme.models[info.modality], linewidth=2.4, marker="o"))
+        handles.insert(0, Line2D([], [], color=theme.colour(info.modality), linewidth=2.4, marker="o"))
         names.insert(0, info.best)
-    _legend(ax, theme, handles, names)
-
-
-def _legend(ax: Axes, theme: Theme, handles: list[Any], names: list[str]) -> None:
-    """Above the plot at the right, where no curve runs."""
-    legend = ax.legend(
-        handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=8,
-        handlelength=1.6, columnspacing=1.2, borderaxespad=0.3, handletextpad=0.5,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-        text.set_color(theme.ink)
-
-
-def _figure(height: float, theme: Theme) -> Figure:
-    return Figure(
-        figsize=(WIDTH, height),
-        facecolor=theme.paper,
-        layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.04),
-    )
-
-
-def _axes(figure: Figure, theme: Theme, columns: int = 1, place: int = 1) -> Axes:
-    ax = figure.add_subplot(1, columns, place)
-    ax.set_facecolor(theme.paper)
-    ax.set_axisbelow(True)
-    ax.grid(color=theme.grid, linewidth=0.8)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(theme.soft)
-    ax.tick_params(colors=theme.muted, labelsize=8.5, length=3)
-    return ax
-
-
-def _title(ax: Axes, text: str, theme: Theme) -> None:
-    ax.set_title(text, loc="left", fontsize=10, fontweight="bold", color=theme.ink, parse_math=False)
-
-
-def _percent_axis(ax: Axes, which: str) -> None:
-    axis = ax.yaxis if which == "y" else ax.xaxis
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g} %"))
-
-
-def _short(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name on one line, cut where it is too long for an axis."""
-    plain = " ".join(name.split())
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    legend(ax, theme, handles, names)

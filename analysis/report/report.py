@@ -15,17 +15,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import store, wording
 from analysis.files import replace_file
-from analysis.numbers.fusion import alpha_grid
+from analysis.numbers.fusion import AlphaGrid, alpha_grid
 from analysis.numbers.metrics import Scores
-from analysis.numbers.pareto import Front, front_of, front_sentence
+from analysis.numbers.pareto import Front, front_of
 from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
-from analysis.report.figures import MODELS, Grid, Picture, draw_pictures
+from analysis.report.cards import SampleCard, sample_cards
+from analysis.report.figures import Picture, draw_pictures
 from analysis.report.findings import Headline, headline, key_findings
+from analysis.report.fronts import front_sentence
 from analysis.report.leaderboard_csv import write_trials_table
-from analysis.report.sample_choice import Choice, choose
-from analysis.report.thumbnails import thumbnail_uri
-from analysis.results import Evaluation, Example, FinalTest, Selection
-from trainables.names import ANALYSIS_FOLDER, IMAGE, REPORT_HTML, REPORT_MARKDOWN, TEST, TEXT, VAL
+from analysis.report.missing_inputs import missing_note
+from analysis.results import FinalTest, RowScores, Selection
+from analysis.rows import row_order
+from trainables.names import ANALYSIS_FOLDER, FUSED, REPORT_HTML, REPORT_MARKDOWN, TEST, VAL
 from trainables.records import Predictions, TrialRecord
 
 PLOTS_FOLDER = "plots"
@@ -34,12 +36,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One row of the results table, as text; None before the test."""
+    """One row of the results table, as text."""
 
     name: str
     main: bool  # the system that the study ends with
     val_accuracy: str
-    test_accuracy: str | None
+    test_accuracy: str | None  # None before the test
     macro_f1: str
     weighted_f1: str
     milliseconds: str
@@ -55,31 +57,17 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
-class Guess:
-    """What one model says of a sample."""
+class WeightRow:
+    """One modality in the fusion of three and more, as text."""
 
-    model: str
-    predicted: str
-    probability: str
-    share: float  # the same as a number from 0 to 1
-    of_true: str  # the probability of the true class
-    right: bool
-
-
-@dataclass(frozen=True)
-class SampleCard:
-    """A sample to look at."""
-
-    kind: str
-    text: str
-    true_class: str
-    thumbnail: str | None  # data: URI
-    guesses: tuple[Guess, ...]
+    modality: str
+    weight: str
+    alone: str  # val accuracy
 
 
 @dataclass(frozen=True)
 class Board:
-    """The trials of a modality."""
+    """The table of a modality's trials."""
 
     modality: str
     rows: tuple[LeaderboardRow, ...]
@@ -100,12 +88,14 @@ class Report:
     headline: Headline
     findings: tuple[str, ...]
     results: tuple[ResultRow, ...]
-    linear_note: str  # what the linear baseline is; empty where it isn't among them
+    remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
     models: tuple[str, ...]  # in the order of the class table
     classes: tuple[ClassRow, ...]
-    grid: Grid | None
+    grid: AlphaGrid | None  # of two modalities
+    weights: tuple[WeightRow, ...]  # of more than two; else empty
     boards: tuple[Board, ...]
     fronts: tuple[Front, ...]  # of the modalities whose search had two objectives
+    shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
     pictures: Mapping[str, Picture]
 
@@ -115,7 +105,8 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
 
     `analysis/leaderboard.csv` is written beside them, all trials as one table.
 
-    May be repeated at any time. UserError where the study wasn't analyzed or a file of the analysis can't be read.
+    May be repeated at any time. Raises UserError where the study wasn't analyzed or a file of the analysis can't be
+    read.
     """
     report, folder = build_report(study_folder), study_folder / ANALYSIS_FOLDER
     for name, picture in report.pictures.items():
@@ -128,7 +119,7 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
 
 
 def build_report(study_folder: Path) -> Report:
-    """Read the study's analysis and put the report together; UserError as in `write_report`."""
+    """Read the study's analysis and put the report together. Raises UserError as `write_report` does."""
     selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
     records = store.read_trials(study_folder)
     split = TEST if final else VAL
@@ -136,7 +127,8 @@ def build_report(study_folder: Path) -> Report:
     shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
     grid = _grid(val)
     shown_rows = final.test if final else selection.val
-    models = tuple(model for model in MODELS if model in shown_rows)
+    models = tuple(model for model in (*selection.models, FUSED) if model in shown_rows)
+    words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split))
     found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
     fronts = tuple(front for front in found if front is not None)
     return Report(
@@ -148,13 +140,15 @@ def build_report(study_folder: Path) -> Report:
         headline=headline(selection, final),
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
-        linear_note=wording.linear_note(selection.val.keys()),
+        remarks=tuple(filter(None, (wording.linear_note(selection.val), missing_note(selection, shown, split)))),
         models=models,
         classes=_class_rows([shown_rows[model].scores for model in models]),
         grid=grid,
+        weights=_weight_rows(selection),
         boards=tuple(_board(records, selection, modality) for modality in selection.models),
         fronts=fronts,
-        samples=_samples(selection, shown, store.load_examples(study_folder, split)),
+        shown_words=words,
+        samples=samples,
         pictures=draw_pictures(records, selection, final, val, grid, fronts),
     )
 
@@ -185,14 +179,23 @@ def _rendered(environment: Environment, template: str, report: Report) -> str:
     return environment.get_template(template).render(report=report)
 
 
-def _grid(val: Mapping[str, Predictions]) -> Grid | None:
-    if IMAGE not in val or TEXT not in val:
+def _grid(val: Mapping[str, Predictions]) -> AlphaGrid | None:
+    if len(val) != 2:
         return None
-    return alpha_grid(val[IMAGE].logits, val[TEXT].logits, val[IMAGE].labels)
+    first, second = val.values()
+    return alpha_grid(first.logits, second.logits, first.labels)
+
+
+def _weight_rows(selection: Selection) -> tuple[WeightRow, ...]:
+    fusion = selection.fusion
+    if fusion is None or fusion.best_alpha is not None:
+        return ()
+    accuracies = {name: wording.percent(selection.val[name].scores.accuracy) for name in fusion.weights}
+    return tuple(WeightRow(name, weight, accuracies[name]) for name, weight in wording.weights(fusion).items())
 
 
 def _results(selection: Selection, final: FinalTest | None) -> tuple[ResultRow, ...]:
-    rows = [row for row in wording.ROW_ORDER if row in selection.val]
+    rows = [row for row in row_order(selection.models) if row in selection.val]
     majority = selection.classes[selection.majority_class]
     return tuple(
         _result_row(
@@ -205,7 +208,7 @@ def _results(selection: Selection, final: FinalTest | None) -> tuple[ResultRow, 
     )
 
 
-def _result_row(name: str, main: bool, val: Evaluation, test: Evaluation | None) -> ResultRow:
+def _result_row(name: str, main: bool, val: RowScores, test: RowScores | None) -> ResultRow:
     shown = test or val
     return ResultRow(
         name=name,
@@ -235,27 +238,3 @@ def _board(records: tuple[TrialRecord, ...], selection: Selection, modality: str
     rows = leaderboard(records, modality)
     ended = tuple((reason, number) for reason, number in stop_reasons(records, modality).items() if number)
     return Board(modality, rows, selection.models[modality].trial_id, ended, sum(row.seconds for row in rows))
-
-
-def _samples(
-    selection: Selection, predictions: Mapping[str, Predictions], examples: tuple[Example, ...]
-) -> tuple[SampleCard, ...]:
-    one = next(iter(predictions.values()))
-    by_id = {example.id: example for example in examples}
-    cards = []
-    for choice in choose(selection, predictions):
-        example, label = by_id[one.ids[choice.row]], int(one.labels[choice.row])
-        path = Path(example.image) if example.image else None
-        guesses = _guesses(choice, label, selection.classes)
-        cards.append(SampleCard(choice.kind, example.text, selection.classes[label], thumbnail_uri(path), guesses))
-    return tuple(cards)
-
-
-def _guesses(choice: Choice, label: int, classes: tuple[str, ...]) -> tuple[Guess, ...]:
-    found = []
-    for model, shares in choice.probabilities.items():
-        place = int(shares.argmax())
-        share = float(shares[place])
-        probability, of_true = wording.percent(share), wording.percent(float(shares[label]))
-        found.append(Guess(model, classes[place], probability, share, of_true, place == label))
-    return tuple(found)

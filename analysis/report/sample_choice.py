@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.numbers.fusion import fuse
+from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import softmax
+from analysis.numbers.mixture import mix
 from analysis.results import Selection
-from trainables.names import FUSED, IMAGE, TEXT
+from trainables.names import FUSED
 from trainables.records import Predictions
 
 REPAIRED = "Fusion repaired it"
@@ -20,37 +21,43 @@ RIGHT = "Sure and right"
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ShownSample:
     """One sample to show."""
 
     row: int  # in the predictions
     kind: str  # REPAIRED, RIGHT or WRONG
-    probabilities: Mapping[str, NDArray[np.float64]]  # model -> (C,)
+    probabilities: Mapping[str, NDArray[np.float64]]  # model -> (C,), of the models whose input the sample has
 
 
-def choose(selection: Selection, predictions: Mapping[str, Predictions], each: int = 4) -> tuple[Choice, ...]:
+def choose(selection: Selection, predictions: Mapping[str, Predictions], each: int = 4) -> tuple[ShownSample, ...]:
     """Up to `each` samples that the system gets right and up to `each` that it gets wrong, the surest ones.
 
-    With two modalities the right ones are those that a single model alone gets wrong. Classes take turns. The
-    predictions must be of one split in one order.
+    With more than one modality the right ones are those that a single model alone gets wrong. Classes take turns. The
+    predictions must be of one split in one order; a sample that has no input for the system isn't shown.
     """
     shares = _probabilities(selection, predictions)
     labels = next(iter(predictions.values())).labels
-    decided = {model: values.argmax(axis=1) for model, values in shares.items()}
-    right = decided[selection.system] == labels
+    there = {model: ~missing_rows(values) for model, values in shares.items()}
+    right = {model: there[model] & (values.argmax(axis=1) == labels) for model, values in shares.items()}
+    wrong = {model: there[model] & ~right[model] for model in shares}
     sureness = shares[selection.system].max(axis=1)
-    kind, shown = RIGHT, right
+    kind, shown = RIGHT, right[selection.system]
     if selection.fusion is not None:
-        kind, shown = REPAIRED, right & ((decided[IMAGE] != labels) | (decided[TEXT] != labels))
+        kind = REPAIRED
+        shown = shown & np.any([wrong[modality] for modality in predictions], axis=0)
     rows = [(row, kind) for row in _turns(np.flatnonzero(shown), sureness, labels, each)]
-    rows += [(row, WRONG) for row in _turns(np.flatnonzero(~right), sureness, labels, each)]
-    return tuple(Choice(row, why, {model: values[row] for model, values in shares.items()}) for row, why in rows)
+    rows += [(row, WRONG) for row in _turns(np.flatnonzero(wrong[selection.system]), sureness, labels, each)]
+    return tuple(
+        ShownSample(row, why, {model: values[row] for model, values in shares.items() if there[model][row]})
+        for row, why in rows
+    )
 
 
 def _probabilities(selection: Selection, predictions: Mapping[str, Predictions]) -> dict[str, NDArray[np.float64]]:
+    """The probabilities (N, C) by model; rows of NaN where a sample lacks the model's input."""
     logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
     if selection.fusion is not None:
-        logits[FUSED] = fuse(logits[IMAGE], logits[TEXT], selection.fusion.alpha)
+        logits[FUSED] = mix(logits, selection.fusion.weights)
     return {model: softmax(values) for model, values in logits.items()}
 
 

@@ -1,4 +1,4 @@
-"""`binwise cache`: what the caches take, and how to be rid of them."""
+"""`binwise cache`: what the caches take, and their removal."""
 
 from __future__ import annotations
 

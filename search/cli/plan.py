@@ -38,7 +38,7 @@ def _planned(config: StudyConfig) -> Preflight:
     """Every check, the test split's too; UserError with all faults."""
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
-    from search.preflight.preflight import preflight
+    from search.preflight.preflight import first_look, preflight
     from search.study.folder import Layout
 
     faults: list[str] = []
@@ -47,10 +47,14 @@ def _planned(config: StudyConfig) -> Preflight:
         check_test(config)
     except UserError as error:
         faults.append(str(error))
+    try:
+        splits = first_look(config, Layout.of(config))
+    except UserError as error:
+        raise UserError("\n".join(dict.fromkeys([*faults, str(error)]))) from error
     # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
-            found = preflight(config, cluster_nodes(), Layout.of(config), made=Path(scratch))
+            found = preflight(config, cluster_nodes(), Layout.of(config), splits, made=Path(scratch))
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:
@@ -76,7 +80,7 @@ def _count_lines(found: Preflight) -> list[str]:
 
 
 def _counts(found: Preflight) -> dict[str, dict[str, int]]:
-    """By split and class."""
+    """How many samples each split has of each class."""
     import numpy as np
 
     counts = {name: np.bincount(split.labels, minlength=len(split.classes)) for name, split in found.splits.items()}

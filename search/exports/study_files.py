@@ -11,7 +11,7 @@ from search.ledger.state import StudyState
 from search.space.dimensions import describe
 from search.study.config import StudyConfig
 from search.study.yaml_file import dump_yaml, study_of
-from trainables.leaderboard import LEADERBOARD_FILE, leaderboard_csv
+from trainables.leaderboard import LEADERBOARD_FILE, by_accuracy, leaderboard_csv
 from trainables.names import STUDY_FILE
 
 SPACE_FILE = "space.txt"
@@ -41,4 +41,5 @@ def space_text(study: StudyConfig) -> str:
 
 def leaderboard(state: StudyState) -> str:
     """The leaderboard of the trials that came to an end."""
-    return leaderboard_csv([state.record(trial) for trial in state.trials.values() if trial.stop_reason is not None])
+    ended = [state.record(trial) for trial in state.trials.values() if trial.stop_reason is not None]
+    return leaderboard_csv(by_accuracy(ended))

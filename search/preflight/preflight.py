@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from search.preflight.checks import Checks
 from search.preflight.data import read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
-from search.preflight.inputs import plan_inputs
+from search.preflight.inputs import plan_inputs, plan_lines
 from search.preflight.networks import largest_network
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -40,48 +40,69 @@ class Preflight:
     lines: tuple[str, ...]  # to be told a person
 
 
+def first_look(study: StudyConfig, layout: Layout) -> dict[str, Split]:
+    """Train and val by name, read before Ray is started, which takes seconds: without data nothing can be tried.
+
+    Raises UserError where they can't be read, with MLflow's fault if there is one.
+    """
+    checks = Checks()
+    checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
+    splits = checks.run(lambda: read_data(study))
+    if splits is None:
+        checks.raise_faults()
+    assert splits is not None  # noqa: S101  # no check failed
+    return splits
+
+
 def preflight(
     study: StudyConfig,
     nodes: Sequence[Node],
     layout: Layout,
+    splits: Mapping[str, Split],
     *,
     made: Path | None = None,
     measured: Measure = measure,
     earlier: Mapping[str, Share] | None = None,
 ) -> Preflight:
-    """Check data, resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
+    """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
-    Ray must be up, as the steps run on it. No file of the study is decoded but those of the steps. `made`: where what
-    is made on the way is put (default: among the caches, where trials find it). `check_resources` is the part of it
-    that takes no time. `earlier`: what trials were given before, on the same machines by the same config, so that
-    nothing is tried again.
+    Ray must be up, as the steps run on it. `splits`: what `first_look` gave; no file of them is decoded but those of
+    the steps. `made`: where what is made on the way is put (default: among the caches, where trials find it).
+    `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
+    machines by the same config, so that nothing is tried again.
 
     Raises UserError with every fault that was found.
     """
     checks = Checks()
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    splits = checks.run(lambda: read_data(study))
-    if splits is None:
-        checks.raise_faults()
-    assert splits is not None  # noqa: S101  # no check failed
     networks = _networks(study, splits, checks)
     probes = {} if earlier is not None else _probes(study, nodes, splits, list(networks), checks, measured)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
-    results = {name: [probe.result for probe in found] for name, found in probes.items()}
-    shares = dict(earlier) if earlier else checks.run(lambda: plan_cluster(study, nodes, results, gpu_bytes))
+    shares = dict(earlier) if earlier else checks.run(lambda: _shares(study, nodes, probes, gpu_bytes))
     whole = shares if len(networks) == len(study.modalities) else None
     disk = checks.run(lambda: check_disk(study, networks, whole or {}, layout.folder), whole)
     plans = plan_inputs(study, splits, layout, checks, made)
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
-    lines = [f"{study.name}: {data_text(splits)}"]
+    lines = (f"{study.name}: {data_text(splits)}", *_probe_lines(probes, shares, gpu_bytes), disk, *plan_lines(plans))
+    return Preflight(splits, networks, probes, shares, plans, seconds, lines)
+
+
+def _shares(
+    study: StudyConfig, nodes: Sequence[Node], probes: Mapping[str, Sequence[Probe]], gpu_bytes: int | None
+) -> dict[str, Share]:
+    results = {name: [probe.result for probe in found] for name, found in probes.items()}
+    return plan_cluster(study, nodes, results, gpu_bytes)
+
+
+def _probe_lines(
+    probes: Mapping[str, Sequence[Probe]], shares: Mapping[str, Share], gpu_bytes: int | None
+) -> Iterator[str]:
     for name, found in probes.items():
-        lines += [f"{name}: {text}" for text in modality_texts(found, shares[name], gpu_bytes)]
-        lines += notes_of(name, found)
-    lines += [disk, *(line for plan in plans.values() for line in plan.lines)]
-    return Preflight(splits, networks, probes, shares, plans, seconds, tuple(lines))
+        yield from (f"{name}: {text}" for text in modality_texts(found, shares[name], gpu_bytes))
+        yield from notes_of(name, found)
 
 
 def _networks(study: StudyConfig, splits: Mapping[str, Split], checks: Checks) -> dict[str, int]:

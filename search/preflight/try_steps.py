@@ -24,7 +24,7 @@ OWN = "the section's own values"
 
 @dataclass(frozen=True)
 class Probe:
-    """One trial that was tried."""
+    """A trial of which a few steps were tried, and what they took."""
 
     label: str  # what tells it from the section's own values
     result: ProbeResult

@@ -12,7 +12,7 @@ from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.machines.shares import check_resources
 from search.preflight.inputs import prepare_inputs
-from search.preflight.preflight import preflight
+from search.preflight.preflight import first_look, preflight
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.session.restore_files import restore_ended
@@ -45,10 +45,11 @@ def run_search(
             console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
+        splits = first_look(study, layout)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
-            checked = preflight(study, nodes, layout, earlier=earlier_shares(study, state, nodes))
+            checked = preflight(study, nodes, layout, splits, earlier=earlier_shares(study, state, nodes))
             for line in ([said] if said else []) + list(checked.lines):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
             prepared = prepare_inputs(study, checked.splits, layout, console)

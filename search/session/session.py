@@ -41,7 +41,7 @@ CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gi
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """What a search left."""
+    """How a search ended: its folder, why it ended, and its trials, ended and planned."""
 
     folder: Path
     outcome: Outcome

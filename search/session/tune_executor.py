@@ -96,7 +96,7 @@ def _dirname(trial: Any) -> str:
 
 
 def trial_id_of(trial: Any) -> str:
-    """Our name of a Tune trial."""
+    """The trial's id on record, of Tune's trial."""
     return trial_name(trial.config[tune_adapter.MODALITY], trial.config[tune_adapter.NUMBER])
 
 
@@ -165,7 +165,7 @@ class AttemptScheduler(_Unsaved, FIFOScheduler):
         self._driver = driver
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """CONTINUE or STOP."""
+        """Tune's CONTINUE or STOP, after the result is on record."""
         over = put_on_record(self._driver, trial_id_of(trial), result)
         return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 

@@ -59,7 +59,7 @@ class ModalityStatus:
     planned: int
     states: dict[str, int]  # trials by stop reason, `running` and `waiting`; those not begun are waiting
     best: Best | None
-    rungs: tuple[dict[str, Any], ...] = ()  # epoch, bracket, entries, cutoff
+    rungs: tuple[Rung, ...] = ()  # the scheduler's
 
     @property
     def done(self) -> int:
@@ -91,7 +91,7 @@ class Status:
     seconds_left: float | None
     sessions: int
     last_error: LastError | None
-    lag: dict[str, Any] | None  # events_behind, seconds_behind, last_error
+    lag: Lag | None  # of the tracking store
     next: tuple[str, ...]  # commands that make sense now
     at: float = field(default=0.0)  # seconds since 1970
 
@@ -139,7 +139,7 @@ def status_of(
         seconds_left=seconds_left(state, planned, now, _budget(state.study)) if holder else None,
         sessions=len(state.sessions),
         last_error=_last_error(list(state.trials.values())),
-        lag=None if lag is None else dataclasses.asdict(lag),
+        lag=lag,
         next=_next_commands(state.name, word, state.outcome),
         at=now,
     )
@@ -178,7 +178,7 @@ def _modality(state: StudyState, modality: str, planned: int, rungs: Sequence[Ru
         planned,
         states | ({WAITING: waiting} if waiting else {}),
         best_of(state, modality),
-        tuple(dataclasses.asdict(rung) for rung in rungs),
+        tuple(rungs),
     )
 
 

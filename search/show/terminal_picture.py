@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.ledger.ledger import Lag
+from search.methods.stopping import Rung
 from search.show.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status
 from trainables.records import StopReason
 from trainables.words import counted, human_bytes, human_seconds, printable
@@ -85,15 +86,15 @@ def _states(states: dict[str, int]) -> Text:
     return Text("  ").join(parts)
 
 
-def _rung_lines(rungs: Sequence[dict[str, Any]]) -> list[Text]:
+def _rung_lines(rungs: Sequence[Rung]) -> list[Text]:
     """A line a bracket: how many trials each rung has compared, and from which val accuracy on the next one goes on."""
     lines = []
-    several = len({rung["bracket"] for rung in rungs}) > 1
-    for bracket, group in groupby((rung for rung in rungs if rung["entries"]), key=lambda rung: rung["bracket"]):
+    several = len({rung.bracket for rung in rungs}) > 1
+    for bracket, group in groupby((rung for rung in rungs if rung.entries), key=lambda rung: rung.bracket):
         parts = []
         for rung in group:
-            cutoff = "" if rung["cutoff"] is None else f" (cutoff {rung['cutoff']:.3f})"
-            parts.append(f"epoch {rung['epoch']}: {counted(rung['entries'], 'trial')}{cutoff}")
+            cutoff = "" if rung.cutoff is None else f" (cutoff {rung.cutoff:.3f})"
+            parts.append(f"epoch {rung.epoch}: {counted(rung.entries, 'trial')}{cutoff}")
         head = f"bracket {bracket + 1} rungs  " if several else "rungs  "
         lines.append(Text(head + "   ".join(parts), "dim"))
     return lines
@@ -180,12 +181,13 @@ def counted_units(amount: float, noun: str) -> str:
     return counted(int(amount), noun) if amount == int(amount) else f"{amount:g} {noun}s"
 
 
-def lag_line(lag: dict[str, Any] | None) -> str:
+def lag_line(lag: Lag | None) -> str:
     """How far the tracking store is behind; empty where it isn't."""
-    if lag is None or (not lag["events_behind"] and not lag["last_error"]):
+    if lag is None or (not lag.events_behind and not lag.last_error):
         return ""
-    behind = f"{counted(lag['events_behind'], 'event')}, {human_seconds(lag['seconds_behind'])} behind"
-    why = f": {printable(lag['last_error'].splitlines()[0])}" if (lag["last_error"] or "").strip() else ""
+    behind = f"{counted(lag.events_behind, 'event')}, {human_seconds(lag.seconds_behind)} behind"
+    error = lag.last_error or ""
+    why = f": {printable(error.splitlines()[0])}" if error.strip() else ""
     return f"Tracking    {behind}{why}"
 
 

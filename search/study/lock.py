@@ -79,7 +79,7 @@ def running_studies(runs: Path) -> list[str]:
 
 
 def _named(path: Path) -> Holder:
-    """Who wrote the file last."""
+    """The holder that wrote the file last; an unknown one where it can't be read."""
     try:
         return Holder(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.names import MODALITIES
+from trainables.modalities import BUILT_IN
 
 
 def trials_of(search: Mapping[str, Any]) -> int:
@@ -16,6 +16,5 @@ def trials_of(search: Mapping[str, Any]) -> int:
 def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:
     """Of a whole config, by modality."""
     return {
-        modality: trials_of(study.get(modality, {}).get("search", {}))
-        for modality in study.get("modalities", MODALITIES)
+        modality: trials_of(study.get(modality, {}).get("search", {})) for modality in study.get("modalities", BUILT_IN)
     }

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import FakeModels, accuracy, predictions, study_folder
+from analysis_fakes import FakeModels, accuracy, having, predictions, study_folder
+from modality_names import IMAGE, TEXT
 
-from analysis import store
-from analysis.numbers.fusion import fuse
+from analysis import results, store
+from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -47,12 +49,12 @@ def test_analyze_selects_and_freezes(tmp_path: Path, fakes: FakeModels) -> None:
     val = fakes.splits["val"]
     assert selection.val["image"].scores.accuracy == accuracy(val, IMAGE)
     assert selection.fusion is not None
-    fused = fuse(predictions(val, IMAGE).logits, predictions(val, TEXT).logits, selection.fusion.alpha)
+    fused = fuse(predictions(val, IMAGE).logits, predictions(val, TEXT).logits, selection.fusion.weights[TEXT])
     assert selection.val["fused"].scores.accuracy == np.mean(fused.argmax(axis=1) == val.labels)
     assert selection.val["fused"].scores.accuracy == selection.fusion.accuracy
     assert selection.val["fused"].scores.accuracy >= selection.val["text"].scores.accuracy
     assert selection.val["fused"].seconds_per_sample == pytest.approx(0.00145)
-    assert selection.metrics()["alpha"] == selection.fusion.alpha
+    assert selection.metrics()["alpha"] == selection.fusion.weights[TEXT]
     assert "Selected image_001" in selection.summary()
     assert fakes.reads == 0
     assert said[0] == "8 trials on record: 4 completed, 2 pruned, 2 failed"
@@ -150,3 +152,78 @@ def test_checkpoint_must_reproduce_its_trial(tmp_path: Path, fakes: FakeModels) 
     with pytest.raises(RuntimeError, match="image_001 must reproduce the val accuracy"):
         analyze(tmp_path, linear_baseline=False, models=fakes.models())
     assert not (tmp_path / "analysis").exists()
+
+
+def test_files_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) -> None:
+    """selection.json and final_test.json of image and text, byte for byte; and what was written before is read."""
+    selection = dataclasses.replace(
+        analyze(tmp_path, models=fakes.models()), created="2026-01-02T03:04:05+00:00", versions={"binwise": "0.1.0"}
+    )
+    store.write_selection(tmp_path, selection)
+    assert (tmp_path / "analysis/selection.json").read_bytes() == (GOLDEN / "selection.json").read_bytes()
+    assert results.selection_from_json(json.loads((GOLDEN / "selection.json").read_text())) == selection
+    final = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    fixed = dataclasses.replace(final, evaluated="2026-01-02T03:04:05+00:00", test_source="test")
+    assert results.to_json(fixed) == (GOLDEN / "final_test.json").read_bytes()
+    assert results.final_test_from_json(json.loads((GOLDEN / "final_test.json").read_text())) == fixed
+
+
+def test_samples_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) -> None:
+    """Each has its id, its text and its picture's path, and nothing else."""
+    analyze(tmp_path, models=fakes.models())
+    first = json.loads((tmp_path / "analysis/samples_val.json").read_text())[0]
+    picture = str(tmp_path / "pictures/val_000.jpg")
+    assert first == {"id": "Black/val_000.jpg", "text": "a Black thing 0", "image": picture}
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_three_modalities(tmp_path: Path, numbers: str, gaps: bool) -> None:
+    """Weights of all three instead of alpha, no less accurate on val than two of them; all rows, to the test."""
+    fakes = study_folder(tmp_path, (numbers, TEXT, IMAGE), gaps=gaps)
+    selection = analyze(tmp_path, models=fakes.models())
+    assert store.read_selection(tmp_path) == selection
+    assert list(selection.models) == [IMAGE, TEXT, numbers]
+    assert selection.fusion is not None
+    assert list(selection.fusion.weights) == [IMAGE, TEXT, numbers]
+    written = json.loads((tmp_path / "analysis/selection.json").read_text())["fusion"]
+    assert written["weights"] == selection.fusion.weights
+    assert selection.val["fused"].scores.accuracy == selection.fusion.accuracy
+    val = fakes.splits["val"]
+    logits = {name: store.load_predictions(tmp_path, "val", name).logits for name in (IMAGE, TEXT)}
+    pair = best_alpha(alpha_curve(logits[IMAGE], logits[TEXT], val.labels))
+    assert selection.fusion.accuracy >= pair.accuracy
+    assert selection.metrics()["weight_numbers"] == selection.fusion.weights[numbers]
+    assert "alpha" not in selection.metrics()
+    assert "Selected weights image 0." in selection.summary()
+    result = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert set(result.test) == set(selection.val)
+    assert result.test["fused"].scores.samples == 45
+    missing = np.isnan(store.load_predictions(tmp_path, "test", numbers).logits).any(axis=1)
+    assert missing.sum() == (9 if gaps else 0)
+
+
+def test_a_modality_without_a_baseline_has_no_linear_row(tmp_path: Path, numbers: str) -> None:
+    """The linear fusion is of those that have one; with one alone there is none."""
+    fakes = study_folder(tmp_path, (IMAGE, TEXT, numbers))
+    fakes.without_baseline = frozenset({numbers})
+    selection = analyze(tmp_path, models=fakes.models())
+    assert {row for row in selection.val if row.startswith("linear")} == {"linear_image", "linear_text", "linear_fused"}
+    assert selection.linear_fusion is not None
+    assert list(selection.linear_fusion.weights) == [IMAGE, TEXT]
+    assert store.read_selection(tmp_path) == selection
+    fakes.without_baseline = frozenset({numbers, TEXT})
+    selection = analyze(tmp_path, models=fakes.models())
+    assert (selection.linear_fusion, "linear_image" in selection.val) == (None, True)
+    assert set(final_test(tmp_path, tmp_path / "pictures", models=fakes.models()).test) == set(selection.val)
+
+
+def test_val_logits_that_lie_with_a_checkpoint_are_compared(tmp_path: Path, fakes: FakeModels) -> None:
+    """Those of the trial pass; others stop the analysis, and nothing is frozen."""
+    val = fakes.splits["val"]
+    fakes.kept = {TEXT: predictions(having(val, TEXT), TEXT).logits}
+    analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    (tmp_path / "analysis/selection.json").unlink()
+    fakes.kept = {TEXT: np.roll(predictions(val, TEXT).logits, 1, axis=1)}
+    with pytest.raises(RuntimeError, match="text_001 must decide as the val logits"):
+        analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    assert not (tmp_path / "analysis/selection.json").exists()

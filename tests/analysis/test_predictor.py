@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import CLASSES, study_folder
+from analysis_fakes import CLASSES, NUMBERS, study_folder
+from modality_names import IMAGE, TEXT
 from numpy.typing import NDArray
 
 from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
+from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze
 from analysis.predictor import Predictor
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
+from trainables.modality import Item
 
-LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0]}
+LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0], NUMBERS: [0.0, 4.0, 0.0]}
+KINDS = {IMAGE: Path, TEXT: str, NUMBERS: tuple}
 
 
 class OneAnswer:
@@ -29,12 +33,14 @@ class OneAnswer:
     def __init__(self, modality: str) -> None:
         self.modality = modality
 
-    def logits(self, images: Sequence[Path] | None, texts: Sequence[str] | None) -> NDArray[np.float32]:
+    def logits(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """The answer."""
-        given, other = (images, texts) if self.modality == IMAGE else (texts, images)
-        assert given is not None
-        assert other is None
-        return np.array([LOGITS[self.modality]] * len(given), dtype=np.float32)
+        assert all(isinstance(item, KINDS[self.modality]) for item in items)
+        return np.array([LOGITS[self.modality]] * len(items), dtype=np.float32)
+
+    def timed_logits(self, items: Sequence[Item], batch_size: int) -> tuple[NDArray[np.float32], float]:
+        """The answer, at once."""
+        return self.logits(items), 0.0
 
 
 def load(folder: Path) -> OneAnswer:
@@ -52,9 +58,9 @@ def predictor(folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT)) -> Pred
 def test_pair_is_fused(tmp_path: Path) -> None:
     """A picture with a text gives all three answers; the fused one decides, with the selected alpha."""
     one = predictor(tmp_path)
-    said = one.predict(tmp_path / "pictures/val_000.jpg", "a Green thing")
+    said = one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: "a Green thing"})
     assert one.selection.fusion is not None
-    fused = fuse([LOGITS[IMAGE]], [LOGITS[TEXT]], one.selection.fusion.alpha)[0]
+    fused = fuse([LOGITS[IMAGE]], [LOGITS[TEXT]], one.selection.fusion.weights[TEXT])[0]
     assert list(said.logits["fused"].values()) == pytest.approx(fused.tolist())
     assert list(said.probabilities["fused"].values()) == pytest.approx(softmax(fused).tolist())
     assert (said.predicted, said.decided_by, said.note) == (CLASSES[int(fused.argmax())], "fused", None)
@@ -66,28 +72,28 @@ def test_pair_is_fused(tmp_path: Path) -> None:
 def test_missing_modality_leaves_the_other_alone(tmp_path: Path) -> None:
     """With one of two inputs its model decides, and the answer says so."""
     one = predictor(tmp_path)
-    said = one.predict(tmp_path / "pictures/val_000.jpg", None)
+    said = one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: None})
     assert (said.predicted, said.decided_by, set(said.logits)) == ("Black", IMAGE, {IMAGE})
     assert said.note is not None
     assert "No text was given" in said.note
-    said = one.predict(None, "a Green thing")
+    said = one.predict({TEXT: "a Green thing"})
     assert (said.predicted, said.decided_by) == ("Green", TEXT)
 
 
 def test_one_modality_study(tmp_path: Path) -> None:
     """A study of texts ignores a picture and says so; a picture alone is a user error."""
     one = predictor(tmp_path, (TEXT,))
-    said = one.predict(tmp_path / "pictures/val_000.jpg", "x")
+    said = one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: "x"})
     assert (said.decided_by, said.predicted) == (TEXT, "Green")
     assert said.note is not None
     assert "no image model" in said.note
     with pytest.raises(UserError, match=r"models \(text\), but got image"):
-        one.predict(tmp_path / "pictures/val_000.jpg", None)
+        one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: None})
 
 
 def test_a_study_of_pictures_ignores_a_blank_text(tmp_path: Path) -> None:
     """Where no text model is, a text is left out, whatever it is."""
-    said = predictor(tmp_path, (IMAGE,)).predict(tmp_path / "pictures/val_000.jpg", " ")
+    said = predictor(tmp_path, (IMAGE,)).predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: " "})
     assert said.decided_by == IMAGE
 
 
@@ -95,12 +101,44 @@ def test_user_errors(tmp_path: Path) -> None:
     """Nothing given, a missing picture, a blank text, and a checkpoint that isn't the selected one are user errors."""
     one = predictor(tmp_path)
     with pytest.raises(UserError, match="but got nothing"):
-        one.predict(None, None)
+        one.predict({IMAGE: None})
     with pytest.raises(UserError, match="must be a file"):
-        one.predict(tmp_path / "none.jpg", None)
+        one.predict({IMAGE: tmp_path / "none.jpg"})
     for blank in ("", " \n", "\u200b"):
         with pytest.raises(UserError, match="must have something to read"):
-            one.predict(tmp_path / "pictures/val_000.jpg", blank)
+            one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: blank})
     (tmp_path / one.selection.models[IMAGE].checkpoint / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match="SHA-256 differs"):
         Predictor.load(tmp_path, load_model=load)
+
+
+def test_three_modalities_are_fused_over_those_that_are_given(tmp_path: Path, numbers: str) -> None:
+    """All of them with the selected weights; two with these two's, again 1 in sum; one alone; each said."""
+    one = predictor(tmp_path, (IMAGE, TEXT, numbers))
+    assert one.selection.fusion is not None
+    weights = one.selection.fusion.weights
+    everything = {numbers: (1.0, 2.0), TEXT: "a Green thing", IMAGE: tmp_path / "pictures/val_000.jpg"}
+    said = one.predict(everything)
+    fused = sum(weights[name] * np.array(LOGITS[name]) for name in weights)
+    assert list(said.logits) == [IMAGE, TEXT, numbers, "fused"]
+    assert list(said.logits["fused"].values()) == pytest.approx(list(fused))
+    assert (said.decided_by, said.note) == ("fused", None)
+    assert "\n  numbers" in str(said)
+    two = one.predict({**everything, IMAGE: None})
+    share = weights[TEXT] / (weights[TEXT] + weights[numbers])
+    expected = fuse([LOGITS[numbers]], [LOGITS[TEXT]], share)[0]
+    assert list(two.logits) == [TEXT, numbers, "fused"]
+    assert list(two.logits["fused"].values()) == pytest.approx(expected.tolist())
+    assert two.note == "No image was given: text and numbers were fused without it."
+    alone = one.predict({numbers: (1.0, 2.0)})
+    assert (alone.decided_by, alone.predicted) == (numbers, "Blue")
+    assert alone.note == ("No image and no text were given: the numbers model decided alone, without the fusion.")
+
+
+def test_modalities_that_weigh_nothing_are_fused_alike(tmp_path: Path, numbers: str) -> None:
+    """Where the given ones have no weight in the selection, each has the same."""
+    one = predictor(tmp_path, (IMAGE, TEXT, numbers))
+    fusion = Mixture({IMAGE: 1.0, TEXT: 0.0, numbers: 0.0}, 0.9, IMAGE, 0.9, 1.0)
+    one = dataclasses.replace(one, selection=dataclasses.replace(one.selection, fusion=fusion))
+    said = one.predict({TEXT: "a Green thing", numbers: (1.0, 2.0)})
+    assert list(said.logits["fused"].values()) == pytest.approx([0.0, 2.0, 1.5])

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from analysis_fakes import CLASSES, trial
+from modality_names import IMAGE, TEXT
 
 from analysis import store
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
-from analysis.results import Evaluation, Example, FinalTest, SelectedModel, Selection
+from analysis.numbers.mixture import Mixture
+from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT, VAL
+from trainables.names import VAL
 from trainables.records import Predictions, StopReason
 
-EVALUATION = Evaluation(score([0, 1, 2, 2], [0, 1, 2, 0], CLASSES), 0.001)
+SCORES = RowScores(score([0, 1, 2, 2], [0, 1, 2, 0], CLASSES), 0.001)
 SELECTION = Selection(
     study="demo",
     created="2026-01-01T00:00:00+00:00",
@@ -28,16 +30,16 @@ SELECTION = Selection(
         IMAGE: SelectedModel(IMAGE, "image_001", "image/image_001/best", {"weights.safetensors": "ab"}, 2, 0.8),
         TEXT: SelectedModel(TEXT, "text_001", "text/text_001/best", {"weights.safetensors": "cd"}, 2, 0.9),
     },
-    fusion=BestAlpha(0.7, 0.75, 0.6, 0.8),
+    fusion=Mixture.of_alpha(BestAlpha(0.7, 0.75, 0.6, 0.8), IMAGE, TEXT),
     linear_fusion=None,
-    val={"image": EVALUATION, "text": EVALUATION, "fused": EVALUATION},
+    val={"image": SCORES, "text": SCORES, "fused": SCORES},
     versions={"python": "3.11"},
 )
 
 
 def result(accuracy_note: str = "first") -> FinalTest:
     """A test result; the note tells two of them apart."""
-    return FinalTest("demo", "d" * 64, accuracy_note, 1, "test", 4, {"fused": EVALUATION})
+    return FinalTest("demo", "d" * 64, accuracy_note, 1, "test", 4, {"fused": SCORES})
 
 
 def test_trials_are_read_as_written(tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_selection_comes_back_equal_with_the_same_digest(tmp_path: Path) -> None
         store.write_selection(tmp_path, selection)
         assert store.read_selection(tmp_path) == selection
         assert store.selection_digest(store.read_selection(tmp_path)) == store.selection_digest(selection)
-    changed = dataclasses.replace(SELECTION, fusion=BestAlpha(0.71, 0.75, 0.6, 0.8))
+    changed = dataclasses.replace(SELECTION, fusion=Mixture.of_alpha(BestAlpha(0.71, 0.75, 0.6, 0.8), IMAGE, TEXT))
     assert store.selection_digest(changed) != store.selection_digest(SELECTION)
 
 
@@ -159,6 +161,9 @@ def test_predictions_come_back_equal(tmp_path: Path) -> None:
 
 def test_examples_survive_undecodable_names(tmp_path: Path) -> None:
     """A text with half a character, as Python reads odd file names, is kept as it was."""
-    examples = (Example("a/1.jpg", "odd \udce9 name\n|<", None), Example("b/2.jpg", "ü", "/pictures/2.jpg"))
+    examples = (
+        Example("a/1.jpg", {TEXT: "odd \udce9 name\n|<", IMAGE: None}),
+        Example("b/2.jpg", {TEXT: "ü", IMAGE: "/pictures/2.jpg"}),
+    )
     store.save_examples(tmp_path, VAL, examples)
     assert store.load_examples(tmp_path, VAL) == examples

@@ -20,6 +20,7 @@ class Bound:
     bound: str
     measured: float
     holds: bool
+    unit: str = "ratio"
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,14 @@ class Findings:
     notes: Sequence[str] = field(default_factory=tuple)  # assumptions and what was left out
 
 
-def at_least(what: str, limit: float, measured: float) -> Bound:
+def at_least(what: str, limit: float, measured: float, unit: str = "ratio") -> Bound:
     """A bound from below."""
-    return Bound(what, f">= {limit:g}", measured, measured >= limit)
+    return Bound(what, f">= {limit:g}", measured, measured >= limit, unit)
 
 
-def at_most(what: str, limit: float, measured: float) -> Bound:
+def at_most(what: str, limit: float, measured: float, unit: str = "ratio") -> Bound:
     """A bound from above."""
-    return Bound(what, f"<= {limit:g}", measured, measured <= limit)
+    return Bound(what, f"<= {limit:g}", measured, measured <= limit, unit)
 
 
 def interleaved(actions: Mapping[str, Callable[[], object]], repeats: int, warm_ups: int = 1) -> dict[str, list[float]]:

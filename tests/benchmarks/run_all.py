@@ -11,15 +11,17 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import trend
 import write_results
 from rendering import bounds_table
 
 from trainables.data.files import replace_file
 
-BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile", "search_overhead")
+BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile", "mixture", "search_overhead")
 BY_NAME = ("learning", "search_quality")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -42,6 +44,13 @@ def run(name: str, *, quick: bool) -> dict[str, Any] | None:
     return result
 
 
+def told_by() -> dict[str, str]:
+    """What tells this run from others: when it began (UTC), and the commit, with `-dirty` where files differ."""
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "commit": done.stdout.strip() or "unknown"}
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,20 +62,24 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")
-    parser.add_argument("--write", action="store_true", help="write RESULTS.md as well (write_results.py)")
+    parser.add_argument(
+        "--write", action="store_true", help="write RESULTS.md and the trend as well (write_results.py)"
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.names) - {*BENCHMARKS, *BY_NAME})
     if unknown:
         parser.error(f"a benchmark must be one of {', '.join((*BENCHMARKS, *BY_NAME))}, but got {', '.join(unknown)}.")
     names = options.names or BENCHMARKS
+    told = told_by()
     found = {name: run(name, quick=options.quick) for name in names}
-    results = [result for result in found.values() if result is not None]
+    results = [result | told for result in found.values() if result is not None]
     for result in results:
         replace_file(options.output / f"{result['name']}.json", json.dumps(result, indent=2).encode())
     print(bounds_table(results))
     print(f"Figures: {options.output.resolve()}/*.json")
     if options.write:
         write_results.write([options.output])
+        trend.draw()
     return 0 if len(results) == len(found) else 1
 
 

@@ -46,7 +46,7 @@ def benchmark(folder: Path, quick: bool) -> Findings:
     }
     bounds = [
         at_most(f"{trials} trials of milliseconds: ours / stock", STOCK_SHARE, wall["ours"] / wall["stock"]),
-        at_most("driver seconds a report, tracking on SQLite", REPORT_SECONDS, long["report"]["mean"]),
+        at_most("driver seconds a report, tracking on SQLite", REPORT_SECONDS, long["report"]["mean"], "s"),
         at_most(f"a report at trial {long_study} / at trial 100", LATE, long["report"]["late / early"]),
         *(
             at_most(
@@ -54,7 +54,9 @@ def benchmark(folder: Path, quick: bool) -> Findings:
             )
             for kind in ("refuses", "hangs")
         ),
-        at_most(f"seconds a suggestion, {long_study} trials behind it", SUGGESTION_SECONDS, long["suggestion"]["last"]),
+        at_most(
+            f"seconds a suggestion, {long_study} trials behind it", SUGGESTION_SECONDS, long["suggestion"]["last"], "s"
+        ),
     ]
     return Findings(figures, bounds, _NOTES)
 

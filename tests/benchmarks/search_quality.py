@@ -169,6 +169,7 @@ def bounds(found: Mapping[str, Quality], default: str, peers: Sequence[str]) -> 
             f"search, {share:.0%} of the budget: mean regret of {default} - that of the best peer, points",
             0,
             float(means[default][place] - min(means[name][place] for name in peers)),
+            "points",
         )
         for place, share in enumerate(SHARES)
     ]

@@ -71,6 +71,7 @@ def test_a_bound_says_whether_it_holds() -> None:
     assert not at_least("a", 6, 5.9).holds
     assert at_most("a", 1.15, 1.15).holds
     assert not at_most("a", 1.15, 1.2).holds
+    assert [at_most("a", 1, 1).unit, at_least("a", 1, 1, "s").unit] == ["ratio", "s"]
 
 
 def test_a_missed_bound_is_shown_loudly() -> None:
@@ -94,6 +95,7 @@ def test_results_of_one_machine_replace_its_own_section_alone() -> None:
 def test_no_benchmarks_figures_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that has only some of a machine's results doesn't replace its section."""
     monkeypatch.setattr(write_results, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(write_results, "HISTORY", tmp_path / "results.jsonl")
     for name in ("first", "second"):
         (tmp_path / f"{name}.json").write_text(json.dumps({**result(1.0), "name": name, "quick": False}), "utf-8")
     write_results.write([tmp_path])
@@ -109,6 +111,7 @@ def test_figures_that_depend_on_no_machine_have_a_section_of_their_own(
 ) -> None:
     """A folder with both kinds fills two sections, whatever machine each was made on."""
     monkeypatch.setattr(write_results, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(write_results, "HISTORY", tmp_path / "results.jsonl")
     for file, one in {"a": result(1.0), "b": result(2.0, section="Simulated")}.items():
         (tmp_path / f"{file}.json").write_text(json.dumps({**one, "quick": False}), "utf-8")
     write_results.write([tmp_path])

@@ -160,7 +160,7 @@ def loss_curves(data: DataAccess, seeds: int, device: torch.device) -> tuple[dic
         figures[f"epoch {epoch + 1}"] = difference_figures(own[:, epoch], other[:, epoch])
     figures["mean of all epochs"] = overall = difference_figures(own.mean(axis=1), other.mean(axis=1))
     what = f"text loss over {CURVE_EPOCHS} epochs, {seeds} seeds: absolute mean difference / standard error"
-    return figures, [at_most(what, 2, abs(overall["mean difference"]) / overall["standard error"])]
+    return figures, [at_most(what, 2, abs(overall["mean difference"]) / overall["standard error"], "standard errors")]
 
 
 def difference_figures(own: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from modality_names import IMAGE, TEXT
+from numpy.typing import NDArray
 from PIL import Image
+from split_fakes import with_inputs
 
 from analysis.pipeline import Models
 from trainables.data.samples import Split
-from trainables.names import DATA_FILE, IMAGE, SIZE, TEXT, TRIALS_FILE, VAL_ACCURACY, WEIGHTS_FILE
+from trainables.names import DATA_FILE, SIZE, TRIALS_FILE, VAL_ACCURACY, WEIGHTS_FILE
 from trainables.records import EpochResult, Predictions, StopReason, TrialRecord
 
 CLASSES = ("Black", "Blue", "Green")
-SKILL = {IMAGE: 1.2, TEXT: 1.8}  # how far the true class's logit is raised
-SECONDS = {IMAGE: 0.00025, TEXT: 0.0012}  # a sample
+NUMBERS = "numbers"  # the modality of the package in `numbers_modality`
+SKILL = {IMAGE: 1.2, TEXT: 1.8, NUMBERS: 1.0}  # how far the true class's logit is raised
+SECONDS = {IMAGE: 0.00025, TEXT: 0.0012, NUMBERS: 0.00001}  # a sample
 
 
 def epoch(number: int, val_accuracy: float, val_loss: float = 0.5) -> EpochResult:
@@ -68,7 +72,7 @@ def trial(
 
 
 def split(name: str, samples: int, folder: Path, texts: Mapping[int, str] | None = None) -> Split:
-    """A split whose pictures are small files under `folder`; `texts` replaces the text of some rows."""
+    """A split of pictures, which are small files under `folder`, and texts; `texts` replaces those of some rows."""
     folder.mkdir(parents=True, exist_ok=True)
     labels = np.arange(samples) % len(CLASSES)
     images = []
@@ -76,13 +80,27 @@ def split(name: str, samples: int, folder: Path, texts: Mapping[int, str] | None
         path = folder / f"{name}_{row:03d}.jpg"
         Image.new("RGB", (40, 30), (80 * int(label), 90, 200 - 40 * int(label))).save(path)
         images.append(path)
+    shown = tuple((texts or {}).get(row, f"a {CLASSES[label]} thing {row}") for row, label in enumerate(labels))
     return Split(
         ids=tuple(f"{CLASSES[label]}/{name}_{row:03d}.jpg" for row, label in enumerate(labels)),
-        texts=tuple((texts or {}).get(row, f"a {CLASSES[label]} thing {row}") for row, label in enumerate(labels)),
         labels=labels.astype(np.int64),
-        images=tuple(images),
         classes=CLASSES,
+        inputs={IMAGE: tuple(images), TEXT: shown},
     )
+
+
+def with_numbers(part: Split, gaps: bool = False) -> Split:
+    """The same split with numbers; with `gaps` every seventh sample lacks its picture, every fifth its numbers."""
+    numbers = [(float(label), row / 4) for row, label in enumerate(part.labels)]
+    if not gaps:
+        return with_inputs(part, numbers=numbers)
+    images = [None if row % 7 == 0 else path for row, path in enumerate(part.inputs[IMAGE])]
+    return with_inputs(part, image=images, numbers=[None if row % 5 == 1 else one for row, one in enumerate(numbers)])
+
+
+def having(part: Split, modality: str) -> Split:
+    """The samples that have the modality."""
+    return part.rows(np.flatnonzero([item is not None for item in part.inputs[modality]]))
 
 
 def predictions(part: Split, modality: str, seed: int = 0) -> Predictions:
@@ -105,15 +123,18 @@ class FakeModels:
         self.splits, self.test, self.reads, self.predicted = splits, test, 0, 0
         self.fail_reading: Exception | None = None
         self.fail_predicting: Exception | None = None
+        self.without_baseline: frozenset[str] = frozenset()  # modalities
+        self.kept: dict[str, NDArray[np.float32]] = {}  # val logits by modality
 
     def read_splits(self, study_folder: Path) -> Mapping[str, Split]:
         """Train and val."""
         assert (study_folder / DATA_FILE).exists()
         return self.splits
 
-    def read_split(self, source: Path, *, classes: tuple[str, ...], need_images: bool) -> Split:
+    def read_split(self, source: Path, *, classes: tuple[str, ...], modalities: Sequence[str]) -> Split:
         """The test split."""
         self.reads += 1
+        assert set(modalities) <= set(self.test.inputs)
         if self.fail_reading:
             raise self.fail_reading
         assert classes == self.test.classes
@@ -127,30 +148,43 @@ class FakeModels:
         return predictions(part, checkpoint_folder.parent.parent.name)
 
     def linear_baseline(
-        self, image_checkpoint: Path | None, train: Split, evaluate: Mapping[str, Split]
+        self, checkpoints: Mapping[str, Path], train: Split, evaluate: Mapping[str, Split]
     ) -> Mapping[str, Mapping[str, Predictions]]:
-        """Weaker predictions for every split, of images only with a checkpoint."""
-        modalities = (IMAGE, TEXT) if image_checkpoint else (TEXT,)
+        """Weaker predictions for every split, of the modalities that have a baseline."""
+        modalities = [modality for modality in checkpoints if modality not in self.without_baseline]
         return {name: {m: predictions(part, m, seed=7) for m in modalities} for name, part in evaluate.items()}
+
+    def val_logits(self, checkpoint_folder: Path) -> NDArray[np.float32] | None:
+        """What lies with the checkpoint."""
+        return self.kept.get(checkpoint_folder.parent.parent.name)
 
     def models(self) -> Models:
         """As the pipeline takes them."""
-        return Models(self.read_splits, self.read_split, self.predict_split, self.linear_baseline)
+        return Models(self.read_splits, self.read_split, self.predict_split, self.linear_baseline, self.val_logits)
 
 
 def study_folder(
-    folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT), texts: Mapping[int, str] | None = None
+    folder: Path,
+    modalities: tuple[str, ...] = (IMAGE, TEXT),
+    texts: Mapping[int, str] | None = None,
+    *,
+    gaps: bool = False,
 ) -> FakeModels:
     """Writes a study with a few trials per modality under `folder`; the fakes that go with it."""
     splits = {"train": split("train", 30, folder / "pictures"), "val": split("val", 60, folder / "pictures")}
-    records = [record for modality in modalities for record in trials(modality, accuracy(splits["val"], modality))]
+    test = split("test", 45, folder / "pictures", texts)
+    if NUMBERS in modalities:
+        splits = {name: with_numbers(part, gaps) for name, part in splits.items()}
+        test = with_numbers(test, gaps)
+    own = {modality: accuracy(having(splits["val"], modality), modality) for modality in modalities}
+    records = [record for modality in modalities for record in trials(modality, own[modality])]
     for record in records:
         if record.checkpoint:
             (folder / record.checkpoint).mkdir(parents=True)
             (folder / record.checkpoint / WEIGHTS_FILE).write_bytes(record.trial_id.encode())
     (folder / DATA_FILE).write_text(json.dumps({"note": "read by the fakes"}))
     (folder / TRIALS_FILE).write_text("".join(record.to_json() + "\n" for record in records))
-    return FakeModels(splits, split("test", 45, folder / "pictures", texts))
+    return FakeModels(splits, test)
 
 
 def trials(modality: str, best: float) -> tuple[TrialRecord, ...]:

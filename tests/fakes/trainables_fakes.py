@@ -26,7 +26,7 @@ COLOURS = ((30, 30, 30), (40, 60, 220))
 PIXEL_LIMIT = 1_000_000
 
 IMAGE_TRIAL: dict[str, Any] = {
-    "backbone": "mobilenet_v3_small",
+    "backbone": "test_efficientnet",
     "weights": "none",
     "size": 32,
     "max_epochs": 4,

@@ -69,6 +69,7 @@ VARYING = frozenset(
         *("at", "uid", "pid", "host", "worker", "versions", "commit", "created", "seconds", "evaluated", "text"),
         *("epoch_seconds", "samples_per_second", "host_memory_bytes", "gpu_memory_bytes", "gpu_utilization"),
         *("cpu_utilization", "latency", "seconds_per_sample", "notes", "selection_digest", "crc"),
+        "val_logits.npy",  # of a checkpoint's digests: earlier versions didn't keep it
     }
 )
 
@@ -144,6 +145,7 @@ def plain_report(text: str) -> str:
     """The report without times, dates, digests and versions."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:+]+( UTC)?", "TIME", text)
     lines = [re.sub(r"\| [\d.]+ \|$", "| MS |", line) for line in text.splitlines()]
+    lines = [re.sub(r"Resumed (after|within) epoch \d+", "Resumed", line) for line in lines]  # as far as it had saved
     dropped = ("- Made with", "- Speed:", "- Frozen on")
     return "\n".join(
         re.sub(r"(\d+\u00a0min\u00a0)?\d+\u00a0(s|min|ms)\b", "TIME", one)

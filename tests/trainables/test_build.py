@@ -14,14 +14,16 @@ from pydantic import ValidationError
 from split_fakes import with_inputs
 from trainables_fakes import CLASSES, TEXT_TRIAL, TRIAL, assert_same_tensors, build
 
-from trainables import build as build_module
+from trainables import train_setup
 from trainables.build import build_trial, check_network, parse_config
 from trainables.errors import UserError
+from trainables.image import model as image_model
 from trainables.image.learner import ImageLearner
 from trainables.learning.schedules import Schedule
 from trainables.learning.steps import Stepper
 from trainables.modality import DataAccess
 from trainables.names import TRAIN
+from trainables.text import model as text_model
 from trainables.text.learner import TextLearner
 
 REFUSING = """
@@ -79,8 +81,13 @@ def test_every_hyperparameter_of_the_learner_is_the_configs(
 
     for made in (ImageLearner, TextLearner, Stepper, Schedule):
         spy_on(made, "__init__")
-    for function in ("adamw", "cross_entropy", "decayed_groups", "build_head"):
-        spy_on(build_module, function)
+    for module, function in (
+        (train_setup, "adamw"),
+        (train_setup, "cross_entropy"),
+        (text_model, "decayed_groups"),
+        (image_model, "build_head"),
+    ):
+        spy_on(module, function)
     changes: dict[str, Any] = {"max_epochs": 9, "evaluation_batch_size": 5, "label_smoothing": 0.07, "beta1": 0.8}
     changes |= {"gradient_clip": 0.3, "weight_decay_on": "matrices", "plateau_factor": 0.4, "frozen_epochs": 2}
     build(modality, data, seed=31, **changes)
@@ -127,10 +134,13 @@ def test_a_text_trial_needs_no_pictures(data: DataAccess) -> None:
 
 
 def test_training_and_predicting_need_neither_ray_nor_mlflow_nor_optuna() -> None:
-    """A process that refuses to import these three imports everything here but the adapter."""
-    names = "average, backbones, build, cadence, checkpoint, config, groups, image, inference, learner, linear, loop"
-    more = "memory, probe, randomness, records, schedules, steps, text, tokens, watch"
-    imports = f"from trainables import {names}, {more}\nfrom trainables.data import augment, cache, demo"
+    """A process that refuses to import these three imports every module here but the adapter."""
+    imports = (
+        "import importlib, pkgutil, trainables\n"
+        "for found in pkgutil.walk_packages(trainables.__path__, 'trainables.'):\n"
+        "    if found.name != 'trainables.worker.tune_adapter':\n"
+        "        importlib.import_module(found.name)\n"
+    )
     refused = "\ntry:\n    import ray\nexcept ImportError as error:\n    print(error)"
     command = [sys.executable, "-c", REFUSING + imports + refused]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

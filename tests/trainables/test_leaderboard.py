@@ -10,13 +10,13 @@ from analysis_fakes import costing, trial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.leaderboard import COLUMNS, leaderboard_csv
+from trainables.leaderboard import COLUMNS, by_accuracy, leaderboard_csv
 from trainables.records import StopReason, TrialRecord
 
 
 def rows(records: list[TrialRecord]) -> list[dict[str, str]]:
     """The table as a spreadsheet reads it."""
-    return list(csv.DictReader(io.StringIO(leaderboard_csv(records))))
+    return list(csv.DictReader(io.StringIO(leaderboard_csv(by_accuracy(records)))))
 
 
 def test_the_best_trial_of_a_modality_comes_first() -> None:
@@ -51,6 +51,13 @@ def test_cells_are_no_formulas() -> None:
     assert (row["param.backbone"], row["param.learning_rate"]) == ("'=HYPERLINK(1)", "-1.0")
 
 
+def test_a_row_a_trial_in_the_given_order() -> None:
+    """Whoever ranks them otherwise has them as ranked."""
+    records = [trial("text", 0, (0.5,)), trial("image", 0, (0.7,)), trial("image", 1, (0.9,))]
+    lines = leaderboard_csv(records).splitlines()[1:]
+    assert [line.split(",")[1] for line in lines] == ["text_000", "image_000", "image_001"]
+
+
 def test_without_a_trial_it_has_its_heading() -> None:
     """A spreadsheet opens it all the same."""
     assert leaderboard_csv([]) == ",".join(COLUMNS) + "\n"
@@ -60,5 +67,5 @@ def test_without_a_trial_it_has_its_heading() -> None:
 def test_equal_trials_keep_their_order(accuracies: list[float | None]) -> None:
     """Whoever came first stays first among equals, and no trial is lost."""
     records = [trial("image", number, () if one is None else (one,)) for number, one in enumerate(accuracies)]
-    numbers = [int(row["trial_id"].removeprefix("image_")) for row in rows(records)]
+    numbers = [record.number for record in by_accuracy(records)]
     assert numbers == sorted(range(len(records)), key=lambda number: (-(accuracies[number] or -1.0), number))

@@ -24,7 +24,7 @@ from trainables.names import META_FILE
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One cache."""
+    """One cache: its kind, folder, bytes, whether it is complete, and when it was last used."""
 
     kind: str
     path: Path

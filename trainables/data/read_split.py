@@ -125,16 +125,9 @@ def _tree_row(path: Path, label: str, root: Path, wanted: Sequence[str]) -> _Row
 
 def _csv_rows(source: Path, modalities: Sequence[str]) -> list[_Row]:
     header, table = read_csv(source)
-    wanted = [LABEL, *(modality_of(name).column for name in modalities)]
-    if missing := [column for column in wanted if column not in header]:
-        raise UserError(
-            f"The CSV {source} must have the columns {quoted(wanted)}, but {quoted(missing)} is missing. "
-            f"It has {quoted(header)}. Add it, or leave it out of the study's modalities."
-        )
+    _check_header(source, header, [LABEL, *(modality_of(name).column for name in modalities)])
     columns = {name: modality_of(name).column for name in _wanted(modalities)}
-    ids = next(
-        (column for name, column in columns.items() if modality_of(name).names_samples and column in header), None
-    )
+    ids = _naming_column(columns, header)
     root = source.parent.resolve()
     faults: list[str] = []
     rows: list[_Row] = []
@@ -152,6 +145,21 @@ def _csv_rows(source: Path, modalities: Sequence[str]) -> list[_Row]:
             f"within {root}), but:\n{listed(faults)}\nCorrect these rows."
         )
     return sorted(rows, key=lambda row: row.id) if ids else rows
+
+
+def _check_header(source: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
+    missing = [column for column in wanted if column not in header]
+    if missing:
+        raise UserError(
+            f"The CSV {source} must have the columns {quoted(wanted)}, but {quoted(missing)} is missing. "
+            f"It has {quoted(header)}. Add it, or leave it out of the study's modalities."
+        )
+
+
+def _naming_column(columns: Mapping[str, str], header: Sequence[str]) -> str | None:
+    """The column whose cells are the samples' ids; None where rows are numbered."""
+    naming = (column for name, column in columns.items() if modality_of(name).names_samples)
+    return next((column for column in naming if column in header), None)
 
 
 def _csv_row(cells: Mapping[str, str], columns: Mapping[str, str], sample_id: str, place: str, root: Path) -> _Row:

@@ -34,7 +34,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import wrote."""
+    """What an import wrote: pictures by split and class, groups, and what was left out."""
 
     destination: Path
     counts: dict[str, dict[str, int]]  # pictures by split folder and class

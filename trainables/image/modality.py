@@ -66,19 +66,19 @@ class ImageModality(Modality):
         return path
 
     def from_file(self, path: Path) -> Path:
-        """The file itself."""
+        """The picture file is the item."""
         return path
 
     def fault(self, item: Path) -> str | None:
-        """Where it is no file."""
+        """Why the path is no picture: there is no file."""
         return None if item.is_file() else f"The picture must be a file, but {item} isn't one. Check the path."
 
     def to_json(self, item: Path) -> str:
-        """The path."""
+        """The picture's path."""
         return str(item)
 
     def from_json(self, value: Any) -> Path:
-        """The path."""
+        """The path of a string."""
         return Path(value)
 
     def digested(self, item: Path) -> int:
@@ -92,7 +92,7 @@ class ImageModality(Modality):
             ) from error
 
     def file_of(self, item: Path) -> Path:
-        """The picture."""
+        """The picture's own file."""
         return item
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
@@ -106,20 +106,20 @@ class ImageModality(Modality):
         return distinct([*values.points, *combined(values, self.network)], self.network)
 
     def check(self, config: ImageTrialConfig, train: Split) -> int:
-        """Build the network."""
+        """Build backbone and head: the bytes of their tensors. UserError where the weights can't be had."""
         from trainables.image.model import build_network
 
         network = build_network(config, len(train.classes))
         return sum(tensor.nbytes for tensor in network.state_dict().values())
 
     def plan(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> Plan:
-        """What decoding will take."""
+        """Bytes of the decoded pictures at each size and fit of the space; UserError where they can't fit the disk."""
         from trainables.image.prepare import plan_pictures
 
         return plan_pictures(values, splits, place)
 
     def prepare(self, values: SearchedValues, splits: Mapping[str, Split], place: Place) -> dict[str, Any]:
-        """Decode all pictures once."""
+        """Decode all pictures once, at each size and fit of the space, or find that trials must stream them."""
         from trainables.image.prepare import prepare_pictures
 
         return prepare_pictures(values, splits, place)
@@ -131,7 +131,7 @@ class ImageModality(Modality):
         return build_learner(config, data, seed), None
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
-        """An image model."""
+        """The trained backbone and head, ready to predict pictures."""
         from trainables.image.model import load_model
 
         return load_model(checkpoint)

@@ -75,7 +75,7 @@ def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> P
 
 
 class ImageModel:
-    """An image checkpoint."""
+    """A trained image network: decodes pictures as they were decoded in training, and predicts them."""
 
     def __init__(self, network: ImageNetwork, classes: tuple[str, ...], size: int, fit: str, pixel_limit: int) -> None:
         self.classes = classes

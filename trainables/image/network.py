@@ -55,7 +55,7 @@ class ImageNetwork(nn.Module):
         return found
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits of pictures."""
+        """Pictures (N, 3, S, S) in 0 to 1 -> logits (N, C)."""
         logits: Tensor = self.head(self.features(pictures))
         return logits
 

@@ -35,7 +35,7 @@ class _Wanted:
     fit: Fit
 
     def key(self, content: Mapping[str, str], pixel_limit: int) -> str:
-        """Its name."""
+        """The name of its folder among the decoded pictures."""
         return cache_key(content[self.split], size=self.size, fit=self.fit, pixel_limit=pixel_limit)
 
 
@@ -95,7 +95,7 @@ def _too_large(needed: int, place: Place) -> UserError:
 
 
 def _decode(missing: Sequence[_Wanted], content: Mapping[str, str], place: Place) -> None:
-    """One bar over all of them."""
+    """Decode every missing cache, with one progress bar over all of their pictures."""
     total, before = sum(len(one.paths) for one in missing), 0
     with place.bar("Decoding") as tell:
         for one in missing:
@@ -113,7 +113,7 @@ def _decode(missing: Sequence[_Wanted], content: Mapping[str, str], place: Place
 
 
 def _content(splits: Mapping[str, Split], place: Place) -> dict[str, str]:
-    """Each split's content digest."""
+    """The digest of each split's pictures, by split; files that were read before aren't read again."""
     folder = place.caches / PICTURES
     with place.bar("Reading") as tell:
         return {

@@ -57,6 +57,6 @@ class WeightAverage:
 
     @torch.no_grad()
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Put such an average back."""
+        """Go on from an average that `weights` gave."""
         for name, tensor in self._average.items():
             tensor.copy_(weights[name])

@@ -1,4 +1,16 @@
-"""What image and text learners share: an epoch that can be broken off and taken up again, and its whole state."""
+"""What the learners of all modalities share: an epoch that can be broken off and taken up again, and its whole state.
+
+A step, end to end. `loop.epochs` asks for an epoch: `TorchLearner.train_epoch` draws its plan (`plan_epoch`: the rows
+of each batch, from the trial's own generator) and takes the planned batches one after the other (`batches`: the
+modality reads, augments or pads them onto the device). Each goes to `Stepper.step`: forward under autocast, weighted
+cross entropy, backward on the scaled loss (in parts, where the batch doesn't fit the memory), then clipping, the
+optimizer, the schedule and the weights' average. Losses and hits are summed on the device and read once, at the
+epoch's end, so that nothing waits for it; `LossWatch` looks at losses that have arrived, and a loss that isn't finite
+ends the trial. After each step the worker may save the state (`after_step`): the optimizer's, the schedule's, every
+generator's, the sums so far and how many batches are done; an epoch that is taken up again draws the same plan and
+goes on at the next batch. After the epoch `evaluate` predicts val with the weights' average, where one is kept, and
+`after_epoch` moves a schedule that goes by the val loss.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +40,11 @@ class TorchLearner(ABC):
         self._done: int | None = None  # batches of the epoch that are done; None between epochs
         self._order_state = self.generator.get_state()  # as it was before the epoch's order was drawn
         self._seconds = 0.0  # of the epoch, up to where it was broken off
+        self.last_val_logits: NDArray[np.float32] | None = None  # (N, C), of the last evaluation
 
     @property
     def stepper(self) -> Stepper:
-        """What makes each step."""
+        """Optimizer, schedule, loss and precision: what makes each step."""
         return self._stepper
 
     @abstractmethod
@@ -83,7 +96,8 @@ class TorchLearner(ABC):
         """Logits and loss on val, of the weights' average where one is kept."""
         average = self._stepper.average
         with nullcontext() if average is None else average.applied():
-            return evaluation_of(self.val_logits(), self._val_labels, self._stepper.loss_function)
+            logits = self.last_val_logits = self.val_logits()
+            return evaluation_of(logits, self._val_labels, self._stepper.loss_function)
 
     def after_epoch(self, val_loss: float) -> None:
         """A schedule that goes by val loss is moved here."""

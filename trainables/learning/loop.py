@@ -67,7 +67,7 @@ class Learner(Protocol):
         """
 
     def evaluate(self) -> Evaluation:
-        """Logits on the val split."""
+        """Logits (N, C), labels (N,) and loss on the val split."""
 
     def after_epoch(self, val_loss: float) -> None:
         """What the schedule does with the val loss."""
@@ -76,18 +76,18 @@ class Learner(Protocol):
         """The tensors that predict, by name."""
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Put such tensors back."""
+        """Take over tensors that `weights` gave."""
 
     def state_dict(self) -> dict[str, Any]:
         """All else that training needs to go on as if it had never stopped; loads with `weights_only=True`."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put such a state back."""
+        """Go on from a state that `state_dict` gave."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a trial has come."""
+    """How far a trial has come: its last epoch, its best val accuracy (a share) and the epoch of that."""
 
     epoch: int = 0
     best_val_accuracy: float = -math.inf

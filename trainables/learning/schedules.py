@@ -67,7 +67,7 @@ class Schedule:
         return {"left": self._left, "inner": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state."""
+        """Go on from a state that `state_dict` gave."""
         self._left = state["left"]
         inner = self._plateau or self._by_step
         if inner is not None:

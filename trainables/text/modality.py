@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class TextModality(Modality):
-    """An item is a text."""
+    """An item is a text: one sample's caption, or its file's name."""
 
     name: ClassVar[str] = "text"
     column: ClassVar[str] = "text"
@@ -50,7 +50,7 @@ class TextModality(Modality):
     companion_bytes: ClassVar[int] = 4_000_000  # tokenizer and config, amply
 
     def from_cell(self, cell: str, root: Path) -> str:
-        """The cell as it is."""
+        """The cell as it is: "NA" and "01" are texts."""
         return cell
 
     def from_file(self, path: Path) -> str:
@@ -68,7 +68,7 @@ class TextModality(Modality):
         return f"The text must have something to read, but got {item!r}. Give its words, or leave it out."
 
     def from_json(self, value: Any) -> str:
-        """The text."""
+        """The value as a text."""
         return str(value)
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
@@ -78,7 +78,7 @@ class TextModality(Modality):
         return distinct(trials, ("backbone", "weights", "max_length"))
 
     def check(self, config: TextTrialConfig, train: Split) -> int:
-        """Build the network."""
+        """Build the network: the bytes of its tensors. UserError where the weights can't be had."""
         from trainables.text.model import build_network
 
         network = build_network(config, train)[0]
@@ -107,13 +107,13 @@ class TextModality(Modality):
         return build_learner(config, data, seed)
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
-        """A text model."""
+        """The trained network and its tokenizer, ready to predict texts."""
         from trainables.text.model import load_model
 
         return load_model(folder, checkpoint)
 
     def probe_changes(self) -> Mapping[str, Any]:
-        """All layers at once."""
+        """All layers learn from the first epoch on."""
         return {"layers_per_epoch": None}
 
     def sizes(self, train: Split) -> NDArray[np.int64]:

@@ -114,7 +114,7 @@ def count_cut_texts(config: TextTrialConfig, splits: Mapping[str, Split], caches
 
 
 class TextModel:
-    """A text checkpoint."""
+    """A trained text network: tokenizes texts as they were tokenized in training, and predicts them."""
 
     def __init__(
         self, network: TextNetwork, tokenizer: Any, classes: tuple[str, ...], max_length: int, cleaning: str

@@ -13,7 +13,6 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 RAW = "raw"
-WORDS = "words"
 Ids = NDArray[np.integer[Any]]  # one text's token ids
 
 

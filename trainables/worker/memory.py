@@ -62,5 +62,5 @@ def _status(key: str) -> int:
 
 
 def machine_bytes() -> int:
-    """The machine's memory."""
+    """Bytes of the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -22,7 +22,7 @@ _TURN = 10.0  # seconds to wait for the others to have taken theirs
 
 @dataclass
 class _Pinned:
-    """What this process has."""
+    """The cores that this process keeps to, and the lock files that hold them."""
 
     cpus: int = 0  # as many as were asked for last; 0: never
     usable: frozenset[int] = frozenset()  # the cores that it might use before it was pinned

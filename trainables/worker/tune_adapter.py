@@ -17,7 +17,14 @@ import torch
 from ray import tune
 
 from trainables.build import BuiltTrial, build_trial
-from trainables.checkpoint import read_meta, read_state, replace_checkpoint, restore_replaced, save_state
+from trainables.checkpoint import (
+    read_meta,
+    read_state,
+    replace_checkpoint,
+    restore_replaced,
+    save_state,
+    write_val_logits,
+)
 from trainables.data.samples import Split, read_study_data
 from trainables.errors import UserError
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
@@ -194,8 +201,16 @@ class TuneTrial(tune.Trainable):
             self._folder() / BEST_FOLDER,
             self._built.learner.weights(),
             self._meta(),
-            companions=self._built.companions,
+            companions=self._write_companions,
         )
+
+    def _write_companions(self, folder: Path) -> None:
+        """What lies beside the best weights: the modality's own files, and the epoch's val logits."""
+        if self._built.companions is not None:
+            self._built.companions(folder)
+        logits = self._built.learner.last_val_logits
+        assert logits is not None  # noqa: S101  # the epoch was evaluated before it was found to be the best
+        write_val_logits(folder, logits)
 
     def _save_if_due(self, ended_epoch: int | None = None) -> None:
         if self._cadence.due(ended_epoch):

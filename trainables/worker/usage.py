@@ -30,7 +30,7 @@ class GpuShare:
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
-        """Forget the epoch before."""
+        """Begin to measure an epoch; what the one before used no longer counts."""
         self._looked = self._clock()
         self._sum, self._seconds = 0.0, 0.0
 

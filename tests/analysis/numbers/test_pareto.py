@@ -7,26 +7,27 @@ import dataclasses
 from analysis_fakes import costing, trial
 from hypothesis import given
 from hypothesis import strategies as st
+from modality_names import IMAGE, TEXT
 
-from analysis.numbers.pareto import Front, Point, differing, front_of, front_sentence, pareto_front
+from analysis.numbers.pareto import Front, TrialPoint, differing, front_of, pareto_front
 from analysis.numbers.selection import select_best
-from trainables.names import IMAGE, LATENCY, SIZE, TEXT
+from trainables.names import SIZE
 from trainables.records import StopReason, TrialRecord
 
 # Few values, so that ties are common.
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), max_size=30).map(
-    lambda pairs: [Point(f"text_{n:03d}", accuracy / 5, float(cost)) for n, (accuracy, cost) in enumerate(pairs)]
+    lambda pairs: [TrialPoint(f"text_{n:03d}", accuracy / 5, float(cost)) for n, (accuracy, cost) in enumerate(pairs)]
 )
 
 
-def dominates(one: Point, other: Point) -> bool:
+def dominates(one: TrialPoint, other: TrialPoint) -> bool:
     """The definition, word by word."""
     as_good = one.accuracy >= other.accuracy and one.cost <= other.cost
     return as_good and (one.accuracy > other.accuracy or one.cost < other.cost)
 
 
 @given(POINTS)
-def test_on_the_front_is_who_is_not_dominated(points: list[Point]) -> None:
+def test_on_the_front_is_who_is_not_dominated(points: list[TrialPoint]) -> None:
     """Nobody on the front is dominated, everybody off it is, by someone on it; the order is by cost and by accuracy."""
     front = pareto_front(points)
     off = [point for point in points if point not in front]
@@ -37,7 +38,7 @@ def test_on_the_front_is_who_is_not_dominated(points: list[Point]) -> None:
 
 
 @given(POINTS)
-def test_equal_points_stand_or_fall_together(points: list[Point]) -> None:
+def test_equal_points_stand_or_fall_together(points: list[TrialPoint]) -> None:
     """A trial as good as one on the front is on it too."""
     twins = [dataclasses.replace(point, trial_id=f"twin {point.trial_id}") for point in points]
     front = {point.trial_id for point in pareto_front([*points, *twins])}
@@ -45,7 +46,7 @@ def test_equal_points_stand_or_fall_together(points: list[Point]) -> None:
 
 
 @given(POINTS)
-def test_the_selected_trial_is_on_the_front(points: list[Point]) -> None:
+def test_the_selected_trial_is_on_the_front(points: list[TrialPoint]) -> None:
     """The selection is by val accuracy and, of equals, by the second objective: so it is never a dominated trial."""
     records = [
         costing(trial(TEXT, n, (point.accuracy,), losses=(0.01 * n,)), int(point.cost))
@@ -97,21 +98,6 @@ def test_there_is_no_front_of_one_objective() -> None:
     """Nor where no cost is known."""
     assert front_of(three(), TEXT, "text_000") is None
     assert front_of([costing(trial(IMAGE, 0, (0.5,)), 0)], IMAGE, "image_000") is None
-
-
-def test_what_is_said_of_it() -> None:
-    """The cheapest trial stands beside the selected one; where nothing is gained elsewhere, that is said."""
-    assert front_sentence(front(three(), "image_001")).replace("\xa0", " ") == (
-        "3 of 4 trials are on the front: any other is at best as accurate as one of them and at best as small. The "
-        "smallest of them, image_000, takes 4.00 MB, 20.0 % of what the selected image_001 takes, at −30.0 points of "
-        "val accuracy."
-    )
-    assert front_sentence(front(three(), "image_003")).replace("\xa0", " ").endswith("image_000, takes 4.00 MB.")
-    assert front_sentence(front(three()[:3], "image_001")).startswith("3 of 3\xa0trials are on the front. The smallest")
-    alone = costing(trial(IMAGE, 0, (0.8,)), 5, 0.002, LATENCY), costing(trial(IMAGE, 1, (0.7,)), 5, 0.002, LATENCY)
-    assert front_sentence(front(list(alone), "image_000")).replace("\xa0", " ") == (
-        "Of 2 trials none is more accurate than image_000, which was selected, and none is faster."
-    )
 
 
 def test_parameters_that_differ() -> None:

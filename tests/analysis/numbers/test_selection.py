@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from analysis_fakes import costing, trial
+from modality_names import IMAGE, TEXT
 
 from analysis.numbers.selection import leaderboard, select_best, stop_reasons
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
 from trainables.records import StopReason
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis_fakes import trial
 
 from analysis.report.leaderboard_csv import trials_table, write_trials_table
+from trainables.records import StopReason
 
 
 def test_best_trial_of_a_modality_comes_first() -> None:
@@ -15,6 +16,19 @@ def test_best_trial_of_a_modality_comes_first() -> None:
     table = trials_table([trial("image", 0, (0.5,)), trial("image", 1, (0.9,)), trial("text", 0, (0.7,))])
     assert list(table["trial_id"]) == ["image_001", "image_000", "text_000"]
     assert {"weights_bytes", "latency"} <= set(table)
+
+
+def test_the_order_is_the_leaderboards(numbers: str) -> None:
+    """Modalities as the registry has them; what can't be selected stands last, however accurate it was."""
+    records = [
+        trial(numbers, 0, (0.8,)),
+        trial("text", 0, (0.99,), reason=StopReason.FAILED),
+        trial("text", 1, (0.7,), losses=(0.9,)),
+        trial("text", 2, (0.7,), losses=(0.1,)),
+        trial("image", 0, (), reason=StopReason.FAILED, checkpoint=False),
+    ]
+    table = trials_table(records)
+    assert list(table["trial_id"]) == ["image_000", "text_002", "text_001", "text_000", "numbers_000"]
 
 
 def test_cells_are_no_formulas(tmp_path: Path) -> None:

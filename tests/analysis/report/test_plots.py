@@ -7,14 +7,18 @@ import io
 import numpy as np
 import pytest
 from analysis_fakes import costing, trial
+from modality_names import IMAGE, TEXT
 from PIL import Image
 
-from analysis.numbers.fusion import AlphaCurve, BestAlpha, alpha_curve, alpha_grid, best_alpha
+from analysis.numbers.fusion import AlphaCurve, alpha_curve, alpha_grid, best_alpha
 from analysis.numbers.metrics import score
+from analysis.numbers.mixture import Mixture
 from analysis.numbers.pareto import front_of
 from analysis.report import plots
+from analysis.report.canvas import DOTS_PER_INCH, WIDTH
 from analysis.report.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
-from trainables.names import IMAGE, LATENCY, SIZE, TEXT
+from analysis.report.theme import DARK
+from trainables.names import LATENCY, SIZE
 from trainables.records import StopReason
 
 NASTY = ("a $\\frac$ b", "<script>", "x|y\nz", "a very long class name that no axis has room for")
@@ -24,7 +28,7 @@ def is_png(content: bytes) -> bool:
     """Whether the bytes are a whole picture of the report's width."""
     image = Image.open(io.BytesIO(content), formats=["PNG"])
     image.load()
-    return image.width == plots.WIDTH * plots.DOTS_PER_INCH
+    return image.width == WIDTH * DOTS_PER_INCH
 
 
 def test_learning_curves_show_every_trial_with_an_epoch() -> None:
@@ -59,11 +63,12 @@ def test_alpha_plot_is_the_exact_curve() -> None:
     rng = np.random.default_rng(0)
     image, text, labels = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
     curve = alpha_curve(image, text, labels)
-    info = alpha_info(curve, alpha_grid(image, text, labels), best_alpha(curve))
+    fusion = Mixture.of_alpha(best_alpha(curve), IMAGE, TEXT)
+    info = alpha_info(curve, alpha_grid(image, text, labels), fusion)
     assert np.array_equal(info.edges, curve.merged().edges)
-    assert is_png(plots.alpha_figure(curve, info.grid, info.best, plots.DARK))
+    assert is_png(plots.alpha_figure(curve, info.grid, fusion, DARK))
     many = AlphaCurve(np.linspace(0, 1, 20_001), np.arange(20_000) % 2 / 2)
-    assert len(alpha_info(many, info.grid, BestAlpha(0.5, 0.5, 0.4, 0.6)).accuracies) == 4000
+    assert len(alpha_info(many, info.grid, fusion).accuracies) == 4000
 
 
 def test_confusion_shares_are_of_the_true_class() -> None:
@@ -102,4 +107,4 @@ def test_fronts_of_any_shape_are_drawn(sizes: tuple[int, ...]) -> None:
     found = [front for front in fronts if front is not None]
     assert len(found) == 2
     assert is_png(plots.pareto_figure(found))
-    assert is_png(plots.pareto_figure(found[:1], plots.DARK))
+    assert is_png(plots.pareto_figure(found[:1], DARK))

@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from analysis_fakes import costing, study_folder, trial
+from modality_names import IMAGE, TEXT
 from PIL import Image
 
-from analysis import store
+from analysis import store, wording
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
+from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline, key_findings
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
 from trainables.errors import UserError
-from trainables.names import IMAGE, TEXT
 from trainables.records import StopReason
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
@@ -30,10 +31,15 @@ NASTY = "<script>alert(1)</script> $x$ | `code`\n# no heading [link](javascript:
 
 
 def analyzed(
-    folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT), *, test: bool = True, text: str = ""
+    folder: Path,
+    modalities: tuple[str, ...] = (IMAGE, TEXT),
+    *,
+    test: bool = True,
+    text: str = "",
+    gaps: bool = False,
 ) -> Selection:
     """A study that was analyzed, and tested where `test`; every test sample has the given text."""
-    fakes = study_folder(folder, modalities, dict.fromkeys(range(45), text) if text else None)
+    fakes = study_folder(folder, modalities, dict.fromkeys(range(45), text) if text else None, gaps=gaps)
     selection = analyze(folder, linear_baseline=True, models=fakes.models())
     fixed = dataclasses.replace(selection, created="2026-01-02T03:04:05+00:00", versions={"binwise": "0.1.0"})
     store.write_selection(folder, fixed)
@@ -201,7 +207,7 @@ def test_findings_are_honest(tmp_path: Path) -> None:
     assert final is not None
     rows = {**final.test, "fused": final.test["image"], "text": selection.val["fused"]}
     lost = dataclasses.replace(final, test=rows, openings=3)
-    atend = dataclasses.replace(selection, fusion=BestAlpha(0.9, 0.9, 0.8, 1.0))
+    atend = dataclasses.replace(selection, fusion=Mixture.of_alpha(BestAlpha(0.9, 0.9, 0.8, 1.0), IMAGE, TEXT))
     said = " ".join(key_findings(atend, lost, ((0.0, 0.5), (1.0, 0.6))))
     assert "Fusion does not help" in said
     assert "text alone would do" in said
@@ -236,3 +242,54 @@ def test_a_gain_is_measured_against_the_better_single_model(tmp_path: Path) -> N
     tiles = {tile.label: tile for tile in headline(selection, swapped).tiles}
     assert f"{other} alone 100.0" in tiles["Over the better single model"].note
     assert any("Fusion does not help" in sentence for sentence in key_findings(selection, swapped, None))
+
+
+def test_three_modalities(tmp_path: Path, numbers: str) -> None:
+    """Weights instead of alpha in both forms, with their picture; every modality has its rows, trials and words."""
+    selection = analyzed(tmp_path, (IMAGE, TEXT, numbers))
+    assert selection.fusion is not None
+    html_path, md_path = write_report(tmp_path)
+    page, markdown = Page(html_path.read_text("utf-8")), md_path.read_text("utf-8")
+    for content in (page.text, markdown):
+        assert "The fusion of image, text and numbers gets" in content
+        assert "Over the best single model" in content
+        assert "on the texts’ character n\u2011grams and on the numbers as they are" in content
+        assert "numbers_001" in content
+        assert not re.search(r"\balpha\b", content, re.IGNORECASE)
+    weights = wording.weights(selection.fusion)
+    assert f"| weight | {weights[IMAGE]} | {weights[TEXT]} | {weights[numbers]} |" in markdown
+    assert (
+        f"Fused logits = {weights[IMAGE]} × image + {weights[TEXT]} × text + {weights[numbers]} × numbers." in markdown
+    )
+    assert "![Val accuracy by the weights of image, text and numbers: " in markdown
+    assert "| | text | numbers | true class | image | text | numbers | fused |" in markdown
+    assert (tmp_path / "analysis/plots/weights.png").is_file()
+    assert not (tmp_path / "analysis/plots/alpha.png").exists()
+    assert "Of 45" not in markdown
+
+
+def test_samples_that_lack_a_modality(tmp_path: Path, numbers: str) -> None:
+    """How many there are is said, and how they count; their cards leave out what the model couldn't say."""
+    analyzed(tmp_path, (IMAGE, TEXT, numbers), gaps=True)
+    report = build_report(tmp_path)
+    said = (
+        "Of 45 test samples 7 have no image and 9 have no numbers. In the row of that model alone they count with the "
+        "most frequent class, “Black”. The fusion uses what they have."
+    )
+    assert said in Page(render_html(report)).text.replace("\xa0", " ")
+    assert said in render_markdown(report).replace("\xa0", " ")
+    lacking = [card for card in report.samples if None in card.guesses]
+    assert lacking
+    assert all(card.guesses[1] is not None and card.guesses[3] is not None for card in report.samples)
+    assert "| – |" in render_markdown(report)
+
+
+def test_weights_that_reach_nothing_are_said(tmp_path: Path, numbers: str) -> None:
+    """A plateau that reaches 0 shows no gain from its modality."""
+    selection = analyzed(tmp_path, (IMAGE, TEXT, numbers), test=False)
+    fusion = Mixture({IMAGE: 0.3, TEXT: 0.65, numbers: 0.05}, 0.9, numbers, 0.0, 0.1)
+    said = " ".join(key_findings(dataclasses.replace(selection, fusion=fusion), None, None)).replace("\xa0", " ")
+    assert (
+        "The weights image 0.30, text 0.65, numbers 0.05 get 90.0 % on val, the same at any weight of numbers in "
+        "0.00–0.10, the others in proportion, so val shows no gain from numbers."
+    ) in said

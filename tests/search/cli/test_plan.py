@@ -77,8 +77,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(address: str | None) -> Iterator[None]:
         yield
 
-    monkeypatch.setattr("search.session.run.ray_cluster", nothing)
-    monkeypatch.setattr("search.session.run.cluster_nodes", list)
+    monkeypatch.setattr("search.machines.ray_cluster.ray_cluster", nothing)
+    monkeypatch.setattr("search.machines.ray_cluster.cluster_nodes", list)
 
 
 def call(*options: str) -> Result:

@@ -11,7 +11,7 @@ from search_fakes import study
 
 from search.machines.shares import Node, Share
 from search.preflight.data import read_data
-from search.preflight.preflight import Preflight, preflight
+from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.try_steps import Probe
 from search.preflight.wording import modality_texts, time_line
 from search.study.config import StudyConfig
@@ -89,7 +89,8 @@ def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
 
 def checked(config: StudyConfig, measured: Measured, nodes: tuple[Node, ...] = (Node(2, 0),)) -> Preflight:
     """The whole preflight."""
-    return preflight(config, nodes, Layout.of(config), measured=measured)
+    layout = Layout.of(config)
+    return preflight(config, nodes, layout, first_look(config, layout), measured=measured)
 
 
 def test_all_that_is_known(config: StudyConfig) -> None:

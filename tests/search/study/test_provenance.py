@@ -31,8 +31,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 def test_the_commit_says_where_files_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clean checkout's commit; `-dirty` once a file of it was changed, not where one was added; else None."""
-    (tmp_path / "search").mkdir()
-    source = tmp_path / "search" / "provenance.py"
+    source = tmp_path / "search" / "study" / "provenance.py"
+    source.parent.mkdir(parents=True)
     source.write_text("1\n")
     monkeypatch.setattr(provenance, "__file__", str(source))
     assert code_commit() is None

@@ -23,7 +23,7 @@ TRIALS: list[tuple[str, dict[str, Any]]] = [
 
 def work(folder: Path, saves: int) -> int:
     """A worker process over all trials; its exit code."""
-    worker = Path(__file__).parents[1] / "fakes" / "resume_worker.py"
+    worker = Path(__file__).parents[2] / "fakes" / "resume_worker.py"
     command = [sys.executable, str(worker), str(folder), str(saves)]
     done = subprocess.run(command, input=json.dumps(TRIALS), text=True, capture_output=True, check=False, timeout=200)
     assert done.returncode in (0, -9), done.stderr[-3000:]

@@ -13,7 +13,7 @@ from modality_names import IMAGE, MODALITIES, TEXT
 from trainables_fakes import assert_same_tensors
 from tune_fakes import FIELDS, best_of, folder_of, names, run, worker
 
-from trainables.checkpoint import read_checkpoint
+from trainables.checkpoint import read_checkpoint, read_val_logits
 from trainables.data.samples import splits_to_json
 from trainables.errors import UserError
 from trainables.inference import predict_split
@@ -47,15 +47,16 @@ def test_a_trial_reports_each_epoch_and_completes(modality: str, raw: Any, data:
     found = predict_split(best, data.splits[VAL])
     accuracy = (found.logits.argmax(axis=1) == found.labels).mean()
     assert accuracy == pytest.approx(reports[-1]["best_val_accuracy"])
+    assert read_val_logits(best) == pytest.approx(found.logits, abs=1e-5)
     assert names(best.parent) == ["best"]
 
 
 def test_pictures_must_be_those_that_the_study_began_with(raw: Any, tmp_path: Path) -> None:
     """The digests that a trial is given decide, where it must make the cache itself; none is made of other pictures."""
-    given = {"content": {TRAIN: "0" * 64, VAL: "0" * 64}, "cache": str(tmp_path / "cache")}
+    given = {"prepared": {"content": {TRAIN: "0" * 64, VAL: "0" * 64}}, "caches": str(tmp_path / "cache")}
     with pytest.raises(UserError, match="changed since"):
         worker({**raw(IMAGE), **given})
-    assert list((tmp_path / "cache").glob("*/pictures.npy")) == []
+    assert list((tmp_path / "cache").glob("pictures/*/pictures.npy")) == []
     trial = worker({**raw(IMAGE, max_epochs=1), **given, "decode": "stream"})
     assert trial.step()["done"]
 

@@ -106,7 +106,7 @@ class _Idle:
         return _begin()
 
     def give_back(self, process: Process) -> None:
-        """It waits again."""
+        """A worker that has answered is free for the next pictures."""
         self._waiting.put(process)
         if self._closed.is_set():
             self.stop()

@@ -25,7 +25,7 @@ SETTLED_NS = 2_000_000_000  # a file may change twice within one tick of its fil
 
 
 class FileDigest(NamedTuple):
-    """A file as it was read."""
+    """A file's SHA-256, with the size and time of change that it had when it was read."""
 
     size: int  # bytes
     changed: int  # its time of change, ns

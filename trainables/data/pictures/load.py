@@ -142,7 +142,7 @@ def _open_upright(path: Path, pixel_limit: int, target: tuple[int, Fit] | None) 
 
 
 def _opened(path: Path, pixel_limit: int) -> Image.Image:
-    """The header alone is read."""
+    """The picture with its header read and no pixel decoded; ValueError where it is above Pillow's own limit."""
     try:
         return Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:  # Pillow's own limit, checked as it opens

@@ -124,7 +124,8 @@ def test_workers_of_a_killed_process_end(paths: list[str]) -> None:
 
 def test_workers_are_light() -> None:
     """No torch in a worker: it would take seconds and hundreds of MB each."""
-    code = "import sys, trainables.data.decode_worker; print(sorted({'torch', 'pandas', 'ray'} & set(sys.modules)))"
+    heavy = "print(sorted({'torch', 'pandas', 'ray'} & set(sys.modules)))"
+    code = f"import sys, trainables.data.pictures.decode_worker; {heavy}"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

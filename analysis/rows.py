@@ -1,0 +1,28 @@
+"""The rows of the results table: their names in files, and their order, which is the registry's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from trainables.modalities import in_order, needed
+from trainables.names import FUSED
+
+MAJORITY = "majority"  # always says the most frequent class of the training data
+LINEAR = "linear_"  # how the linear baseline's rows begin
+
+
+def linear_row(row: str) -> str:
+    """The linear baseline's row beside a modality's, or beside the fusion's: `linear_fused`."""
+    return f"{LINEAR}{row}"
+
+
+def row_order(modalities: Collection[str]) -> tuple[str, ...]:
+    """Every row that a study of these modalities may have, in the order of the table; `modalities` are in order."""
+    models = (*modalities, FUSED)
+    return (*models, *(linear_row(row) for row in models), MAJORITY)
+
+
+def ordered(modalities: Collection[str]) -> list[str]:
+    """Modalities in the registry's order. Raises UserError where one isn't registered."""
+    needed(modalities)
+    return in_order(modalities)

@@ -1,0 +1,81 @@
+"""Predictions of samples that lack a modality, and the rows that are scored."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from analysis_fakes import NUMBERS, having, predictions, split, with_numbers
+from modality_names import IMAGE, TEXT
+
+from analysis.numbers.mixture import Mixture, mix
+from analysis.scoring import predictions_with_gaps, score_rows
+from trainables.data.samples import Split
+from trainables.records import Predictions
+
+
+def gappy(folder: Path) -> Split:
+    """Twenty samples, some without a picture, others without numbers."""
+    return with_numbers(split("val", 20, folder), gaps=True)
+
+
+def test_a_model_predicts_what_has_its_input(tmp_path: Path) -> None:
+    """It is given those samples alone; the others have rows of NaN, all in the split's order."""
+    part = gappy(tmp_path)
+    asked: list[int] = []
+
+    def predict(given: Split) -> Predictions:
+        asked.append(len(given))
+        backwards = given.rows(np.arange(len(given))[::-1])
+        return predictions(backwards, NUMBERS)
+
+    found = predictions_with_gaps(part, NUMBERS, predict)
+    there = np.array([item is not None for item in part.inputs[NUMBERS]])
+    assert asked == [there.sum()]
+    assert np.isnan(found.logits[~there]).all()
+    assert np.isfinite(found.logits[there]).all()
+    assert (found.ids, found.labels.tolist()) == (part.ids, part.labels.tolist())
+    assert predictions_with_gaps(part, TEXT, lambda given: predictions(given, TEXT)).ids == part.ids
+
+
+def test_a_model_of_other_classes_is_refused(tmp_path: Path) -> None:
+    """Its logits would be read as another class's."""
+    part = gappy(tmp_path)
+    other = dataclasses.replace(predictions(having(part, IMAGE), IMAGE), classes=("a", "b", "c"))
+    with pytest.raises(RuntimeError, match="image model must know the classes"):
+        predictions_with_gaps(part, IMAGE, lambda _given: other)
+
+
+def test_every_row_counts_the_same_samples(tmp_path: Path) -> None:
+    """A single model says the majority class where its input is missing; the fusion uses what is there."""
+    part = gappy(tmp_path)
+    found = {
+        name: predictions_with_gaps(part, name, lambda given, name=name: predictions(given, name))  # type: ignore[misc]
+        for name in (IMAGE, TEXT, NUMBERS)
+    }
+    fusion = Mixture({IMAGE: 0.2, TEXT: 0.5, NUMBERS: 0.3}, 0.0, TEXT, 0.4, 0.6)
+    linear = Mixture({IMAGE: 0.4, TEXT: 0.6}, 0.0, TEXT, 0.4, 0.6)
+    rows = score_rows(found, {name: found[name] for name in (IMAGE, TEXT)}, fusion, linear, majority=2)
+    assert list(rows) == [
+        "image", "text", "numbers", "fused", "linear_image", "linear_text", "linear_fused", "majority",
+    ]  # fmt: skip
+    assert {row.scores.samples for row in rows.values()} == {20}
+    missing = np.isnan(found[IMAGE].logits).all(axis=1)
+    decided = np.where(missing, 2, np.nan_to_num(found[IMAGE].logits).argmax(axis=1))
+    assert rows["image"].scores.accuracy == np.mean(decided == part.labels)
+    logits = {name: one.logits for name, one in found.items()}
+    fused = mix(logits, fusion.weights).argmax(axis=1)
+    assert rows["fused"].scores.accuracy == np.mean(fused == part.labels)
+    assert rows["fused"].seconds_per_sample == pytest.approx(0.00146)
+    assert rows["linear_fused"].seconds_per_sample == pytest.approx(0.00145)
+
+
+def test_half_a_row_of_nan_is_no_missing_sample(tmp_path: Path) -> None:
+    """It is what a diverged model gives, and refused."""
+    one = predictions(split("val", 6, tmp_path), IMAGE)
+    one.logits[0, 0] = np.nan
+    one.logits[1] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        score_rows({IMAGE: one}, {}, None, None, majority=0)

@@ -1,0 +1,74 @@
+"""What vulture takes for dead and isn't, each with who uses it. Vulture reads this file; nothing runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_: Any = None
+
+# Ray Tune calls or passes these by name
+_.default_resource_request  # Trainable
+_.reset_config  # Trainable
+_.save_checkpoint  # Trainable
+_.load_checkpoint  # Trainable
+_.checkpoint_dir  # Trainable's argument
+_.suggest  # Searcher
+_.on_trial_complete  # Searcher, TrialScheduler
+_.on_trial_result  # TrialScheduler, Callback
+_.on_step_begin  # Callback
+_.on_trial_error  # Callback
+_.tune_controller  # TrialScheduler's argument
+_.iteration  # Callback's argument
+_.stop_all  # Stopper
+
+# Optuna's samplers ask their storage
+_.get_all_trials
+_.study_id
+_.set_trial_system_attr
+
+# torch calls a module's `forward`, reads these switches
+_.forward
+_.allow_tf32
+
+# pydantic reads the class, users write the key
+_.model_config
+_.description  # of a study: what MLflow shows as its note
+_.checkpoint_every  # the worker reads it from the dumped config
+
+# Typer and pydantic read it off what is made by a function
+_.__doc__
+
+# A dataclass that is written whole: `dataclasses.asdict`
+_.train_loss
+_.train_accuracy
+_.val_macro_f1
+_.epoch_seconds
+_.samples_per_second
+
+# The report's templates
+_.light_uri
+_.dark_uri
+_.test_accuracy
+_.true_class
+_.findings
+_.remarks
+_.thumbnails
+_.shown_words
+_.fused_formula
+_.how_fused
+_.boards
+_.evaluated
+_.epochs_run
+_.duration
+_.date
+
+# Settings of jinja2, ruamel.yaml, rich and tokenizers
+_.trim_blocks
+_.lstrip_blocks
+_.globals
+_.Representer
+_.default_flow_style
+_.sort_base_mapping_type_on_output
+_.no_wrap
+_.overflow
+_.post_processor

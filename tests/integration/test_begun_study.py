@@ -1,0 +1,53 @@
+"""A study that an earlier version began, and that was killed there, goes on here: resumed, analysed, tested, reported.
+
+`begun_study.tar.gz` has its folder and its pictures: one image trial and one text trial are over, a second text trial
+was killed after its first epoch. The machine that it was begun on is gone, and so are its paths.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from test_third_modality import binwise
+
+from search.ledger.ledger import read_ledger
+from search.ledger.lines import read_lines
+from trainables.records import StopReason, TrialRecord
+
+ARCHIVE = Path(__file__).with_name("begun_study.tar.gz")
+pytestmark = pytest.mark.timeout(480)
+
+
+def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
+    """Its record grows and keeps every line; the killed trial goes on from its state; old checkpoints are selected."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "mlruns/studies/begun"
+    before = read_lines(folder / "ledger.jsonl").lines
+    weights = (folder / "image/image_000/best/weights.safetensors").read_bytes()
+    for arguments in (
+        ("search", "study.yaml", "--resume"),
+        ("analyze", "begun"),
+        ("test", "begun"),
+        ("report", "begun"),
+    ):
+        done = binwise(tmp_path, *arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+    assert read_lines(folder / "ledger.jsonl").lines[: len(before)] == before
+    state = read_ledger(folder / "ledger.jsonl")[1]
+    assert {trial_id: len(trial.epochs) for trial_id, trial in state.trials.items()}["text_001"] == 3
+    assert state.trials["text_001"].notes == ["Resumed after epoch 1."]
+    assert all(trial.stop_reason in (StopReason.COMPLETED, StopReason.PRUNED) for trial in state.trials.values())
+    assert (folder / "image/image_000/best/weights.safetensors").read_bytes() == weights
+    lines = (folder / "trials.jsonl").read_text("utf-8").splitlines()
+    assert sorted(TrialRecord.from_json(line).trial_id for line in lines) == [
+        *("image_000", "image_001"),
+        *("text_000", "text_001", "text_002"),
+    ]
+    selection = json.loads((folder / "analysis/selection.json").read_text("utf-8"))
+    assert set(selection["models"]) == {"image", "text"}
+    assert (folder / "analysis/final_test.json").is_file()
+    assert (folder / "analysis/report.html").is_file()
