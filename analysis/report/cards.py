@@ -30,7 +30,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class SampleCard:
-    """A sample to look at."""
+    """A sample as the report shows it: its name, its class, its pictures, and each model's guess."""
 
     kind: str
     name: str  # its first words, or its id where it has none

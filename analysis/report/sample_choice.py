@@ -22,7 +22,7 @@ RIGHT = "Sure and right"
 
 @dataclass(frozen=True, eq=False)
 class ShownSample:
-    """One sample to show."""
+    """A sample to show: its row, why it is shown, and what each model says of it."""
 
     row: int  # in the predictions
     kind: str  # REPAIRED, RIGHT or WRONG

@@ -23,7 +23,7 @@ INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards
 
 @dataclass
 class Stop:
-    """The study is to stop."""
+    """Why no attempt is begun any more, and since when."""
 
     outcome: Outcome
     detail: str

@@ -39,7 +39,7 @@ class ModalitySearch:
 
 @dataclass(frozen=True)
 class NextAttempt:
-    """A trial to run now."""
+    """The attempt to begin now: its trial, every hyperparameter, and what it gets."""
 
     trial_id: str
     number: int
@@ -58,7 +58,7 @@ class Next(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a study."""
+    """Bounds on one study: retries of a trial, failed trials in a row, seconds of all sessions together."""
 
     retries: int = 2  # a failed attempt's trial is tried again so often
     in_a_row: int = 5  # so many trials that fail one after the other stop the study

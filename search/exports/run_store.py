@@ -26,7 +26,7 @@ class RefusedError(Exception):
 
 
 class RunStatus(StrEnum):
-    """How a run stands."""
+    """How a run stands, in no store's own words."""
 
     RUNNING = "running"
     FINISHED = "finished"  # it came to its own end

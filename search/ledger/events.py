@@ -61,7 +61,7 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyCreated(Body):
-    """The first event."""
+    """The study was created: its config, its data's digests, the versions it was made with."""
 
     kind = Kind.STUDY_CREATED
     format: int = FORMAT
@@ -92,7 +92,7 @@ class StudyChanged(Body):
     study: Mapping[str, Any]
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
-        """The config is replaced."""
+        """The study goes on with this config."""
         state.study = dict(self.study)
 
 
@@ -127,7 +127,7 @@ class SessionEnded(Body):
 
 @dataclass(frozen=True)
 class TrialCreated(Body):
-    """A trial is to run."""
+    """A trial was proposed, or is a fixed point: its hyperparameters are on record before it runs."""
 
     kind = Kind.TRIAL_CREATED
     number: int  # counted from 0, of its modality
@@ -137,7 +137,7 @@ class TrialCreated(Body):
     inside: bool  # whether the space could have proposed it
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
-        """A trial that waits."""
+        """The state has one trial more, which waits for its first attempt."""
         assert trial_id is not None  # noqa: S101
         params, config = _tuples(self.params), _tuples(self.config)
         state.add(Trial(trial_id, self.number, self.modality, params, config, self.inside, at))
@@ -187,7 +187,7 @@ class Noted(Body):
     text: str
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
-        """One note more."""
+        """The trial has one note more."""
         trial = state.trial(trial_id)
         trial.notes.append(self.text)
         trial.seen(at)
@@ -231,7 +231,7 @@ class TrialEnded(Body):
         return ("error",) if self.stop_reason == StopReason.INTERRUPTED and self.error is None else ()
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
-        """The trial has its end."""
+        """The trial has its stop reason and its best checkpoint; one that is over is open no more."""
         trial = state.trial(trial_id)
         trial.stop_reason, trial.ended = self.stop_reason, at
         trial.detail, trial.error = self.detail, self.error

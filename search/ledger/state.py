@@ -88,7 +88,7 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """Of all its attempts."""
+        """Seconds of all its attempts together."""
         return sum(attempt.seconds for attempt in self.attempts)
 
     @property
@@ -157,7 +157,7 @@ class StudyState:
 
     @property
     def name(self) -> str:
-        """The study's."""
+        """The study's name."""
         return str(self.study.get("name", ""))
 
     @property
@@ -250,7 +250,7 @@ class StudyState:
         self._best[modality] = max(self.best_accuracy(modality), accuracy)
 
     def close(self, trial: Trial) -> None:
-        """The trial is over."""
+        """Count a trial among those that are over."""
         assert trial.stop_reason is not None  # noqa: S101
         self._open.pop(trial.trial_id, None)
         self._ends.append(trial.stop_reason)

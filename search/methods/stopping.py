@@ -81,17 +81,17 @@ class Never(Scheduler):
     stops = False
 
     def result(self, number: int, epoch: int, value: float) -> bool:
-        """False."""
+        """False: no trial is stopped."""
         return False
 
     @property
     def expected_epochs(self) -> float:
-        """All of them."""
+        """Every trial runs all of its epochs."""
         return float(self.rule.max_epochs)
 
     @property
     def words(self) -> str:
-        """No rule."""
+        """That no trial is stopped early."""
         return "every one to its end"
 
 
@@ -200,7 +200,7 @@ class Hyperband(Scheduler):
         return self._brackets[self.bracket(number)].result(number, epoch, value)
 
     def rungs(self) -> list[Rung]:
-        """Every bracket's rungs."""
+        """The rungs of every bracket, bracket by bracket."""
         return [rung for bracket in self._brackets for rung in bracket.rungs()]
 
     @property

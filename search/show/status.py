@@ -78,7 +78,7 @@ class LastError:
 
 @dataclass(frozen=True)
 class Status:
-    """A study at one moment."""
+    """Where a study stands at one moment: its trials, its time, its last error, what to do next."""
 
     name: str
     state: str  # running, killed, not begun, or how the last session ended

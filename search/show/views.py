@@ -154,7 +154,7 @@ class JsonView(_Base):
         self._out = out
 
     def heard(self, event: Event, state: StudyState) -> None:
-        """A line."""
+        """Print the event and the status after it as one line of JSON."""
         print(json_line({"event": event.to_json(), **self.status().as_dict()}), file=self._out, flush=True)
 
     def close(self) -> None:

@@ -162,7 +162,7 @@ class FloatRange(_Range):
 
     @property
     def values(self) -> list[float]:
-        """Both ends."""
+        """The lowest and the highest value: a range of floats has no list of them."""
         return list(self.ends)
 
     def contains(self, value: object) -> bool:
@@ -173,14 +173,14 @@ class FloatRange(_Range):
         return abs(steps - round(steps)) < 1e-8
 
     def distribution(self) -> BaseDistribution:
-        """Of floats."""
+        """Optuna's float distribution, up to the highest value that is reached in whole steps."""
         from optuna.distributions import FloatDistribution
 
         low, high = self.ends
         return FloatDistribution(low, high, log=self.log, step=self.step)
 
     def from_optuna(self, stored: Any) -> float:
-        """As a float."""
+        """The trial value, a float."""
         return float(stored)
 
     def _stored(self, value: Any) -> float:
@@ -209,7 +209,7 @@ class IntRange(_Range):
 
     @property
     def values(self) -> list[int]:
-        """Each of them."""
+        """Every value that a trial may have."""
         return list(range(self.low, self.high + 1, self.step))
 
     def contains(self, value: object) -> bool:
@@ -217,14 +217,14 @@ class IntRange(_Range):
         return is_number(value) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
     def distribution(self) -> BaseDistribution:
-        """Of whole numbers."""
+        """Optuna's integer distribution, up to the highest value that is reached in whole steps."""
         from optuna.distributions import IntDistribution
 
         low, high = self.ends
         return IntDistribution(low, high, log=self.log, step=self.step)
 
     def from_optuna(self, stored: Any) -> int:
-        """As a whole number."""
+        """The trial value, a whole number."""
         return int(stored)
 
     def _stored(self, value: Any) -> int:
@@ -258,12 +258,12 @@ class Choice(Dimension):
 
     @property
     def values(self) -> list[Any]:
-        """Each of them."""
+        """Every value that a trial may have."""
         return list(self.choices)
 
     @property
     def single(self) -> bool:
-        """Whether there is one."""
+        """Whether there is but one choice."""
         return len(self.choices) == 1
 
     def contains(self, value: object) -> bool:
@@ -275,7 +275,7 @@ class Choice(Dimension):
         return value
 
     def distribution(self) -> BaseDistribution:
-        """Of categories."""
+        """Optuna's categorical distribution over the choices as they are stored."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution([stored_choice(choice) for choice in self.choices])
