@@ -8,9 +8,8 @@ from typing import Any
 import ours
 import torch
 from harness import main
-from made_data import make_picture_splits
+from made_data import IMAGE, make_picture_splits
 from measure import Findings, seconds_of
-from modality_names import IMAGE
 from pydantic import ValidationError
 
 from trainables.build import parse_config

@@ -9,7 +9,7 @@ from typing import Any
 
 import optuna
 from lcbench import EPOCHS, SPACE
-from modality_names import IMAGE
+from made_data import IMAGE
 from simulated import Contestant, Maker
 
 from search.decide.driver import StudyDriver

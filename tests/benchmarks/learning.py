@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import main
+from made_data import IMAGE, MODALITIES, TEXT
 from measure import Bound, Findings, at_least
-from modality_names import IMAGE, MODALITIES, TEXT
 
 from trainables.build import build_trial
 from trainables.checkpoint import write_checkpoint

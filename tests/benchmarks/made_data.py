@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from machine import cores
 from PIL import Image, ImageDraw, ImageFilter
-from split_fakes import made_split
 
 from trainables.data.samples import Split
+from trainables.modalities import BUILT_IN
 from trainables.names import TRAIN, VAL
 
+IMAGE, TEXT = MODALITIES = BUILT_IN  # by name, in the registry's order
 CLASSES = ("Black", "Blue", "Green", "TTR")
 PHOTOGRAPH = (1060, 1150)  # px, the published pictures' mean width and height
 JPEG_QUALITY = 90
@@ -84,4 +85,4 @@ def make_text_split(count: int, seed: int) -> Split:
     wrong = rng.random(count) < WRONG_LABELS
     labels[wrong] = rng.integers(0, len(CLASSES), int(wrong.sum()))
     ids = tuple(f"row-{row}" for row in range(count))
-    return made_split(ids, texts, labels.astype(np.int64), (None,) * count, CLASSES)
+    return Split(ids, labels.astype(np.int64), CLASSES, {TEXT: texts})

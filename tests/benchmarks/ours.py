@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from modality_names import IMAGE, TEXT
+from made_data import IMAGE, TEXT
 from torch import Tensor, nn
 
 from trainables.build import build_trial, parse_config
