@@ -32,7 +32,6 @@ _.allow_tf32
 
 # pydantic reads the class, users write the key
 _.model_config
-_.description  # of a study: what MLflow shows as its note
 _.checkpoint_every  # the worker reads it from the dumped config
 
 # Typer and pydantic read it off what is made by a function
