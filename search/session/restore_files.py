@@ -33,6 +33,7 @@ def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None
     """
     recorded = study_of(state.study)
     try:
+        _refuse_torn(layout.study_file, dump_study(recorded))
         merged(state.name, recorded.model_dump(mode="json"), load_study(layout.study_file).model_dump(mode="json"))
     except UserError:
         _restore(layout.study_file, dump_study(recorded))
@@ -43,6 +44,13 @@ def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None
         check_data(state.name, state.data, data_facts(splits))
         _restore_data(layout, splits)
     rebuild(layout.folder, study)
+
+
+def _refuse_torn(path: Path, whole: str) -> None:
+    """UserError where a file's end is missing: what is left of a config may be a config, too."""
+    content = path.read_bytes() if path.is_file() else b""
+    if len(content) < len(whole.encode()) and whole.encode().startswith(content):
+        raise UserError(f"{path} must be whole, but its end is missing.")
 
 
 def _restore_data(layout: Layout, splits: Mapping[str, Split]) -> None:
