@@ -37,7 +37,7 @@ def baselines(
 @pytest.fixture(scope="module")
 def checkpoint(data: DataAccess, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image checkpoint, of which the baseline reads the config."""
-    built = build(IMAGE, data)
+    built = build(IMAGE, data, backbone="mobilenet_v3_small")
     folder = tmp_path_factory.mktemp("linear") / "best"
     write_checkpoint(folder, built.learner.weights(), built.meta)
     return folder

@@ -96,7 +96,9 @@ def test_frozen_epochs_leave_the_backbones_parameters(data: DataAccess) -> None:
 @pytest.mark.parametrize(("momentum", "expected"), [(0.25, {0.25}), (None, {0.01})])
 def test_batchnorm_momentum(momentum: float | None, expected: set[float]) -> None:
     """One momentum for the backbone's BatchNorms, or torchvision's own 0.01; the head's stays at 0.1."""
-    config = ImageTrialConfig.model_validate({**IMAGE_TRIAL, "batchnorm_momentum": momentum})
+    config = ImageTrialConfig.model_validate(
+        {**IMAGE_TRIAL, "backbone": "mobilenet_v3_small", "batchnorm_momentum": momentum}
+    )
     network = build_image_network(config, 2)
     found = {module.momentum for module in network.backbone.modules() if isinstance(module, nn.BatchNorm2d)}
     assert found == expected
