@@ -57,7 +57,7 @@ class Models:
 def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
     from trainables.checkpoint import read_val_logits
-    from trainables.data.read_split import read_split
+    from trainables.data.reading.read_split import read_split
     from trainables.data.samples import read_study_data
     from trainables.inference import predict_split
 
@@ -158,7 +158,7 @@ def check_test_source(
     With `train_source`, before a search, also where the test split is empty, has a class that train lacks, or a sample
     without one of `modalities`: names are listed for that and forgotten, no picture is opened.
     """
-    from trainables.data.read_split import read_split
+    from trainables.data.reading.read_split import read_split
 
     if not test_source.exists():
         raise UserError(

@@ -9,6 +9,7 @@ FUSED = "fused"
 TRAIN = "train"
 VAL = "val"
 TEST = "test"
+SPLIT_FOLDERS = ("Train", "Val", "Test")  # of a data set that was made here
 
 # Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
 EPOCH = "epoch"
@@ -44,6 +45,10 @@ TEST_OPENED_FILE = "test_opened.json"
 FINAL_TEST_FILE = "final_test.json"
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
+
+# What `binwise data check` writes.
+DATA_CHECK_FILE = "data_check.json"
+DATA_CHECK_HTML = "data_check.html"
 
 
 def trial_name(modality: str, number: int) -> str:

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainables.data.splits import ImportReport
+    from trainables.data.making.import_folder import ImportReport
 
 data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def data_import(
 ) -> None:
     """Split a folder of pictures into train, val and test; alike names stay together."""
     from search.show.progress_bar import progress_bar
-    from trainables.data.splits import import_folder
+    from trainables.data.making.import_folder import import_folder
 
     wanted = [name.strip() for name in classes.split(",")] if classes else None
     with progress_bar("Checking") as progress:
@@ -79,7 +79,7 @@ def _say_left_out(report: ImportReport) -> None:
     """How many files were left out and why; the file beside the splits lists each."""
     from collections import Counter
 
-    from trainables.data.splits import LEFT_OUT_FILE
+    from trainables.data.making.import_folder import LEFT_OUT_FILE
 
     if report.left_out:
         kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from search.study.config import StudyConfig
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs
 from trainables.names import TRAIN, VAL
 

@@ -13,7 +13,7 @@ from made_data import make_pictures
 from measure import Findings, at_least, interleaved, summary
 
 from trainables.data.pictures.load import load_picture
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 
 SIZE = 224
 SHARE = 0.9  # of what as many cores as there are would decode

@@ -18,7 +18,7 @@ from measure import Bound, Findings, at_least
 from trainables.build import build_trial
 from trainables.checkpoint import write_checkpoint
 from trainables.data.pictures.load import PIXEL_LIMIT
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 from trainables.learning.loop import epochs
 from trainables.linear_baseline import linear_baseline
 from trainables.modality import DataAccess

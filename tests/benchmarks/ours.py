@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from trainables.build import build_trial, parse_config
 from trainables.data.pictures.cache import decoded_pictures
 from trainables.data.pictures.load import PIXEL_LIMIT
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split
 from trainables.image.learner import ImageLearner
 from trainables.learning.learner import TorchLearner

@@ -18,7 +18,7 @@ from physical_limit import bytes_of_step, limit_of, peaks_of
 from rendering import bounds_table, flat, updated
 from torch import nn
 
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 
 MACHINE = {"cpu": "Some CPU", "cores": "2", "gpu": "none", "memory": "24 GiB"}
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_fakes import with_inputs
 
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs, read_study_data, split_digest, splits_from_json, splits_to_json
 from trainables.errors import UserError
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from trainables.data.demo.photograph import font_bytes, photograph
 from trainables.data.files import new_folder, require_free
-from trainables.data.splits import SPLIT_FOLDERS
 from trainables.errors import UserError
+from trainables.names import SPLIT_FOLDERS
 
 TRAIN_FOLDER, VAL_FOLDER, TEST_FOLDER = SPLIT_FOLDERS
 SPLIT_SHARES: Final = {TRAIN_FOLDER: 0.63, VAL_FOLDER: 0.16, TEST_FOLDER: 0.21}

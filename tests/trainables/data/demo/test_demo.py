@@ -13,7 +13,7 @@ from PIL import Image
 from trainables.data.demo import demo, photograph
 from trainables.data.demo.demo import TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, make_demo, plan, things
 from trainables.data.pictures.load import load_pictures
-from trainables.data.read_split import read_split
+from trainables.data.reading.read_split import read_split
 from trainables.errors import UserError
 
 LABELS = ("Black", "Blue", "Green", "TTR")

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainables.data import splits as splits_module
-from trainables.data.grouping import deal, joined, lacking, name_key
-from trainables.data.read_split import read_split
-from trainables.data.splits import SPLIT_FOLDERS, ImportReport, import_folder
+from trainables.data.making.grouping import deal, joined, lacking, name_key
+from trainables.data.making.import_folder import ImportReport, import_folder
+from trainables.data.reading.read_split import read_split
 from trainables.errors import UserError
+from trainables.names import SPLIT_FOLDERS
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
 

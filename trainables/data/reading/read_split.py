@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.csv_table import read_csv
 from trainables.data.files import class_folders, listed, pictures_below, quoted
+from trainables.data.reading.csv_table import read_csv
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import BUILT_IN, in_order, modality_of

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data import grouping
 from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
+from trainables.data.making import grouping
 from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
 from trainables.errors import UserError
+from trainables.names import SPLIT_FOLDERS
 from trainables.words import harmless_cell
 
-SPLIT_FOLDERS = ("Train", "Val", "Test")
 LEFT_OUT_FILE = "left_out.csv"
 
 

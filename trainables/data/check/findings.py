@@ -1,0 +1,48 @@
+"""What a check of data found, one entry a kind of fault: told in a terminal, in JSON, on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Level = Literal["error", "warning", "note"]  # a search can't start | it may learn the wrong thing | worth knowing
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sample or a file that a finding is about."""
+
+    file: str  # as a person finds it: a path, or a CSV with its line (`train.csv, line 7`)
+    reason: str = ""
+    split: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing that was found, with every place of it."""
+
+    kind: str  # stable, for programs: lower case with hyphens, such as `twin-labels`
+    level: Level
+    title: str  # one sentence that says what is the matter, with its number
+    remedy: str = ""  # what to do: a command or the config's key where there is one
+    places: tuple[Place, ...] = ()
+    groups: tuple[tuple[Place, ...], ...] = ()  # places that belong together, such as two equal pictures
+    numbers: Mapping[str, Any] = field(default_factory=dict)  # what was measured
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def verdict(findings: Sequence[Finding]) -> Literal["ok", "warnings", "errors"]:
+    """The worst that was found; notes are no fault."""
+    levels = {finding.level for finding in findings}
+    return "errors" if "error" in levels else "warnings" if "warning" in levels else "ok"
+
+
+def by_level(findings: Sequence[Finding]) -> list[Finding]:
+    """Errors first, then warnings, then notes; in their order otherwise."""
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

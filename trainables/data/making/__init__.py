@@ -1,0 +1,1 @@
+"""New data sets on disk: split, split anew, cleaned, fetched."""
