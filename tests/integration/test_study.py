@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from command_line import CODE, binwise, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -51,20 +52,6 @@ text:
 pytestmark = pytest.mark.timeout(480)
 
 
-def binwise(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a process of its own, in `folder`."""
-    code = "from search.cli.main import main; main()"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the study after `binwise search`, during which the test split couldn't be read."""
@@ -91,7 +78,7 @@ def study_folder(searched: Path) -> Path:
 def reported(searched: Path, study_folder: Path) -> Path:
     """The study's folder after analyze, test and report."""
     for command in ("analyze", "test", "report"):
-        done = binwise(searched, command, "small")
+        done = binwise_here(searched, command, "small")
         assert done.returncode == 0, done.stdout + done.stderr
     return study_folder
 
@@ -208,7 +195,7 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
     result = reported / "analysis" / FINAL_TEST_FILE
     before = result.read_bytes()
     for command in ("test", "analyze"):
-        again = binwise(searched, command, "small")
+        again = binwise_here(searched, command, "small")
         assert again.returncode == 2
         assert "Traceback" not in again.stderr
     assert result.read_bytes() == before
@@ -217,7 +204,7 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
 def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
     """A picture with its name gives probabilities of image, text and fused that sum to one."""
     picture = next((searched / "data" / "Test" / "Blue").glob("*.jpg"))
-    done = binwise(searched, "predict", "small", str(picture), "--json")
+    done = binwise_here(searched, "predict", "small", str(picture), "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     probabilities = answer["probabilities"]
@@ -251,7 +238,7 @@ def test_json_lines_stand_alone(searched: Path) -> None:
     """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
     changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
     process = subprocess.Popen(
-        [sys.executable, "-c", "from search.cli.main import main; main()", "run", "study.yaml", "--json"]
+        [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]
         + [word for change in changes for word in ("--set", change)],
         cwd=searched,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
