@@ -13,7 +13,7 @@ from pathlib import Path
 
 from search.study.folder import Layout
 from trainables.errors import UserError
-from trainables.worker.locks import FileLock, try_lock
+from trainables.data.locks import FileLock, try_lock
 
 PATIENCE = 0.5  # seconds
 LOCKS = "locks"  # a folder of the runs

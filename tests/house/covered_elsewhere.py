@@ -70,5 +70,5 @@ COVERED = {
     "trainables/text/modality.py": "tests/search/preflight/test_preflight.py",
     "trainables/text/model.py": "tests/trainables/test_inference.py",
     "trainables/train_setup.py": "tests/trainables/test_build.py",
-    "trainables/worker/locks.py": "tests/trainables/worker/test_attempt.py",
+    "trainables/data/locks.py": "tests/trainables/worker/test_attempt.py",
 }

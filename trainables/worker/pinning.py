@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.worker.locks import FileLock, try_lock
+from trainables.data.locks import FileLock, try_lock
 
 _TURN = 10.0  # seconds to wait for the others to have taken theirs
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from trainables.records import EpochResult
 from trainables.worker.attempt import StopFile, lock_trial, untold, worker_name
-from trainables.worker.locks import FileLock, try_lock
+from trainables.data.locks import FileLock, try_lock
 
 HOLDER = """
 import sys, time
@@ -97,7 +97,7 @@ def test_a_lock_is_released_once(tmp_path: Path) -> None:
 
 def test_without_locks_everyone_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A platform that has none isn't kept from training."""
-    monkeypatch.setattr("trainables.worker.locks.fcntl", None)
+    monkeypatch.setattr("trainables.data.locks.fcntl", None)
     locks = [try_lock(tmp_path / "lock") for _ in range(2)]
     assert all(isinstance(lock, FileLock) for lock in locks)
 
