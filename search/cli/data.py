@@ -5,8 +5,12 @@ from __future__ import annotations
 import typer
 
 from search.cli.data_demo import data_demo
+from search.cli.data_fetch import data_fetch
 from search.cli.data_import import data_import
 
-data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Make data sets: the embedded one, three splits from a folder or a CSV, a published one.", no_args_is_help=True
+)
 data_app.command("demo")(data_demo)
 data_app.command("import")(data_import)
+data_app.command("fetch")(data_fetch)

@@ -103,9 +103,7 @@ def _start(file: RemoteFile, part: Path, response: http.client.HTTPResponse, the
     return 0
 
 
-def _write_body(
-    file: RemoteFile, response: http.client.HTTPResponse, stream: BinaryIO, progress: Tell | None
-) -> None:
+def _write_body(file: RemoteFile, response: http.client.HTTPResponse, stream: BinaryIO, progress: Tell | None) -> None:
     there = stream.tell()
     for chunk in chunks(response, file.size - there):
         try:
@@ -145,10 +143,13 @@ def _verify(file: RemoteFile, part: Path) -> None:
 
 def _begin(file: RemoteFile, part: Path, etag: str) -> None:
     """An empty part, and what it is a part of."""
-    part.unlink(missing_ok=True)
     state = {"size": file.size, "checksum": file.checksum, "etag": etag}
-    replace_file(_state_file(part), json.dumps(state).encode())
-    part.touch()
+    try:
+        part.unlink(missing_ok=True)
+        replace_file(_state_file(part), json.dumps(state).encode())
+        part.touch()
+    except OSError as error:
+        raise _unwritable(file, part, error) from error
 
 
 def _read_state(part: Path) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from trainables.data.disk import require_room
-from trainables.data.files import new_folder, quoted, replace_file, require_free
+from trainables.data.files import is_picture_name, new_folder, quoted, replace_file, require_free
 from trainables.data.locks import try_lock
 from trainables.data.making.download import bytes_there, checksum_of, download
 from trainables.data.making.record import RemoteFile, chosen_file, record_files
@@ -25,7 +25,7 @@ from trainables.names import SPLIT_FOLDERS
 
 SOURCE_FILE: Final = "source.json"  # in the data set's folder: where it comes from
 ZENODO: Final = "https://zenodo.org"
-Tell = Callable[[str, int, int], None]  # (what is done, bytes done, all bytes)
+Tell = Callable[[int, int], None]  # (bytes done, all bytes), of the fetching, then of the unpacking
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ PUBLISHED: Final = {
 
 @dataclass(frozen=True)
 class Fetched:
-    """What there is now: files by split and class, and whether it was there before."""
+    """What there is now: pictures by split and class, and whether it was there before."""
 
     folder: Path
     counts: dict[str, dict[str, int]]  # empty where the archive has no folders Train, Val and Test
@@ -86,8 +86,7 @@ def fetch(
         require_free(destination)
         packed, checksum = _given(archive) if archive is not None else _fetched(name, work, web, progress)
         with new_folder(work / "unpacked") as folder:
-            tell = None if progress is None else lambda done, total: progress("Unpacking", done, total)
-            unpack(packed, folder, arrange=arranged, progress=tell)
+            unpack(packed, folder, arrange=arranged, progress=progress)
             source = {"name": name, "record": wanted.record, "file": wanted.file, "checksum": checksum}
             replace_file(folder / SOURCE_FILE, (json.dumps(source, indent=2) + "\n").encode())
         require_free(destination)
@@ -98,13 +97,13 @@ def fetch(
 
 
 def counts_below(destination: Path) -> dict[str, dict[str, int]]:
-    """Files by split and class; empty where a split's folder is missing."""
+    """Pictures by split and class; empty where a split's folder is missing."""
     splits = [destination / name for name in SPLIT_FOLDERS]
     if not all(split.is_dir() for split in splits):
         return {}
     return {
         split.name: {
-            label.name: sum(path.is_file() for path in label.rglob("*"))
+            label.name: sum(is_picture_name(path.name) for path in label.rglob("*"))
             for label in sorted(split.iterdir())
             if label.is_dir()
         }
@@ -149,8 +148,7 @@ def _fetched(name: str, work: Path, web: Web, progress: Tell | None) -> tuple[Pa
     # Pictures hardly shrink in an archive: as much again is needed to unpack it.
     need = 2 * file.size - bytes_there(file, part)
     require_room(work, need, "Half of it is the archive, which goes at the end. Make room, or name another disk.")
-    tell = None if progress is None else lambda done, total: progress("Fetching", done, total)
-    download(file, part, web, tell)
+    download(file, part, web, progress)
     return part, file.checksum
 
 

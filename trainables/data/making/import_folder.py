@@ -2,111 +2,49 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import os
-import shutil
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainables.data.check.names import joined, name_key
 from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
-from trainables.data.making import grouping
-from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
+from trainables.data.making.candidates import Candidate
+from trainables.data.making.import_options import ImportOptions, ImportReport, write_left_out
+from trainables.data.making.placing import place_pictures, write_table
+from trainables.data.making.split_up import SplitUp, split_up
+from trainables.data.making.study_lines import data_lines
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS
-from trainables.words import harmless_cell
-
-LEFT_OUT_FILE = "left_out.csv"
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A picture that no split has."""
-
-    file: str  # relative to the source
-    reason: str
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import wrote: pictures by split and class, groups, and what was left out."""
-
-    destination: Path
-    counts: dict[str, dict[str, int]]  # pictures by split folder and class
-    groups: int  # sets of pictures that stayed together, those of one picture counted too
-    left_out: tuple[LeftOut, ...]  # sorted by file
-
-
-@dataclass(frozen=True)
-class _Picture:
-    path: Path
-    file: str  # relative to the source
-    label: str
-    digest: str  # of the decoded pixels; empty where there is a fault
-    fault: str | None
+from trainables.words import one_line
 
 
 def import_folder(
     source: Path,
     destination: Path,
+    options: ImportOptions,
     *,
-    val: float,
-    test: float,
-    seed: int,
     classes: Sequence[str] | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
     progress: Callable[[int, int], None] | None = None,
-    group_names: bool = True,
 ) -> ImportReport:
-    """Copy the class folders of `source` to `destination/{Train,Val,Test}/<Class>/`.
+    """Copy, link or list the pictures of the class folders of `source`.
 
-    `val` and `test` are shares (0 to 1) of each class; train gets the rest. Pictures whose names differ only in digits,
-    case and separators stay in one split (unless `group_names` is off: for names that say nothing, such as `car_0001`),
-    and so do those that are tied to each other by a left-out duplicate. Of equal pictures (same decoded pixels) in one
-    class the first is kept, under two classes none. `destination/left_out.csv` lists what was left out and why. The
-    same `seed` (0 or more) gives the same splits. `progress` gets the pictures checked so far and all.
+    Copies and hard links lie in `destination/{Train,Val,Test}/<Class>/`; lists are `destination/{train,val,test}.csv`,
+    whose pictures stay where they are. Each class is shared out as asked. Samples that belong together by `group_by`
+    stay in one split, and so do those that are tied to each other by a left-out duplicate. Of equal pictures (same
+    decoded pixels) in one class the first is kept, under two classes none. `destination/left_out.csv` lists what was
+    left out and why. `progress` gets the pictures checked so far and all.
 
-    Raises UserError where the source or a class is missing, the shares leave nothing, the destination isn't free, or a
-    class has too few groups for three splits.
+    Raises UserError where the source or a class is missing, the destination isn't free or the disk too full, a group is
+    larger than any split, or a class has too few groups for three splits.
     """
-    _check_numbers(val, test, seed)
     folders = _chosen_folders(source, destination, classes)
-    pictures = _examine(folders, source.resolve(), pixel_limit, progress)
-    left_out = _left_out(pictures)
-    labels = sorted(folders)
-    groups, splits = _split_groups(
-        pictures, left_out, labels, shares=(1 - val - test, val, test), seed=seed, group_names=group_names
-    )
-    dealt = sorted((member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group)
-    report = ImportReport(
-        destination=destination,
-        counts={name: dict.fromkeys(labels, 0) for name in SPLIT_FOLDERS},
-        groups=len(groups),
-        left_out=tuple(LeftOut(pictures[member].file, reason) for member, reason in sorted(left_out.items())),
-    )
+    root = source.resolve()
+    made = split_up(_candidates(folders, root), destination, options, progress=progress)
     with new_folder(destination) as folder:
-        taken: set[str] = set()
-        for member, split in dealt:
-            _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken)
-            report.counts[SPLIT_FOLDERS[split]][pictures[member].label] += 1
-        _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
-    return report
-
-
-def _check_numbers(val: float, test: float, seed: int) -> None:
-    if seed < 0:
-        raise UserError(f"`seed >= 0` must hold, but got seed={seed}.")
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise UserError(
-            f"`0 < val`, `0 < test` and `val + test < 1` must hold, but got val={val} and test={test}. "
-            "They are shares of all pictures: 0.15 is 15 %."
-        )
+        copied = _fill(folder, made, options)
+        write_left_out(folder, made.left_out)
+    lists = options.pictures == "list"
+    config = data_lines(destination, lists=lists, image_root=root if lists else None)
+    return made.report(destination, options, config, copied)
 
 
 def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | None) -> dict[str, Path]:
@@ -117,124 +55,35 @@ def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | No
             f"The destination must lie outside the source {source}, but got {destination}. Name another one."
         )
     chosen = sorted(found if classes is None else set(classes))
-    if unknown := [name for name in chosen if name not in found]:
-        raise UserError(
-            f"Every class must be a folder in {source}, but {quoted(unknown)} isn't. "
-            f"These exist: {quoted(list(found))}."
-        )
+    there = quoted([one_line(name) for name in found])
+    if unknown := [one_line(name) for name in chosen if name not in found]:
+        raise UserError(f"Every class must be a folder in {source}, but {quoted(unknown)} isn't. These exist: {there}.")
     if len(chosen) < 2:
         raise UserError(
-            f"At least two classes are needed, but got {quoted(chosen)} of {source}. "
-            f"Folders there: {quoted(list(found))}."
+            f"At least two classes are needed, but got {quoted([one_line(name) for name in chosen])} of {source}. "
+            f"Folders there: {there}."
         )
     return {name: found[name] for name in chosen}
 
 
-def _examine(
-    folders: dict[str, Path], root: Path, pixel_limit: int, progress: Callable[[int, int], None] | None
-) -> list[_Picture]:
-    """Every picture, sorted by file, decoded once; Pillow decodes outside Python's lock, so threads do."""
+def _candidates(folders: Mapping[str, Path], root: Path) -> list[Candidate]:
+    """Every picture, sorted by file."""
     places = [(path, label) for label, folder in folders.items() for path in pictures_below(root / folder.name, root)]
-
-    def examine(place: tuple[Path, str]) -> _Picture:
-        path, label = place
-        file = path.relative_to(root).as_posix()
-        try:
-            picture = read_picture(path, pixel_limit)
-        except UserError:
-            return _Picture(path, file, label, "", picture_fault(path, pixel_limit) or "unreadable")
-        shape = f"{picture.width}x{picture.height}:".encode()
-        return _Picture(path, file, label, hashlib.sha256(shape + picture.tobytes()).hexdigest(), None)
-
-    pictures: list[_Picture] = []
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for picture in pool.map(examine, places):
-            pictures.append(picture)
-            if progress is not None:
-                progress(len(pictures), len(places))
-    return sorted(pictures, key=lambda picture: picture.file)
+    found = (Candidate(path.relative_to(root).as_posix(), path.stem, label, path) for path, label in places)
+    return sorted(found, key=lambda one: one.place)
 
 
-def _left_out(pictures: Sequence[_Picture]) -> dict[int, str]:
-    """Positions of what no split gets, and why."""
-    reasons = {member: picture.fault for member, picture in enumerate(pictures) if picture.fault is not None}
-    same: dict[str, list[int]] = {}
-    for member, picture in enumerate(pictures):
-        if picture.fault is None:
-            same.setdefault(picture.digest, []).append(member)
-    for members in same.values():
-        if len({pictures[member].label for member in members}) > 1:
-            reasons |= {member: _conflict(pictures, member, members) for member in members}
-        else:
-            reasons |= dict.fromkeys(members[1:], f"same picture as {pictures[members[0]].file}")
-    return reasons
-
-
-def _conflict(pictures: Sequence[_Picture], member: int, members: Iterable[int]) -> str:
-    other = next(o for o in members if pictures[o].label != pictures[member].label)
-    return f"same picture as {pictures[other].file}, under another class"
-
-
-def _split_groups(
-    pictures: Sequence[_Picture],
-    left_out: dict[int, str],
-    labels: Sequence[str],
-    *,
-    shares: tuple[float, float, float],
-    seed: int,
-    group_names: bool,
-) -> tuple[list[list[int]], NDArray[np.int64]]:
-    """Groups of positions in `pictures` and the split (0, 1, 2) of each."""
-    ties = joined([_keys(picture, group_names) for picture in pictures])
-    groups = [kept for group in ties if (kept := [member for member in group if member not in left_out])]
-    members = np.zeros((len(groups), len(labels)), dtype=np.int64)
-    for row, group in enumerate(groups):
-        for member in group:
-            members[row, labels.index(pictures[member].label)] += 1
-    splits = grouping.deal(members, shares, np.random.default_rng(seed))
-    if short := {label for _, label in grouping.lacking(splits, members, len(shares))}:
-        raise UserError(_too_few(short, members, labels, len(left_out), group_names))
-    return groups, splits
-
-
-def _keys(picture: _Picture, group_names: bool) -> list[tuple[str, str]]:
-    name = name_key(picture.path.stem) if group_names else ""
-    keys = [("name", name), ("digest", picture.digest)]
-    return [key for key in keys if key[1]]
-
-
-def _too_few(
-    short: set[int], members: NDArray[np.int64], labels: Sequence[str], left_out: int, group_names: bool
-) -> str:
-    found = ", ".join(
-        f'"{labels[c]}" has {np.count_nonzero(members[:, c])} ({members[:, c].sum()} pictures)' for c in sorted(short)
-    )
-    hint = " If the file names say nothing (`car_0001`), switch the grouping by names off." if group_names else ""
-    return (
-        "Every class needs at least three groups of pictures, one for each split, where pictures whose names differ "
-        f"only in digits, case and separators are one group, but {found}; {left_out} pictures were left out as "
-        f"unreadable or duplicates. Add pictures, or name other classes.{hint}"
-    )
-
-
-def _copy(picture: _Picture, split_folder: Path, taken: set[str]) -> None:
-    folder = split_folder / picture.label
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(picture.path, folder / _free_name(picture.path, f"{split_folder.name}/{picture.label}", taken))
-
-
-def _free_name(path: Path, folder: str, taken: set[str]) -> str:
-    """The file's own name, or with `_2`, `_3`, ... where a sub-folder before it had it, in any case of letters."""
-    name, number = path.name, 1
-    while f"{folder}/{name}".casefold() in taken:
-        number += 1
-        name = f"{path.stem}_{number}{path.suffix}"
-    taken.add(f"{folder}/{name}".casefold())
-    return name
-
-
-def _write_left_out(file: Path, left_out: Sequence[LeftOut]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file", "reason"])
-        writer.writerows([harmless_cell(item.file), harmless_cell(item.reason)] for item in left_out)
+def _fill(folder: Path, made: SplitUp, options: ImportOptions) -> int:
+    """Write the three splits; how many pictures are copies."""
+    if options.pictures == "list":
+        for number, split in enumerate(SPLIT_FOLDERS):
+            ours = [made.candidates[row] for row, own in made.splits.items() if own == number]
+            rows = ([one.name, one.label, one.place] for one in ours)
+            write_table(folder / f"{split.lower()}.csv", ["text", "label", "image"], rows)
+        return 0
+    jobs = [
+        (path, f"{SPLIT_FOLDERS[split]}/{made.candidates[row].label}")
+        for row, split in made.splits.items()
+        if (path := made.candidates[row].path) is not None
+    ]
+    return place_pictures(jobs, folder, options.pictures).copied

@@ -11,7 +11,7 @@ from typing import Any
 from trainables.data.files import quoted
 from trainables.data.making.web import Fault, Web
 from trainables.errors import UserError
-from trainables.words import printable
+from trainables.words import one_line
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ def chosen_file(files: Iterable[RemoteFile], name: str, by_hand: str) -> RemoteF
     """The file of that name, whose checksum can be verified; UserError where there is none."""
     by_name = {file.name: file for file in files}
     if name not in by_name:
-        shown = quoted([printable(one) for one in by_name])
+        shown = quoted([one_line(one) for one in by_name])
         raise UserError(f'The record must have the file "{name}", but its files are {shown}. {by_hand}')
     algorithm, _, digest = by_name[name].checksum.partition(":")
     if algorithm not in hashlib.algorithms_available or not digest:
-        given = printable(by_name[name].checksum) or "none"
+        given = one_line(by_name[name].checksum) or "none"
         raise UserError(f'The record must give "{name}" a checksum that can be verified, but got {given}. {by_hand}')
     return by_name[name]
 

@@ -15,7 +15,7 @@ from typing import Final
 from trainables.data.disk import bytes_on_disk, require_room
 from trainables.data.files import listed
 from trainables.errors import UserError
-from trainables.words import human_bytes, printable
+from trainables.words import human_bytes, one_line
 
 Parts = tuple[str, ...]  # a relative path
 FILE_LIMIT: Final = 1_000_000  # files of one archive
@@ -59,7 +59,7 @@ def unpack(
             require_room(folder, need, "Make room there, or name another disk.")
             _write(opened, members, folder, progress)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{archive} must be a whole zip file, but: {printable(str(error))}. Fetch it anew.") from error
+        raise UserError(f"{archive} must be a whole zip file, but: {one_line(str(error))}. Fetch it anew.") from error
     except OSError as error:
         raise UserError(f"{archive} must be unpacked to {folder}, but: {error.strerror or error}.") from error
     return [member.parts for member in members]
@@ -135,17 +135,15 @@ def _clashes(places: Sequence[Parts]) -> list[str]:
     keys = [tuple(unicodedata.normalize("NFC", part).casefold() for part in parts) for parts in places]
     times = Counter(keys)
     above = {key[:end] for key in times for end in range(1, len(key))}
-    faults = [f"{printable('/'.join(parts))}: two files of this name" for parts, key in _firsts(places, keys, times)]
+    faults = [f"{one_line('/'.join(parts))}: two files of this name" for parts, key in _firsts(places, keys, times)]
     return faults + [
-        f"{printable('/'.join(parts))}: a file where others need a folder"
+        f"{one_line('/'.join(parts))}: a file where others need a folder"
         for parts, key in zip(places, keys, strict=True)
         if key in above
     ]
 
 
-def _firsts(
-    places: Sequence[Parts], keys: Sequence[Parts], times: Counter[Parts]
-) -> Iterator[tuple[Parts, Parts]]:
+def _firsts(places: Sequence[Parts], keys: Sequence[Parts], times: Counter[Parts]) -> Iterator[tuple[Parts, Parts]]:
     """The first place of each key that occurs more than once."""
     told: set[Parts] = set()
     for parts, key in zip(places, keys, strict=True):
@@ -155,7 +153,7 @@ def _firsts(
 
 
 def _shown(info: zipfile.ZipInfo) -> str:
-    name = printable(info.orig_filename.replace("\n", "\N{REPLACEMENT CHARACTER}"))
+    name = one_line(info.orig_filename)
     return name if len(name) <= 120 else f"{name[:117]}..."
 
 

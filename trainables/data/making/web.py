@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from trainables.errors import UserError
-from trainables.words import printable
+from trainables.words import one_line
 
 CHUNK: Final = 1 << 20  # bytes read at a time
 ANSWER_LIMIT: Final = 16 << 20  # bytes of an answer that is read whole
@@ -23,7 +23,7 @@ class Fault(Exception):
     """Why a request failed, in one line; `status` where the server answered with one, `passing` where waiting may help."""
 
     def __init__(self, reason: str, *, status: int = 0, passing: bool = True) -> None:
-        super().__init__(printable(reason))
+        super().__init__(one_line(reason))
         self.status = status
         self.passing = passing
 
@@ -69,7 +69,7 @@ class Web:
         local = parts.scheme == "http" and is_loopback(parts.hostname) and is_loopback(urlsplit(self.base).hostname)
         if not local and (parts.scheme != "https" or not parts.hostname):
             raise UserError(
-                f"Data are fetched over https alone, but {self.base} leads to {printable(url)}. "
+                f"Data are fetched over https alone, but {self.base} leads to {one_line(url)}. "
                 "Fetch the file with a browser, look at what it is, and give it with --from-file."
             )
 
@@ -120,7 +120,9 @@ def is_loopback(host: str | None) -> bool:
 
 def _answered(url: str, status: int) -> Fault:
     passing = status in (408, 416, 425, 429) or status >= 500
-    return Fault(f"{url} answers {status} {http.client.responses.get(status, '')}".rstrip(), status=status, passing=passing)
+    return Fault(
+        f"{url} answers {status} {http.client.responses.get(status, '')}".rstrip(), status=status, passing=passing
+    )
 
 
 def _why(error: BaseException) -> str:
