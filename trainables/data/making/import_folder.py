@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
+from trainables.data.accounting import Accounting, added
+from trainables.data.files import new_folder, quoted, require_free
 from trainables.data.making import grouping
 from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
 from trainables.errors import UserError
