@@ -1,4 +1,4 @@
-"""`binwise data import`: one folder becomes three splits."""
+"""`binwise data import`: one folder, or one CSV, becomes three splits."""
 
 from __future__ import annotations
 
@@ -7,54 +7,136 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.split_table import say_splits
+from search.cli.options import RUNS, Runs
+from trainables.errors import UserError
 
 if TYPE_CHECKING:
-    from trainables.data.making.import_folder import ImportReport
+    from collections.abc import Sequence
+
+    from trainables.data.making.candidates import LeftOut
+    from trainables.data.making.import_options import ImportOptions, ImportReport
 
 
 def data_import(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder with one folder a class.")],
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder for Train, Val and Test.")],
-    val: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.15,
-    test: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.15,
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A folder with one folder a class, or a CSV with text,label[,image].")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder for train, val and test.")],
+    val: Annotated[float, typer.Option(help="Share of the samples.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Share of the samples.")] = 0.15,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    classes: Annotated[str | None, typer.Option(help="a,b,c: only these folders.")] = None,
+    classes: Annotated[str | None, typer.Option(help="a,b,c: only these classes.")] = None,
     pixel_limit: Annotated[int, typer.Option(min=1, help="Larger pictures are left out.")] = 50_000_000,
-    group_names: Annotated[
-        bool, typer.Option(help="Keep names that differ only in digits in one split; not for names of no meaning.")
-    ] = True,
+    group_by: Annotated[
+        str, typer.Option(help="What stays in one split: name, near, number-block, column, with commas; or none.")
+    ] = "name",
+    block_size: Annotated[
+        int | None, typer.Option(min=1, help="number-block: pictures numbered one after the other, at least. [10]")
+    ] = None,
+    group_column: Annotated[str | None, typer.Option(metavar="NAME", help="column: the CSV's.")] = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option(help="copy, link (hard links), or list (CSVs; they stay where they are). [copy; of a CSV: list]"),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="KEY=NAME,...", help="A CSV's own: text=caption,label=class,image=file")
+    ] = None,
+    image_root: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="What a CSV's paths are relative to. [its own folder]")
+    ] = None,
+    runs: Runs = RUNS,
 ) -> None:
-    """Split a folder of pictures into train, val and test; alike names stay together."""
+    """Split a folder of pictures, or a CSV, into train, val and test; what belongs together stays together."""
     from search.show.progress_bar import progress_bar
+    from trainables.data.making.import_csv import CsvSource, import_csv
     from trainables.data.making.import_folder import import_folder
 
+    from_csv = source.is_file()
+    options = _options(val, test, seed, pixel_limit, group_by, block_size, group_column, pictures, from_csv=from_csv)
     wanted = [name.strip() for name in classes.split(",")] if classes else None
+    caches = runs / "cache"
     with progress_bar("Checking") as progress:
-        report = import_folder(
-            source,
-            destination,
-            val=val,
-            test=test,
-            seed=seed,
-            classes=wanted,
-            pixel_limit=pixel_limit,
-            progress=progress,
-            group_names=group_names,
+        if from_csv:
+            own = CsvSource(source, _columns(columns), image_root, group_column)
+            report = import_csv(own, destination, options, caches=caches, classes=wanted, progress=progress)
+        else:
+            _refuse_csv_options(source, {"columns": columns, "image-root": image_root, "group-column": group_column})
+            report = import_folder(source, destination, options, caches=caches, classes=wanted, progress=progress)
+    _say(report)
+
+
+def _options(
+    val: float,
+    test: float,
+    seed: int,
+    pixel_limit: int,
+    group_by: str,
+    block_size: int | None,
+    group_column: str | None,
+    pictures: str | None,
+    *,
+    from_csv: bool,
+) -> ImportOptions:
+    from trainables.data.check.names import BLOCK
+    from trainables.data.making.import_options import ImportOptions
+    from trainables.data.making.placing import placing
+    from trainables.data.making.ties import parse_kinds
+
+    kinds = parse_kinds(group_by)
+    if ("column" in kinds) != (group_column is not None):
+        raise UserError(
+            f"`--group-by column` and `--group-column NAME` need each other, but got --group-by {group_by} and "
+            f"{'no --group-column' if group_column is None else f'--group-column {group_column}'}."
         )
-    say_splits(report.destination, report.counts, f"{report.groups} groups of alike names")
-    _say_left_out(report)
+    if block_size is not None and "number-block" not in kinds:
+        raise UserError("`--block-size` is of `--group-by number-block`, which isn't asked for. Add it, or leave it out.")
+    how = placing(pictures) if pictures is not None else "list" if from_csv else "copy"
+    return ImportOptions(val, test, seed, kinds, block_size or BLOCK, how, pixel_limit)
 
 
-def _say_left_out(report: ImportReport) -> None:
-    """How many files were left out and why; the file beside the splits lists each."""
+def _columns(text: str | None) -> dict[str, str]:
+    """`text=caption,label=class` by key; UserError for another key or form."""
+    pairs = [part.partition("=") for part in text.split(",")] if text else []
+    if odd := ["".join(pair) for pair in pairs if pair[0].strip() not in ("text", "label", "image") or not pair[2]]:
+        raise UserError(f'`--columns` must be like text=caption,label=class,image=file, but got "{", ".join(odd)}".')
+    return {key.strip(): name.strip() for key, _, name in pairs}
+
+
+def _refuse_csv_options(source: Path, given: dict[str, object]) -> None:
+    """UserError where options of a CSV are given for a folder."""
+    odd = [f"--{name}" for name, value in given.items() if value is not None]
+    if odd and source.is_dir():
+        raise UserError(f"{', '.join(odd)} can be given for a CSV alone, but {source} is a folder. Leave it out.")
+
+
+def _say(report: ImportReport) -> None:
+    from search.cli.split_table import say_splits
+    from trainables.data.accounting import account_lines
+    from trainables.words import printable
+
+    say_splits(
+        report.destination,
+        report.counts,
+        f"{report.groups} groups that stay together",
+        asked=[one.asked for one in report.shares],
+        what="samples",
+    )
+    for line in [*account_lines("files", report.account), *report.notes]:
+        typer.echo(f"  {printable(line)}")
+    _say_left_out(report.left_out)
+    typer.echo(f"A study reads it with\n{report.config}")
+
+
+def _say_left_out(left_out: Sequence[LeftOut]) -> None:
+    """How many were left out and why; the file beside the splits lists each."""
     from collections import Counter
 
-    from trainables.data.making.import_folder import LEFT_OUT_FILE
+    from trainables.data.making.import_options import LEFT_OUT_FILE
+    from trainables.words import one_line
 
-    if report.left_out:
-        kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
-        said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        typer.echo(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
-        for one in [one for one in report.left_out if "same picture" not in one.reason][:3]:
-            typer.echo(f"    {one.file}: {one.reason}")
+    if left_out:
+        kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in left_out)
+        said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
+        typer.echo(f"  left out: {len(left_out):,} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
+        for one in [one for one in left_out if "same picture" not in one.reason][:3]:
+            typer.echo(f"    {one_line(one.file)}: {one_line(one.reason)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import TrialConfig
+from trainables.data.files import name_text
 from trainables.modality import (
     Companions,
     DataAccess,
@@ -53,13 +54,25 @@ class TextModality(Modality):
         """The cell as it is: "NA" and "01" are texts."""
         return cell
 
+    def from_cells(self, cells: Sequence[str], root: Path, *, allow_links: bool = False) -> list[str | ValueError]:
+        """The cells as they are."""
+        return list(cells)
+
     def from_file(self, path: Path) -> str:
         """A picture's name without its ending."""
-        return path.stem
+        return name_text(path.name)
 
-    def is_empty(self, item: str) -> bool:
+    def from_beside(self, text: str) -> str:
+        """The text is the caption, instead of the picture's name."""
+        return text
+
+    def joined(self, items: Sequence[str]) -> str | tuple[str, ...]:
+        """All captions of one sample."""
+        return tuple(items) if len(items) > 1 else items[0]
+
+    def is_empty(self, item: str | tuple[str, ...]) -> bool:
         """Whether a text has nothing to read: no character but spaces and what can't be seen."""
-        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in item)
+        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in "".join(item))
 
     def fault(self, item: str) -> str | None:
         """Where there is nothing to read."""
@@ -67,9 +80,9 @@ class TextModality(Modality):
             return None
         return f"The text must have something to read, but got {item!r}. Give its words, or leave it out."
 
-    def from_json(self, value: Any) -> str:
-        """The value as a text."""
-        return str(value)
+    def from_json(self, value: Any) -> str | tuple[str, ...]:
+        """The value as a text, a list as captions."""
+        return tuple(map(str, value)) if isinstance(value, list) else str(value)
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
         """Each backbone with each kind of weights, for the longest texts of the space."""

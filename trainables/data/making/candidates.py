@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trainables.data.pictures.load import picture_fault, read_picture
-from trainables.errors import UserError
+from trainables.data.pictures.examine import examine
+from trainables.data.pictures.facts import PictureFacts
 
 
 @dataclass(frozen=True)
@@ -21,8 +18,13 @@ class Candidate:
     name: str  # its file's name without the ending, or its text
     label: str
     path: Path | None = None  # its picture
-    digest: str = ""  # of its picture's decoded pixels; empty where there is none
     fault: str | None = None  # why it can't be used
+    facts: PictureFacts = PictureFacts()  # what its picture is, once it was looked at
+
+    @property
+    def digest(self) -> str:
+        """Of its picture's pixels; empty where there is none, or it can't be used."""
+        return self.facts.pixels if self.fault is None else ""
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,23 @@ class LeftOut:
 
 
 def examined(
-    candidates: Sequence[Candidate], pixel_limit: int, progress: Callable[[int, int], None] | None = None
+    candidates: Sequence[Candidate],
+    pixel_limit: int,
+    caches: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Candidate]:
-    """Each with its picture's digest or fault; a picture of several candidates is decoded once.
+    """Each with what its picture is, and its fault; a picture of several candidates is looked at once.
 
-    Pillow decodes outside Python's lock, so threads do. `progress` gets the pictures checked so far and all.
+    `caches`: the folder of all caches. `progress` gets the pictures looked at so far and all.
     """
     paths = list(dict.fromkeys(one.path for one in candidates if one.path is not None and one.fault is None))
-    found: dict[Path | None, tuple[str, str | None]] = {}
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for path, result in zip(paths, pool.map(lambda path: _look_at(path, pixel_limit), paths), strict=True):
-            found[path] = result
-            if progress is not None:
-                progress(len(found), len(paths))
-    looked = {path: {"digest": digest, "fault": fault} for path, (digest, fault) in found.items()}
-    return [one if one.fault is not None else replace(one, **looked.get(one.path, {})) for one in candidates]
-
-
-def _look_at(path: Path, pixel_limit: int) -> tuple[str, str | None]:
-    """The digest of the decoded pixels, or an empty one and why it can't be decoded."""
-    try:
-        picture = read_picture(path, pixel_limit)
-    except UserError:
-        return "", picture_fault(path, pixel_limit) or "unreadable"
-    shape = f"{picture.width}x{picture.height}:".encode()
-    return hashlib.sha256(shape + picture.tobytes()).hexdigest(), None
+    found = dict(zip(paths, examine(paths, caches, pixel_limit=pixel_limit, progress=progress), strict=True))
+    return [
+        one
+        if one.path is None or one.fault is not None
+        else replace(one, facts=found[one.path], fault=found[one.path].fault)
+        for one in candidates
+    ]
 
 
 def left_out(candidates: Sequence[Candidate]) -> dict[int, str]:

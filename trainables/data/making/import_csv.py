@@ -47,6 +47,7 @@ def import_csv(
     destination: Path,
     options: ImportOptions,
     *,
+    caches: Path,
     classes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
@@ -67,9 +68,8 @@ def import_csv(
     candidates = [_candidate(source, table, row) for row in rows]
     _require_pictures(source, candidates)
     column = table.columns[source.group_column] if source.group_column is not None else ()
-    made = split_up(
-        candidates, destination, options, column=[column[row] for row in rows] if column else (), progress=progress
-    )
+    cells_of = [column[row] for row in rows] if column else ()
+    made = split_up(candidates, destination, options, caches=caches, column=cells_of, progress=progress)
     with new_folder(destination) as folder:
         cells, copied = _picture_cells(folder, made, options)
         _write(folder, source, table, rows, made, cells)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.data.check.names import BLOCK
+from trainables.data.accounting import Accounting
 from trainables.data.making.candidates import LeftOut
 from trainables.data.making.placing import Placing, write_table
 from trainables.data.making.shares import Share, check_shares
@@ -36,14 +37,11 @@ class ImportOptions:
     block: int = BLOCK  # pictures in a block of numbers, at least
     pictures: Placing = "copy"
     pixel_limit: int = PIXEL_LIMIT
-    caches: Path | None = None  # the folder of all caches; `near` keeps what it saw of each picture there
 
     def __post_init__(self) -> None:
         check_shares(self.val, self.test, self.seed)
         if self.block < 1:
             raise UserError(f"A block of numbers must have 1 picture or more, but got {self.block}.")
-        if "near" in self.group_by and self.caches is None:
-            raise ValueError("Grouping by near pictures needs the folder of the caches.")
 
     @property
     def shares(self) -> tuple[float, float, float]:
@@ -62,6 +60,7 @@ class ImportReport:
     left_out: tuple[LeftOut, ...]  # in the order of the source
     notes: tuple[str, ...]  # what a person should know of the splits
     config: str  # the lines of a study that read the splits
+    account: Accounting | None = None  # what became of each file of a folder; `taken` counts what was left out later
 
 
 def write_left_out(folder: Path, left_out: Sequence[LeftOut]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.data.check.duplicates import near_groups
 from trainables.data.files import quoted
 from trainables.data.making.candidates import Candidate, LeftOut, examined, left_out
 from trainables.data.making.import_options import REGROUP, ImportOptions, ImportReport
@@ -57,6 +58,7 @@ def split_up(
     destination: Path,
     options: ImportOptions,
     *,
+    caches: Path,
     column: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> SplitUp:
@@ -65,7 +67,7 @@ def split_up(
     Raises UserError where fewer than two classes are left, a group is larger than any split, a class has too few groups
     for three splits, or the disk of `destination` lacks the room for the copies.
     """
-    looked = examined(candidates, options.pixel_limit, progress)
+    looked = examined(candidates, options.pixel_limit, caches, progress)
     reasons = left_out(looked)
     _require_classes(looked, reasons)
     found = grouped(_ties(looked, options, column), options.group_by, block=options.block, smallest=min(options.shares))
@@ -101,7 +103,7 @@ def _ties(candidates: Sequence[Candidate], options: ImportOptions, column: Seque
         names=[one.name for one in candidates],
         labels=[one.label for one in candidates],
         always=[_same(one) for one in candidates],
-        near=_near(candidates, options) if "near" in options.group_by else (),
+        near=_near(candidates) if "near" in options.group_by else (),
         column=column,
     )
 
@@ -111,7 +113,7 @@ def _same(one: Candidate) -> Hashable | None:
     return one.digest or (None if one.path is not None else ("text", one.name.strip()))
 
 
-def _near(candidates: Sequence[Candidate], options: ImportOptions) -> list[Hashable | None]:
+def _near(candidates: Sequence[Candidate]) -> list[Hashable | None]:
     """The number of each candidate's group of near duplicates."""
     groups = near_groups([one.facts for one in candidates])
     found: list[Hashable | None] = [None] * len(candidates)

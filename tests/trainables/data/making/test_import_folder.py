@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainables.data import splits as splits_module
 from trainables.data.check.names import joined, name_key
 from trainables.data.making.grouping import deal, lacking
 from trainables.data.making.import_folder import ImportReport, import_folder
@@ -45,8 +44,9 @@ def source(tmp_path: Path) -> Path:
 
 def run(source: Path, destination: Path, **options: object) -> ImportReport:
     """An import with shares that suit few pictures."""
-    arguments: dict[str, object] = {"val": 0.25, "test": 0.25, "seed": 0, **options}
-    return import_folder(source, destination, **arguments)  # type: ignore[arg-type]
+    own = {name: options.pop(name) for name in ("classes", "progress") if name in options}
+    asked = ImportOptions(**{"val": 0.25, "test": 0.25, **options})  # type: ignore[arg-type]
+    return import_folder(source, destination, asked, caches=destination.parent / "cache", **own)  # type: ignore[arg-type]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -206,9 +206,9 @@ class TestRefusals:
         for number, name in enumerate(("car_1", "car_2", "van_1")):
             draw(source / f"Tiny/{name}.png", 5_000 + number)
         text = self.refused(source, tmp_path / "out")
-        assert '"Tiny" has 2 (3 pictures)' in text
-        assert "grouping by names off" in text
-        report = run(source, tmp_path / "out", group_names=False)
+        assert '"Tiny" has 2 (3 samples)' in text
+        assert "`--group-by`" in text
+        report = run(source, tmp_path / "out", group_by=())
         assert [report.counts[split]["Tiny"] for split in SPLIT_FOLDERS] == [1, 1, 1]
 
     def test_a_failed_copy_leaves_nothing(self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
