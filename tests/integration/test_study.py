@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from mlflow.entities import Run
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
-from trainables.names import FINAL_TEST_FILE
+from trainables.names import DATA_FILE, FINAL_TEST_FILE
 from trainables.records import StopReason, TrialRecord
 
 STUDY = """
@@ -162,10 +163,11 @@ def test_asha_stopped_what_is_pruned(study_folder: Path) -> None:
 
 def test_trials_never_hold_the_test_split(searched: Path, study_folder: Path) -> None:
     """What a trial is given names no test split; and the search above ran while there was none to read."""
-    raw = json.loads((study_folder / "data.json").read_text())
-    assert set(raw) == {"classes", "train", "val"}
+    table = gzip.decompress((study_folder / DATA_FILE).read_bytes())
+    assert list(json.loads(table.splitlines()[0])["splits"]) == ["train", "val"]
     test_folder = str(searched / "data" / "Test")
-    for path in [study_folder / "data.json", *study_folder.glob("*/*.json"), *study_folder.glob("*/*/*/meta.json")]:
+    assert test_folder.encode() not in table
+    for path in [*study_folder.glob("*/*.json"), *study_folder.glob("*/*/*/meta.json")]:
         assert test_folder not in path.read_text("utf-8", errors="replace")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainables.data.accounting import Accounting, added
@@ -18,9 +19,40 @@ from trainables.modalities import BUILT_IN, in_order, modality_of
 from trainables.modality import Item
 
 
-def class_folders(
-    source: Path, classes: Sequence[str] | None = None
-) -> tuple[dict[str, Path], Accounting]:
+@dataclass(frozen=True)
+class Tree:
+    """What is in a tree of class folders."""
+
+    root: Path  # resolved
+    classes: Mapping[str, Walked]  # by the folder's name, sorted
+    account: Accounting  # of all files below the root; of those below the chosen folders where some were chosen
+
+    @property
+    def captions(self) -> dict[Path, Caption]:
+        """The text files beside pictures, by picture."""
+        return {path: caption for found in self.classes.values() for path, caption in found.captions.items()}
+
+
+def walk_tree(
+    source: Path,
+    *,
+    only: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    allow_links: bool = False,
+) -> Tree:
+    """All pictures of a tree of class folders, and what became of every other file.
+
+    `only`: of these folders alone. `classes`: those of train, where the tree is another split's.
+    Raises UserError where `source` isn't a folder of class folders.
+    """
+    folders, beside = class_folders(source, classes)
+    root = source.resolve()
+    chosen = folders if only is None else {name: folders[name] for name in only}
+    walked = {name: walk(root / name, root, allow_links=allow_links) for name in chosen}
+    return Tree(root, walked, added([beside, *(one.account for one in walked.values())]))
+
+
+def class_folders(source: Path, classes: Sequence[str] | None = None) -> tuple[dict[str, Path], Accounting]:
     """The folders directly in `source` by name, sorted, junk left out; and the account of what else lies there.
 
     Raises UserError where `source` isn't a folder, or where its shape isn't that of a tree of classes.
@@ -43,24 +75,22 @@ def tree_samples(
 
     Raises UserError where the tree has another shape, a class of train has no picture, or something is out of reach.
     """
-    root = source.resolve()
-    folders, beside = class_folders(root, classes)
-    walked = {name: walk(folder, root, allow_links=options.allow_links) for name, folder in folders.items()}
-    account = added([beside, *(one.account for one in walked.values())])
-    refuse_blocking(source, account)
-    _check_filled(source, walked, classes, options)
-    paths = sorted(
-        ((path, options.label(name)) for name, found in walked.items() for path in found.pictures),
-        key=lambda pair: pair[0].relative_to(root).as_posix(),
+    tree = walk_tree(source, classes=classes, allow_links=options.allow_links)
+    refuse_blocking(source, tree.account)
+    _check_filled(source, tree.classes, classes, options)
+    start = len(str(tree.root).rstrip(os.sep)) + 1
+    samples = sorted(
+        (str(path)[start:].replace(os.sep, "/"), options.label(name), path)
+        for name, found in tree.classes.items()
+        for path in found.pictures
     )
-    captions = {path: caption for found in walked.values() for path, caption in found.captions.items()}
-    wanted = in_order({*BUILT_IN, *modalities})
+    paths, captions = [path for _, _, path in samples], tree.captions
     return Table(
-        [path.relative_to(root).as_posix() for path, _ in paths],
-        [label for _, label in paths],
-        {name: _items(name, [path for path, _ in paths], captions) for name in wanted},
-        lambda row: str(paths[row][0]),
-        replace(account, notes=tuple(_notes(folders, account))),
+        [sample_id for sample_id, _, _ in samples],
+        [label for _, label, _ in samples],
+        {name: _items(name, paths, captions) for name in in_order({*BUILT_IN, *modalities})},
+        lambda row: str(paths[row]),
+        replace(tree.account, notes=tuple(_notes(tree))),
     )
 
 
@@ -96,10 +126,10 @@ def _items(name: str, paths: Sequence[Path], captions: Mapping[Path, Caption]) -
     return [modality.from_file(path) if item is None else item for path, item in zip(paths, beside, strict=True)]
 
 
-def _notes(folders: Mapping[str, Path], account: Accounting) -> list[str]:
+def _notes(tree: Tree) -> list[str]:
     notes = []
-    if texts := account.used.get(CAPTION_KIND):
+    if texts := tree.account.used.get(CAPTION_KIND):
         notes.append(f"the texts of {texts:,} pictures are those in the .txt files beside them, not their names")
-    if note := nested_note(folders):
+    if note := nested_note({name: tree.root / name for name in tree.classes}):
         notes.append(note)
     return notes
