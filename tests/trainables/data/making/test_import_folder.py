@@ -8,18 +8,21 @@ import os
 import resource
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from modality_names import IMAGE, TEXT
 from PIL import Image
 
 from trainables.data.check.names import name_key
 from trainables.data.making import import_folder as import_module
 from trainables.data.making.import_folder import import_folder
 from trainables.data.making.import_options import ImportOptions, ImportReport
+from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.read_split import read_split
+from trainables.data.reading.tree_rows import Tree
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS
 
@@ -32,22 +35,6 @@ def draw(path: Path, number: int) -> Path:
     values = np.random.default_rng(number).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     Image.fromarray(values).save(path)
     return path
-
-
-class reversed_entries:  # noqa: N801
-    """A folder's entries the other way round."""
-
-    def __init__(self, entries: Iterator[os.DirEntry[str]]) -> None:
-        self.entries = reversed(list(entries))
-
-    def __enter__(self) -> Iterator[os.DirEntry[str]]:
-        return self.entries
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
-
-    def __iter__(self) -> Iterator[os.DirEntry[str]]:
-        return self.entries
 
 
 @pytest.fixture
@@ -63,8 +50,9 @@ def source(tmp_path: Path) -> Path:
 def run(source: Path, destination: Path, **options: object) -> ImportReport:
     """An import with shares that suit few pictures."""
     own = {name: options.pop(name) for name in ("classes", "progress") if name in options}
+    caches = destination.parent.with_name(f"{destination.parent.name}-cache")
     asked = ImportOptions(**{"val": 0.25, "test": 0.25, **options})  # type: ignore[arg-type]
-    return import_folder(source, destination, asked, caches=destination.parent / "cache", **own)  # type: ignore[arg-type]
+    return import_folder(source, destination, asked, caches=caches, **own)  # type: ignore[arg-type]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -104,8 +92,14 @@ class TestImport:
     def test_the_seed_decides_alone(self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same seed gives the same files, in whatever order folders are read; another seed gives others."""
         run(source, tmp_path / "one", seed=3)
-        found = os.scandir
-        monkeypatch.setattr(os, "scandir", lambda path: reversed_entries(found(path)))
+        walk_tree = import_module.walk_tree
+
+        def reversed_tree(*arguments: object, **options: object) -> Tree:
+            tree = walk_tree(*arguments, **options)  # type: ignore[arg-type]
+            found = {name: replace(walked, pictures=walked.pictures[::-1]) for name, walked in tree.classes.items()}
+            return replace(tree, classes=dict(reversed(found.items())))
+
+        monkeypatch.setattr(import_module, "walk_tree", reversed_tree)
         run(source, tmp_path / "two", seed=3)
         run(source, tmp_path / "three", seed=4)
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -170,7 +164,94 @@ class TestImport:
         told: list[tuple[int, int]] = []
         report = run(source, tmp_path / "out", classes=["Blue", "Black"], progress=lambda n, of: told.append((n, of)))
         assert set(report.counts["Train"]) == {"Black", "Blue"}
-        assert told == [(n, 72) for n in range(1, 73)]
+        assert told[-1] == (72, 72)
+
+    def test_pictures_without_a_name_of_their_own_are_shared_out(self, source: Path, tmp_path: Path) -> None:
+        """80 % `IMG_nnnn`: no longer one group that is larger than train; what is asked for comes out, and it is said."""
+        for row, label in enumerate(("Black", "Blue")):
+            for n in range(150):
+                draw(source / label / f"IMG_{1000 + row * 150 + n}.png", 9_000 + row * 1000 + n)
+        report = run(source, tmp_path / "out", val=0.15, test=0.15)
+        assert all(abs(share.got - share.asked) < 0.03 for share in report.shares)
+        assert report.notes[0].startswith("300 of 372 names say nothing (such as IMG_1000)")
+        numbers = {
+            split: sorted(int(p.stem[4:]) for p in (tmp_path / "out" / split).rglob("IMG_*.png"))
+            for split in SPLIT_FOLDERS
+        }
+        jumps = sum(int(np.count_nonzero(np.diff(own) > 1)) for own in numbers.values())
+        assert jumps < 300 / 5  # neighbours in the numbering mostly stay together
+
+    def test_near_pictures_stay_together(self, tmp_path: Path) -> None:
+        """A photograph and its brighter copy under another name are in one split, where that is asked for."""
+        for row, label in enumerate(("A", "B")):
+            for n in range(12):
+                scene = Image.fromarray(
+                    np.random.default_rng(row * 100 + n).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+                ).resize((96, 96), Image.Resampling.BICUBIC)
+                (tmp_path / "s" / label).mkdir(parents=True, exist_ok=True)
+                scene.save(tmp_path / f"s/{label}/{WORDS[n]}.png")
+                scene.point(lambda value: min(255, value + 12)).save(tmp_path / f"s/{label}/bright {WORDS[n]}.jpg")
+        report = run(tmp_path / "s", tmp_path / "out", group_by=("near",))
+        assert report.groups == 24
+        homes = {(p.parts[-3], p.parts[-2], p.stem.removeprefix("bright ")) for p in (tmp_path / "out").rglob("?/*.*")}
+        assert len(homes) == 24
+
+    def test_hard_links_take_no_room(self, source: Path, tmp_path: Path) -> None:
+        """Each picture is the source's own file under a second name, a linked one's target too."""
+        (source / "Blue/alias.png").symlink_to(source / "Blue/alpha_Blue_0.png")
+        report = run(source, tmp_path / "out", pictures="link")
+        assert report.notes == ()
+        linked = list((tmp_path / "out").rglob("*.png"))
+        assert len(linked) == 72
+        assert not any(path.is_symlink() for path in linked)
+        assert all(path.stat().st_nlink == 2 for path in linked)
+
+    def test_lists_name_the_pictures_where_they_are(self, source: Path, tmp_path: Path) -> None:
+        """Three CSVs that a study reads with the lines that are told; no picture is copied."""
+        report = run(source, tmp_path / "out", pictures="list")
+        assert sorted(contents(tmp_path / "out")) == ["left_out.csv", "test.csv", "train.csv", "val.csv"]
+        assert report.config.splitlines()[1:] == [
+            *(f"  {name}: {tmp_path}/out/{name}.csv" for name in ("train", "val", "test")),
+            f"  image_root: {source}",
+        ]
+        train = read_split(tmp_path / "out/train.csv", options=ReadOptions(image_root=source))
+        assert train.counts() == report.counts["Train"]
+        assert train.inputs[TEXT][0] == train.inputs[IMAGE][0].stem
+
+    def test_long_names_from_two_sub_folders(self, tmp_path: Path) -> None:
+        """255 bytes are all that a name may have: the second one is cut for its number, its ending stays."""
+        places = itertools.product(("A", "B"), ("x", "y"), ("e", "f", "g"))
+        for number, (label, folder, letter) in enumerate(places):
+            draw(tmp_path / f"s/{label}/{folder}/{letter}{label}x{'é' * 124}.png", number)
+        run(tmp_path / "s", tmp_path / "out")
+        names = sorted(p.name for p in (tmp_path / "out").rglob("A/*.png"))
+        assert len(names) == 6
+        assert sum(name.endswith("_2.png") for name in names) == 3
+        assert max(len(name.encode()) for name in names) <= 255
+
+    def test_captions_beside_pictures_go_with_them(self, source: Path, tmp_path: Path) -> None:
+        """The text file is there under the picture's new name, and tells what belongs together instead of the name."""
+        for n in range(3):
+            (source / f"Blue/alpha_Blue_{n}.txt").write_text("a green glass bottle")
+        (source / "Blue/beta_Blue_0.txt").write_text("A green glass bottle 7")
+        run(source, tmp_path / "out")
+        found = list((tmp_path / "out").rglob("*.txt"))
+        assert len(found) == 4
+        assert len({path.parts[-3] for path in found}) == 1
+        assert all(path.with_suffix(".png").is_file() for path in found)
+
+    def test_every_file_is_accounted_for(self, source: Path, tmp_path: Path) -> None:
+        """Taken, listed with their reasons, junk: the sum is what is there; what is listed stands in left_out.csv."""
+        (source / "Blue/notes.pdf").write_bytes(b"%PDF-1.4")
+        (source / "Blue/photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
+        (source / "Blue/.DS_Store").write_bytes(b"x")
+        shutil.copy(source / "Blue/alpha_Blue_0.png", source / "Blue/copy.png")
+        report = run(source, tmp_path / "out")
+        assert report.account is not None
+        assert report.account.total == sum(path.is_file() for path in source.rglob("*")) == 76
+        taken = sum(share.samples for share in report.shares)
+        assert taken + len(report.left_out) + sum(report.account.junk.values()) == 76
+        assert {"Blue/notes.pdf", "Blue/photo.heic", "Blue/copy.png"} == set(reasons(report))
 
     def test_copies_are_files_of_their_own(self, source: Path, tmp_path: Path) -> None:
         """Changing a copy leaves the source as it was: no links."""
@@ -229,16 +310,53 @@ class TestRefusals:
         report = run(source, tmp_path / "out", group_by=())
         assert [report.counts[split]["Tiny"] for split in SPLIT_FOLDERS] == [1, 1, 1]
 
-    def test_a_failed_copy_leaves_nothing(self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """When the disk is full in the middle, neither the destination nor a temporary folder stays."""
-        copied: list[object] = []
+    def test_a_full_disk_in_the_middle_leaves_nothing(self, source: Path, tmp_path: Path) -> None:
+        """A file that can't be written is one error with its name; neither the destination nor a part of it stays."""
+        (source / "Blue/large.bmp").write_bytes((source / "Blue/alpha_Blue_0.png").read_bytes())
+        Image.effect_noise((200, 200), 50).save(source / "Blue/large.bmp")
+        run(source, tmp_path / "first")  # so that the caches are there
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+        try:
+            message = self.refused(source, tmp_path / "out")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "large.bmp: File too large. Nothing was left there" in message
 
-        def copy(*paths: object) -> None:
-            copied.append(paths)
-            if len(copied) > 5:
-                raise OSError(28, "No space left on device")
+    def test_a_disk_without_room_is_known_before(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Copies need what the pictures take: said with both figures and what takes no room; links need none."""
+        monkeypatch.setattr("trainables.data.disk.free_bytes", lambda folder: 1000)
+        message = self.refused(source, tmp_path / "out")
+        assert "must have 295 kB free for this, but has 1.0 kB" in message  # 72 files of a block each
+        assert "--pictures link" in message
+        assert run(source, tmp_path / "out", pictures="link").notes == ()
 
-        monkeypatch.setattr(shutil, "copy2", copy)
-        with pytest.raises(OSError, match="No space left"):
-            run(source, tmp_path / "out")
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
+    def test_names_that_aren_t_utf_8_are_listed(self, source: Path, tmp_path: Path) -> None:
+        """A picture's and a class's: escaped, with what to do."""
+        shutil.copy(source / "Blue/alpha_Blue_0.png", os.fsencode(source / "Blue") + b"/caf\xe9.png")
+        assert "caf\\xe9.png" in self.refused(source, tmp_path / "out")
+        os.rename(source / "Black", os.fsencode(source) + b"/Noir\xe9")
+        message = self.refused(source, tmp_path / "out")
+        assert "must be UTF-8" in message
+        assert "Noir\\xe9" in message
+
+    def test_two_spellings_of_a_class_are_refused(self, source: Path, tmp_path: Path) -> None:
+        """`Blue` and `blue` as two classes: both are named; one of them alone can be taken."""
+        draw(source / "blue/x.png", 9_000)
+        message = self.refused(source, tmp_path / "out")
+        assert '"Blue"' in message
+        assert '"blue"' in message
+        assert run(source, tmp_path / "out", classes=["Black", "Blue"]).groups == 24
+
+    def test_a_group_larger_than_a_split_is_refused(self, source: Path, tmp_path: Path) -> None:
+        """Names that say the same of most pictures: how many, of how many, and how else to group."""
+        for n in range(300):
+            draw(source / f"Blue/bottle_{n}.png", 9_000 + n)
+        message = self.refused(source, tmp_path / "out")
+        assert '300 of 372 (80.6%) are one group (such as "bottle_0", "bottle_1")' in message
+        assert "the largest split, Train, is to have 50.0%" in message
+        assert "number-block" in message
+        report = run(source, tmp_path / "out", group_by=("number-block",), block=5)
+        assert all(abs(share.got - share.asked) < 0.03 for share in report.shares)
