@@ -12,6 +12,7 @@ from trainables.data.making.import_options import ImportOptions, ImportReport, w
 from trainables.data.making.placing import place_pictures, write_table
 from trainables.data.making.split_up import SplitUp, split_up
 from trainables.data.making.study_lines import data_lines
+from trainables.data.reading.csv_faults import refuse_glued
 from trainables.data.reading.csv_table import CsvTable, read_csv
 from trainables.errors import UserError
 from trainables.modalities import modality_of
@@ -64,12 +65,13 @@ def import_csv(
     require_free(destination)
     table = read_csv(source.path, [source.column(LABEL)])
     _check_columns(source, table, options)
+    refuse_glued(source.path, table, source.column(LABEL))
     rows = _wanted_rows(source, table, classes)
     candidates = [_candidate(source, table, row) for row in rows]
     _require_pictures(source, candidates)
     column = table.columns[source.group_column] if source.group_column is not None else ()
     cells_of = [column[row] for row in rows] if column else ()
-    made = split_up(candidates, destination, options, caches=caches, column=cells_of, progress=progress)
+    made = split_up(candidates, source.path, destination, options, caches=caches, column=cells_of, progress=progress)
     with new_folder(destination) as folder:
         cells, copied = _picture_cells(folder, made, options)
         _write(folder, source, table, rows, made, cells)

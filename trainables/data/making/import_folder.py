@@ -14,7 +14,6 @@ from trainables.data.making.import_options import ImportOptions, ImportReport, w
 from trainables.data.making.placing import place_pictures, write_table
 from trainables.data.making.split_up import SplitUp, split_up
 from trainables.data.making.study_lines import data_lines
-from trainables.data.reading.labels import twin_fault, twin_groups
 from trainables.data.reading.tree_rows import Tree, class_folders, walk_tree
 from trainables.data.reading.walk import Caption, refuse_blocking
 from trainables.errors import UserError
@@ -47,8 +46,7 @@ def import_folder(
     chosen = _chosen_folders(source, destination, classes)
     tree = walk_tree(source, only=chosen)
     refuse_blocking(source, tree.account)
-    _refuse_twins(source, tree)
-    made = split_up(_candidates(tree), destination, options, caches=caches, progress=progress)
+    made = split_up(_candidates(tree), source, destination, options, caches=caches, progress=progress)
     listed = [*made.left_out, *(LeftOut(one.file, one.reason) for one in tree.account.listed)]
     made = replace(made, left_out=tuple(sorted(listed, key=lambda one: one.file)))
     with new_folder(destination) as folder:
@@ -69,12 +67,12 @@ def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | No
     chosen = sorted(found if classes is None else set(classes))
     if odd := [name for name in chosen if not _is_utf8(name)]:
         shown = quoted([os.fsencode(name).decode("utf-8", "backslashreplace") for name in odd])
-        raise UserError(f"The name of a class must be UTF-8, but these folders' of {source} aren't: {shown}. Rename them.")
+        raise UserError(
+            f"The name of a class must be UTF-8, but these folders' of {source} aren't: {shown}. Rename them."
+        )
     there = quoted([one_line(name) for name in found])
     if unknown := [one_line(name) for name in chosen if name not in found]:
-        raise UserError(
-            f"Every class must be a folder in {source}, but {quoted(unknown)} isn't. These exist: {there}."
-        )
+        raise UserError(f"Every class must be a folder in {source}, but {quoted(unknown)} isn't. These exist: {there}.")
     if len(chosen) < 2:
         raise UserError(
             f"At least two classes are needed, but got {quoted([one_line(name) for name in chosen])} of {source}. "
@@ -89,13 +87,6 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _refuse_twins(source: Path, tree: Tree) -> None:
-    """UserError where a class has two folders, in two spellings."""
-    counts = {name: len(found.pictures) for name, found in tree.classes.items()}
-    if twins := twin_groups(counts):
-        raise UserError(f"{twin_fault(source, twins, counts)}\nAn import takes one of them alone: `--classes`.")
 
 
 def _candidates(tree: Tree) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from trainables.data.making.import_options import REGROUP, ImportOptions, Import
 from trainables.data.making.placing import require_picture_room
 from trainables.data.making.shares import deal_groups, shares_of
 from trainables.data.making.ties import Ties, grouped
+from trainables.data.reading.labels import several_fault, several_in_one, twin_fault, twin_groups
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS
 from trainables.words import one_line
@@ -55,6 +57,7 @@ class SplitUp:
 
 def split_up(
     candidates: Sequence[Candidate],
+    source: Path,
     destination: Path,
     options: ImportOptions,
     *,
@@ -64,9 +67,10 @@ def split_up(
 ) -> SplitUp:
     """Where each candidate goes; `column`: each one's cell, where they are grouped by it.
 
-    Raises UserError where fewer than two classes are left, a group is larger than any split, a class has too few groups
+    Raises UserError where a class has two spellings, fewer than two classes are left, a group is larger than any split, a class has too few groups
     for three splits, or the disk of `destination` lacks the room for the copies.
     """
+    _refuse_odd_labels(candidates, source)
     looked = examined(candidates, options.pixel_limit, caches, progress)
     reasons = left_out(looked)
     _require_classes(looked, reasons)
@@ -80,6 +84,17 @@ def split_up(
     made = SplitUp(looked, dealt.splits, dealt.groups, listed, found.notes + dealt.notes)
     require_picture_room(made.paths(), destination, options.pictures)
     return made
+
+
+def _refuse_odd_labels(candidates: Sequence[Candidate], source: Path) -> None:
+    counts = Counter(one.label for one in candidates if one.label)
+    if twins := twin_groups(counts):
+        fault = twin_fault(source, twins, counts)
+    elif several := several_in_one(counts, counts):
+        fault = several_fault(source, several, counts)
+    else:
+        return
+    raise UserError(f"{fault}\nAn import merges none: correct them, or take only some of the classes with `--classes`.")
 
 
 def _require_classes(candidates: Sequence[Candidate], reasons: dict[int, str]) -> None:

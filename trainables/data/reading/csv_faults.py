@@ -124,6 +124,14 @@ def ragged(source: Path, header: Sequence[str], rows: Sequence[str]) -> str:
     )
 
 
+def refuse_glued(source: Path, table: CsvTable, label: str) -> None:
+    """UserError where the header comes again, or a quoted field holds rows of its own; `label` is a column's name."""
+    if rows := repeated_headers(table):
+        raise UserError(doubled_header(source, rows))
+    if rows := swallowed_rows(table, label):
+        raise UserError(swallowed(source, rows))
+
+
 def repeated_headers(table: CsvTable) -> list[str]:
     """Where the header comes again: two files were put into one."""
     wanted = sorted(map(_plain, table.header))

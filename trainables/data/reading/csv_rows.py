@@ -29,10 +29,7 @@ def csv_samples(source: Path, modalities: Sequence[str], options: ReadOptions) -
     csv = read_csv(source, list(asked.values()))
     if fault := csv_faults.missing_columns(source, csv.header, _needed(asked, csv, options)):
         raise UserError(fault)
-    if rows := csv_faults.repeated_headers(csv):
-        raise UserError(csv_faults.doubled_header(source, rows))
-    if rows := csv_faults.swallowed_rows(csv, asked[LABEL]):
-        raise UserError(csv_faults.swallowed(source, rows))
+    csv_faults.refuse_glued(source, csv, asked[LABEL])
     return _Rows(source, csv, modalities, options).table()
 
 
