@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from search.cli.data_clean import data_clean
 from search.cli.data_demo import data_demo
 from search.cli.data_fetch import data_fetch
 from search.cli.data_import import data_import
@@ -14,3 +15,4 @@ data_app = typer.Typer(
 data_app.command("demo")(data_demo)
 data_app.command("import")(data_import)
 data_app.command("fetch")(data_fetch)
+data_app.command("clean")(data_clean)

@@ -89,7 +89,9 @@ def _options(
             f"{'no --group-column' if group_column is None else f'--group-column {group_column}'}."
         )
     if block_size is not None and "number-block" not in kinds:
-        raise UserError("`--block-size` is of `--group-by number-block`, which isn't asked for. Add it, or leave it out.")
+        raise UserError(
+            "`--block-size` is of `--group-by number-block`, which isn't asked for. Add it, or leave it out."
+        )
     how = placing(pictures) if pictures is not None else "list" if from_csv else "copy"
     return ImportOptions(val, test, seed, kinds, block_size or BLOCK, how, pixel_limit)
 

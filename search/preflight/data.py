@@ -9,15 +9,18 @@ from search.ledger.state import StudyState
 from search.study.config import DataSection, StudyConfig
 from trainables.data.accounting import account_lines
 from trainables.data.check.labels import few_samples
+from trainables.data.reading.leave_out import read_leave_out
 from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs
-from trainables.names import TRAIN, VAL
+from trainables.names import TEST, TRAIN, VAL
 
 
 def read_options(data: DataSection) -> ReadOptions:
-    """How a study's splits are read."""
-    return ReadOptions(data.columns, data.image_root, data.allow_links, data.labels.merge)
+    """How a study's splits are read. UserError where the list of what is left out can't be."""
+    sources = {TRAIN: data.train, VAL: data.val, TEST: data.test}
+    left = {} if data.leave_out is None else read_leave_out(data.leave_out, sources)
+    return ReadOptions(data.columns, data.image_root, data.allow_links, data.labels.merge, left)
 
 
 def begun_with(state: StudyState | None) -> Sequence[str] | None:

@@ -15,7 +15,7 @@ from trainables.modalities import modality_of, registered
 # their digest is on record: other samples are refused.
 FREE = re.compile(
     r"description|time_budget|linear_baseline|runs|"
-    r"data\.(train|val|test|decode|image_root|allow_links|columns(\..+)?|labels\..+)|(failures|cluster|tracking)\..+"
+    r"data\.(train|val|test|decode|image_root|allow_links|leave_out|columns(\..+)?|labels\..+)|(failures|cluster|tracking)\..+"
 )
 FREE_IN_SEARCH = re.compile(r"search\.(target|concurrency|resources\..+)")
 GROWING = "search.trials"

@@ -121,7 +121,11 @@ def _merge(given: dict[str, str]) -> dict[str, str]:
         for spelling, name in given.items()
         if given.get(name, name) != name
     ]
-    faults += [f"{shown(spelling)} must become a class, but got {shown(name)}." for spelling, name in given.items() if not name.strip()]
+    faults += [
+        f"{shown(spelling)} must become a class, but got {shown(name)}."
+        for spelling, name in given.items()
+        if not name.strip()
+    ]
     if faults:
         raise ValueError(" ".join(faults))
     return given
@@ -146,6 +150,7 @@ class DataSection(Frozen):
     image_root: AbsolutePath | None = None  # the folder that a CSV's paths are relative to; null: the CSV's own
     allow_links: StrictBool = False  # whether links may leave the data set's folder
     labels: LabelsSection = LabelsSection()
+    leave_out: AbsolutePath | None = None  # a CSV with split,file: samples that aren't taken; `data clean` writes one
 
 
 class TrackingSection(Frozen):

@@ -20,6 +20,9 @@ class ReadOptions:
     allow_links: bool = False  # whether links may leave the source's folder
     merge: Mapping[str, str] = field(default_factory=dict)  # a label's spelling -> the class that it is
 
+    # By source, as `source_key` makes it: ids, or paths of files, of the samples that aren't taken
+    leave_out: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+
     def column(self, name: str) -> str:
         """The CSV's column of the label, or of a modality."""
         return self.columns.get(name) or (LABEL if name == LABEL else modality_of(name).column)

@@ -18,6 +18,7 @@ from trainables.data.reading.labels import (
     twin_fault,
     twin_groups,
 )
+from trainables.data.reading.leave_out import source_key, without
 from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.table import Table
 from trainables.data.reading.tree_rows import tree_samples
@@ -42,7 +43,7 @@ def read_split(
     study's train) no other class may occur, while one of them may be missing. In a tree, sub-folders of a class count
     to it, and a sample's text is its file name without the ending, or what the text file beside it says. In a CSV,
     `image` is relative to the CSV's folder or `options.image_root`; spaces around a label don't count; rows that share
-    a picture and a label are one sample with several captions. What became of each file or line is the split's
+    a picture and a label are one sample with several captions. What `options.leave_out` names isn't taken. What became of each file or line is the split's
     `account`.
 
     Raises:
@@ -59,6 +60,8 @@ def read_split(
             f"A split must be a folder of class folders or a CSV file, but {source} doesn't exist. "
             f"Check the path; a relative one starts here: {Path.cwd()}."
         )
+    if left := options.leave_out.get(source_key(source)):
+        table = without(table, left)
     if not table.ids:
         raise UserError(f"A split needs samples, but {source} has none. Expected: `<Class>/*.jpg`, or a CSV with rows.")
     _check_items(table, modalities, source)
