@@ -54,14 +54,14 @@ def data_import(
     from_csv = source.is_file()
     options = _options(val, test, seed, pixel_limit, group_by, block_size, group_column, pictures, from_csv=from_csv)
     wanted = [name.strip() for name in classes.split(",")] if classes else None
-    caches = runs / "cache"
-    with progress_bar("Checking") as progress:
+    if not from_csv:
+        _refuse_csv_options(source, {"columns": columns, "image-root": image_root, "group-column": group_column})
+    own = CsvSource(source, _columns(columns), image_root, group_column)
+    with progress_bar("Checking") as bar:
         if from_csv:
-            own = CsvSource(source, _columns(columns), image_root, group_column)
-            report = import_csv(own, destination, options, caches=caches, classes=wanted, progress=progress)
+            report = import_csv(own, destination, options, caches=runs / "cache", classes=wanted, progress=bar)
         else:
-            _refuse_csv_options(source, {"columns": columns, "image-root": image_root, "group-column": group_column})
-            report = import_folder(source, destination, options, caches=caches, classes=wanted, progress=progress)
+            report = import_folder(source, destination, options, caches=runs / "cache", classes=wanted, progress=bar)
     _say(report)
 
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from search.study.folder import Layout
-from trainables.errors import UserError
 from trainables.data.locks import FileLock, try_lock
+from trainables.errors import UserError
 
 PATIENCE = 0.5  # seconds
 LOCKS = "locks"  # a folder of the runs

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from trainables.records import EpochResult
 from trainables.data.locks import FileLock, try_lock
+from trainables.records import EpochResult
 
 LOCK_FILE = ".lock"
 PATIENCE = 60.0  # seconds that a worker waits for the one before to be gone

@@ -25,6 +25,7 @@ from trainables.checkpoint import (
     save_state,
     write_val_logits,
 )
+from trainables.data.locks import FileLock
 from trainables.data.samples import Split
 from trainables.data.study_data import read_study_data
 from trainables.errors import UserError
@@ -34,7 +35,6 @@ from trainables.names import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, WORKER, tri
 from trainables.records import EpochResult, StopReason
 from trainables.worker.attempt import StopFile, Stopped, lock_trial, untold, worker_name
 from trainables.worker.cadence import Cadence
-from trainables.data.locks import FileLock
 from trainables.worker.memory import forget_compiled, release_memory
 from trainables.worker.pinning import cores_folder, pin
 from trainables.worker.usage import Usage, own_gpu

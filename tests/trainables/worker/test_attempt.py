@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.data.locks import FileLock, try_lock
 from trainables.records import EpochResult
 from trainables.worker.attempt import StopFile, lock_trial, untold, worker_name
-from trainables.data.locks import FileLock, try_lock
 
 HOLDER = """
 import sys, time

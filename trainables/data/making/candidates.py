@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trainables.data.pictures.examine import examine
@@ -19,7 +19,7 @@ class Candidate:
     label: str
     path: Path | None = None  # its picture
     fault: str | None = None  # why it can't be used
-    facts: PictureFacts = PictureFacts()  # what its picture is, once it was looked at
+    facts: PictureFacts = field(default_factory=PictureFacts)  # what its picture is, once it was looked at
 
     @property
     def digest(self) -> str:

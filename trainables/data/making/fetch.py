@@ -18,7 +18,7 @@ from trainables.data.locks import try_lock
 from trainables.data.making.download import bytes_there, checksum_of, download
 from trainables.data.making.record import RemoteFile, chosen_file, record_files
 from trainables.data.making.release_layout import arranged
-from trainables.data.making.unpack import Parts, unpack
+from trainables.data.making.unpack import unpack
 from trainables.data.making.web import Web
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS

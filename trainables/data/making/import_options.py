@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.data.check.names import BLOCK
 from trainables.data.accounting import Accounting
+from trainables.data.check.names import BLOCK
 from trainables.data.making.candidates import LeftOut
 from trainables.data.making.placing import Placing, write_table
 from trainables.data.making.shares import Share, check_shares
@@ -18,8 +18,8 @@ from trainables.words import harmless_cell
 
 LEFT_OUT_FILE = "left_out.csv"
 REGROUP = (
-    "What stays together is `--group-by`'s to say: name (names alike but for digits), near (pictures that look alike), "
-    "number-block (pictures numbered one after the other), column (of a CSV), several with commas between them, or none."
+    "`--group-by` says what stays together: name (names alike but for digits), near (pictures that look alike), "
+    "number-block (pictures numbered one after the other), column (of a CSV), several with commas, or none."
 )
 
 

@@ -1,4 +1,4 @@
-"""What a check found -> the list of samples that a study leaves out (`data.leave_out`). No file of the data is touched."""
+"""What a check found -> the list of samples that a study leaves out (`data.leave_out`); no file is touched."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def split_up(
 ) -> SplitUp:
     """Where each candidate goes; `column`: each one's cell, where they are grouped by it.
 
-    Raises UserError where a class has two spellings, fewer than two classes are left, a group is larger than any split, a class has too few groups
-    for three splits, or the disk of `destination` lacks the room for the copies.
+    Raises UserError where a class has two spellings, fewer than two classes are left, a group is larger than any split,
+    a class has too few groups for three splits, or the disk of `destination` lacks the room for the copies.
     """
     _refuse_odd_labels(candidates, source)
     looked = examined(candidates, options.pixel_limit, caches, progress)

@@ -1,4 +1,4 @@
-"""Which samples must stay in one split: by their names, near pictures, blocks of numbers, a CSV's column. No files here."""
+"""Which samples must stay in one split: by name, near pictures, blocks of numbers, a CSV's column. No files here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_kinds(text: str) -> tuple[GroupBy, ...]:
     unknown = [part for part in asked if part not in (*KINDS, NONE)]
     if unknown or (NONE in asked and len(asked) > 1):
         raise UserError(
-            f'`--group-by` must be {NONE}, or one or more of {", ".join(KINDS)} with commas between them, but got "{text}".'
+            f'`--group-by` must be {NONE}, or one or more of {", ".join(KINDS)} with commas, but got "{text}".'
         )
     return kinds
 

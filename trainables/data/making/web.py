@@ -1,4 +1,4 @@
-"""Requests to a server that may be away, slow, or not the one that it seems: HTTPS alone, no redirect to anything else."""
+"""Requests to a server that may be away, slow, or not the one that it seems: HTTPS alone, after redirects too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANSWER_LIMIT: Final = 16 << 20  # bytes of an answer that is read whole
 
 
 class Fault(Exception):
-    """Why a request failed, in one line; `status` where the server answered with one, `passing` where waiting may help."""
+    """Why a request failed, in one line; the `status` that was answered, if any; `passing`: waiting may help."""
 
     def __init__(self, reason: str, *, status: int = 0, passing: bool = True) -> None:
         super().__init__(one_line(reason))
@@ -64,7 +64,7 @@ class Web:
         return body
 
     def require_safe(self, url: str) -> None:
-        """Raises UserError for anything but HTTPS; HTTP is allowed from this machine to itself, where `base` is such."""
+        """Raises UserError for anything but HTTPS; this machine may ask itself by HTTP, where `base` is there."""
         parts = urlsplit(url)
         local = parts.scheme == "http" and is_loopback(parts.hostname) and is_loopback(urlsplit(self.base).hostname)
         if not local and (parts.scheme != "https" or not parts.hostname):

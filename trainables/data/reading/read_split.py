@@ -43,8 +43,8 @@ def read_split(
     study's train) no other class may occur, while one of them may be missing. In a tree, sub-folders of a class count
     to it, and a sample's text is its file name without the ending, or what the text file beside it says. In a CSV,
     `image` is relative to the CSV's folder or `options.image_root`; spaces around a label don't count; rows that share
-    a picture and a label are one sample with several captions. What `options.leave_out` names isn't taken. What became of each file or line is the split's
-    `account`.
+    a picture and a label are one sample with several captions. What `options.leave_out` names isn't taken. What became
+    of each file or line is the split's `account`.
 
     Raises:
         UserError: the source is missing, empty, damaged or of another shape; something in it is out of reach; a class

@@ -246,8 +246,7 @@ def top_of(root: Path) -> Top:
         else:
             folders[entry.name] = Path(entry.path)
     beside = tuple(
-        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}")
-        for one in found.listed
+        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}") for one in found.listed
     )
     account = Accounting(FILES, 0, {}, dict(found.junk.most_common()), beside)
     return Top(folders, [os.path.basename(path) for path in found.pictures], account)

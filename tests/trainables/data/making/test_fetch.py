@@ -90,9 +90,10 @@ def test_a_killed_unpacking_is_done_again(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(fetch_module, "unpack", killed)
-        get(server, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            get(server, tmp_path)
     (tmp_path / ".garbage.fetch/.unpacked.abc").mkdir()
     (tmp_path / ".garbage.fetch/.unpacked.abc/half.png").write_bytes(b"x")
     server.asked.clear()

@@ -117,7 +117,7 @@ def test_pictures_come_along_where_that_is_asked_for(tmp_path: Path, how: str, l
 
 
 def test_captions_of_one_picture_stay_together(tmp_path: Path) -> None:
-    """Several rows name one picture: none is a duplicate, all are in one split; an equal file of another name is one."""
+    """Several rows of one picture: no duplicates, all in one split; an equal file of another name is one."""
     source = pictures(tmp_path)
     draw(tmp_path / "photos/again.png", 3)
     rows = table(source.path)

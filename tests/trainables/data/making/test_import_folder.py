@@ -167,7 +167,7 @@ class TestImport:
         assert told[-1] == (72, 72)
 
     def test_pictures_without_a_name_of_their_own_are_shared_out(self, tmp_path: Path) -> None:
-        """80 % `IMG_nnnn`: no longer one group that is larger than train; what is asked for comes out, and it is said."""
+        """80 % `IMG_nnnn`: no group that is larger than train; what is asked for comes out, and it is said."""
         for row, label in enumerate(("Black", "Blue")):
             for n in range(40):
                 draw(tmp_path / f"s/{label}/IMG_{1000 + row * 40 + n}.png", row * 100 + n)

@@ -68,5 +68,5 @@ def test_room_is_asked_for_copies_alone(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("trainables.data.disk.free_bytes", lambda folder: 5000)
     for how in ("link", "list"):
         require_picture_room([tmp_path / "a.png"], tmp_path / "new/deep", how)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="8.2 kB free for this, but has 5.0 kB"):
+    with pytest.raises(UserError, match=r"8\.2 kB free for this, but has 5\.0 kB"):
         require_picture_room([tmp_path / "a.png"], tmp_path / "new/deep", "copy")

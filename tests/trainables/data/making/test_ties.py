@@ -71,6 +71,6 @@ def test_only_names_that_say_nothing_are_cut_into_blocks() -> None:
     found = grouped(ties(names), ("name",), block=3, smallest=0.15)
     assert [len(group) for group in found.groups] == [3] * 20 + [30, 10]
     assert found.notes == (
-        "60 of 100 names say nothing (such as IMG_0000) and would be one group, larger than a split: they stay together "
-        "by blocks of their numbers instead.",
+        "60 of 100 names say nothing (such as IMG_0000) and would be one group, larger than a split: they stay "
+        "together by blocks of their numbers instead.",
     )
