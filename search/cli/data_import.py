@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,12 +58,9 @@ def data_import(
     if not from_csv:
         _refuse_csv_options(source, {"columns": columns, "image-root": image_root, "group-column": group_column})
     own = CsvSource(source, _columns(columns), image_root, group_column)
+    make = partial(import_csv, own) if from_csv else partial(import_folder, source)
     with progress_bar("Checking") as bar:
-        if from_csv:
-            report = import_csv(own, destination, options, caches=runs / "cache", classes=wanted, progress=bar)
-        else:
-            report = import_folder(source, destination, options, caches=runs / "cache", classes=wanted, progress=bar)
-    _say(report)
+        _say(make(destination, options, caches=runs / "cache", classes=wanted, progress=bar))
 
 
 def _options(

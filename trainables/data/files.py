@@ -58,8 +58,8 @@ def require_free(destination: Path) -> None:
 def new_folder(destination: Path) -> Iterator[Path]:
     """A temporary folder beside `destination` to fill, which then becomes `destination`.
 
-    Where filling it raises, nothing is left. Raises UserError where the destination isn't free or can't be written, also
-    where the disk is full in the middle.
+    Where filling it raises, nothing is left. Raises UserError where the destination isn't free or can't be written, or
+    the disk is full in the middle.
     """
     destination = Path(os.path.abspath(destination))
     require_free(destination)

@@ -19,7 +19,7 @@ def split_of(folder: str) -> str | None:
 
 
 def arranged(paths: Sequence[Parts]) -> list[Parts]:
-    """Where each file goes: those of the splits to `Train/`, `Val/` and `Test/`, the others without a folder around all.
+    """Where each file goes: those of the splits to `Train/`, `Val/` and `Test/`, the others beside them.
 
     Where the splits aren't exactly three folders side by side, nothing is renamed: no guess.
     """
