@@ -341,7 +341,7 @@ def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     study = load_study(Path("configs/garbage.yaml"))
     assert study.first_points("image")[0] == Point(ImageTrialConfig().model_dump(), True)
     assert study.first_points("text")[0] == Point(TextTrialConfig().model_dump(), True)
-    assert study.data.test == REPOSITORY / "data/garbage/CVPR_2024_dataset_Test"
+    assert study.data.test == REPOSITORY / "data/garbage/Test"
 
 
 def test_mps_can_be_switched_off(load: Load) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_zips import picture, zipped
 
 from trainables.data.making import unpack as unpack_module
@@ -176,3 +180,28 @@ def test_a_disk_without_room_is_known_before(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("trainables.data.disk.free_bytes", lambda folder: 100)
     message = refused(tmp_path, zipped({"x.png": picture(1)}))
     assert "must have 4.1 kB free for this, but has 100 B" in message
+
+
+GOOD = zipped({f"{label}/{n}.bin": bytes(range(n, n + 200)) for label in "ab" for n in range(3)})
+PACKED = zipped({"a/1.txt": b"text " * 200, "b/2.txt": b"more " * 100}, method=zipfile.ZIP_DEFLATED)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    start=st.sampled_from([GOOD, PACKED]),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+    end=st.floats(0.5, 1),
+)
+def test_whatever_is_damaged_nothing_else_is_raised(start: bytes, changes: list[tuple[float, int]], end: float) -> None:
+    """Any bytes changed, perhaps cut: files within the folder, or one error; nothing beside the folder."""
+    content = bytearray(start)
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        (root / "a.zip").write_bytes(content[: int(end * len(content))] if end < 0.9 else content)
+        (root / "in").mkdir()
+        with contextlib.suppress(UserError):
+            unpack(root / "a.zip", root / "in")
+        assert sorted(path.name for path in root.iterdir()) == ["a.zip", "in"]
+        assert not any(path.is_symlink() for path in root.rglob("*"))
