@@ -62,11 +62,12 @@ def _say(name: str, destination: Path, found: Fetched, note: str) -> None:
     from search.cli.split_table import say_splits
     from trainables.data.making.fetch import published
     from trainables.data.making.study_lines import data_lines
+    from trainables.words import printable
 
     say_splits(destination, found.counts, note)
     typer.echo(f"  https://zenodo.org/records/{published(name).record} says whose it is and how it may be used.")
     if found.counts:
-        typer.echo(f"A study reads it with\n{data_lines(destination)}")
+        typer.echo(printable(f"A study reads it with\n{data_lines(destination)}"))
     else:
         typer.echo("It has no folders Train, Val and Test: look into it, and name its splits in the study.")
 

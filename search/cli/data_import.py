@@ -124,7 +124,7 @@ def _say(report: ImportReport) -> None:
     for line in [*account_lines("files", report.account), *report.notes]:
         typer.echo(f"  {printable(line)}")
     _say_left_out(report.left_out)
-    typer.echo(f"A study reads it with\n{report.config}")
+    typer.echo(printable(f"A study reads it with\n{report.config}"))
 
 
 def _say_left_out(left_out: Sequence[LeftOut]) -> None:

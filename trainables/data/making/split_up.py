@@ -78,7 +78,7 @@ def split_up(
     kept = [rows for group in found.groups if (rows := [row for row in group if row not in reasons])]
     names, labels = [one.name for one in looked], [one.label for one in looked]
     dealt = deal_groups(
-        kept, labels, names, shares=options.shares, seed=options.seed, remedy=f"{_said(len(reasons))}{REGROUP}"
+        kept, labels, names, shares=options.shares, seed=options.seed, remedy=_remedy(len(reasons), options)
     )
     listed = tuple(LeftOut(looked[row].place, reason) for row, reason in sorted(reasons.items()))
     made = SplitUp(looked, dealt.splits, dealt.groups, listed, found.notes + dealt.notes)
@@ -109,8 +109,11 @@ def _require_classes(candidates: Sequence[Candidate], reasons: dict[int, str]) -
         )
 
 
-def _said(number: int) -> str:
-    return f"{number:,} were left out as unreadable or duplicates. " if number else ""
+def _remedy(left_out: int, options: ImportOptions) -> str:
+    """What to do about groups that are too large or too few."""
+    lost = f"{left_out:,} were left out as unreadable or duplicates. " if left_out else ""
+    joined = " Several of these tie more together than each by itself." if len(options.group_by) > 1 else ""
+    return f"{lost}{REGROUP}{joined}"
 
 
 def _ties(candidates: Sequence[Candidate], options: ImportOptions, column: Sequence[str]) -> Ties:

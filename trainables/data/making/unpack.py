@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -25,6 +26,17 @@ NAME_BYTES: Final = 255  # what file systems allow
 JUNK: Final = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _KINDS: Final = (0, stat.S_IFREG)  # of a file's mode: none is written, or a regular file
+# What Python's reader raises for damaged archives.
+_FAULTS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+)
 _LOCAL_HEADER: Final = 30  # bytes, without its name
 _CHUNK: Final = 1 << 20
 
@@ -58,7 +70,9 @@ def unpack(
             need = bytes_on_disk(member.info.file_size for member in members)
             require_room(folder, need, "Make room there, or name another disk.")
             _write(opened, members, folder, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except UserError:
+        raise
+    except _FAULTS as error:
         raise UserError(f"{archive} must be a whole zip file, but: {one_line(str(error))}. Fetch it anew.") from error
     except OSError as error:
         raise UserError(f"{archive} must be unpacked to {folder}, but: {error.strerror or error}.") from error
