@@ -93,5 +93,8 @@ def _kinds(kinds: Mapping[str, int]) -> str:
 
 def lines_text(account: Accounting) -> str:
     """`12 lines: 9 rows, 1 header, 2 blank`, of a CSV."""
-    parts = [f"{counted(account.taken, 'row')}", *(f"{n:,} {kind}" for kind, n in {**account.used, **account.junk}.items())]
+    parts = [
+        f"{counted(account.taken, 'row')}",
+        *(f"{n:,} {kind}" for kind, n in {**account.used, **account.junk}.items()),
+    ]
     return f"{counted(account.total, 'line')}: {', '.join(parts)}"

@@ -87,7 +87,6 @@ def import_folder(
     groups, splits = _split_groups(
         pictures, left_out, labels, shares=(1 - val - test, val, test), seed=seed, group_names=group_names
     )
-    dealt = sorted((member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group)
     report = ImportReport(
         destination=destination,
         counts={name: dict.fromkeys(labels, 0) for name in SPLIT_FOLDERS},
@@ -97,7 +96,9 @@ def import_folder(
     )
     with new_folder(destination) as folder:
         taken, captions = set[str](), tree.captions
-        for member, split in dealt:
+        for member, split in sorted(
+            (member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group
+        ):
             _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken, captions.get(pictures[member].path))
             report.counts[SPLIT_FOLDERS[split]][pictures[member].label] += 1
         _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
@@ -173,9 +174,7 @@ def _left_out(pictures: Sequence[_Picture]) -> dict[int, str]:
     return reasons
 
 
-def _all_left_out(
-    pictures: Sequence[_Picture], left_out: dict[int, str], account: Accounting
-) -> tuple[LeftOut, ...]:
+def _all_left_out(pictures: Sequence[_Picture], left_out: dict[int, str], account: Accounting) -> tuple[LeftOut, ...]:
     """Pictures that no split gets, and files that aren't pictures to be read, sorted by file."""
     found = [LeftOut(pictures[member].file, reason) for member, reason in left_out.items()]
     found += [LeftOut(one.file, one.reason) for one in account.listed]

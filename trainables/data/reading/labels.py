@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +34,7 @@ def label_key(label: str) -> str:
 
 def _unseen(char: str) -> bool:
     """Format characters, such as a space of no width; soft hyphens; variation selectors; control characters."""
-    return unicodedata.category(char) in ("Cf", "Cc") and not char.isspace() or "\ufe00" <= char <= "\ufe0f"
+    return (unicodedata.category(char) in ("Cf", "Cc") and not char.isspace()) or "\ufe00" <= char <= "\ufe0f"
 
 
 def natural_order(labels: Iterable[str]) -> list[str]:
@@ -106,8 +105,14 @@ def several_fault(source: object, found: Mapping[str, Sequence[str]], counts: Ma
 
 def merge_yaml(merge: Mapping[str, str]) -> str:
     """`data.labels.merge` of a study's YAML; what isn't ASCII is escaped, as its form is what matters."""
-    lines = [f"      {json.dumps(twin)}: {json.dumps(name)}" for twin, name in merge.items()]
-    return "\n".join(["  data:", "    labels:", "      merge:", *(f"  {line}" for line in lines)])
+    lines = [f"        {_escaped(twin)}: {_escaped(name)}" for twin, name in merge.items()]
+    return "\n".join(["  data:", "    labels:", "      merge:", *lines])
+
+
+def _escaped(text: str) -> str:
+    """A text in YAML's double quotes and ASCII."""
+    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
+    return '"' + "".join(re.sub(r"^\\U0000", r"\\u", char) for char in plain) + '"'
 
 
 def _group_line(group: Sequence[str], counts: Mapping[str, int]) -> str:

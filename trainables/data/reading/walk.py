@@ -119,7 +119,7 @@ def _look_at(entry: os.DirEntry[str], found: _Found) -> None:
         found.junk[kind] += 1
         return
     try:
-        if not entry.is_file():
+        if not _is_file(entry):
             _list_odd(entry, found)
         elif name.startswith("."):
             _hidden(path, found)
@@ -166,6 +166,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself, or to where we may not look
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # as with folders
         return False
 
 
@@ -246,7 +253,8 @@ def top_of(root: Path) -> Top:
         else:
             folders[entry.name] = Path(entry.path)
     beside = tuple(
-        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}") for one in found.listed
+        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}")
+        for one in found.listed
     )
     account = Accounting(FILES, 0, {}, dict(found.junk.most_common()), beside)
     return Top(folders, [os.path.basename(path) for path in found.pictures], account)
