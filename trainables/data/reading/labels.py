@@ -111,8 +111,13 @@ def merge_yaml(merge: Mapping[str, str]) -> str:
 
 def _escaped(text: str) -> str:
     """A text in YAML's double quotes and ASCII."""
-    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
-    return '"' + "".join(re.sub(r"^\\U0000", r"\\u", char) for char in plain) + '"'
+    return f'"{"".join(map(_escape, text))}"'
+
+
+def _escape(char: str) -> str:
+    if " " <= char <= "~" and char not in '"\\':
+        return char
+    return f"\\u{ord(char):04X}" if ord(char) < 0x10000 else f"\\U{ord(char):08X}"
 
 
 def _group_line(group: Sequence[str], counts: Mapping[str, int]) -> str:

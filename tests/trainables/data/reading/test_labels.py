@@ -17,6 +17,7 @@ from trainables.data.reading.labels import (
 )
 
 TEXTS = st.text(max_size=20)
+LABELS = st.text(min_size=1, max_size=60)
 
 
 class TestTwins:
@@ -48,7 +49,8 @@ class TestTwins:
         assert twin_groups(counts, ("Blue", "blue", "BLUE", "Green")) == []
         assert twin_groups({"Green": 1}, ("Blue", "blue")) == []
 
-    @given(st.dictionaries(st.text(min_size=1), st.text(min_size=1), min_size=1, max_size=4))
+    @settings(max_examples=50, deadline=None)
+    @given(st.dictionaries(LABELS, LABELS, min_size=1, max_size=4))
     def test_the_remedy_is_yaml(self, merge: dict[str, str]) -> None:
         """What is printed gives back each spelling when it is pasted into a study."""
         assert YAML(typ="safe").load(merge_yaml(merge)) == {"data": {"labels": {"merge": merge}}}
