@@ -164,11 +164,13 @@ def check_test_source(
     *,
     modalities: Sequence[str] = BUILT_IN,
     options: ReadOptions | None = None,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """Raises UserError where the test data aren't there.
 
     With `train_source`, before a search, also where the test split is empty, has a class that train lacks, or a sample
-    without one of `modalities`: names are listed for that and forgotten, no picture is opened.
+    without one of `modalities`: names are listed for that and forgotten, no picture is opened. `classes`: those that a
+    study on record was begun with.
     """
     from trainables.data.reading.read_split import read_split
 
@@ -177,8 +179,8 @@ def check_test_source(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
     if train_source is not None:
-        classes = read_split(train_source, modalities=modalities, options=options).classes
-        read_split(test_source, classes=classes, modalities=modalities, options=options)
+        train = read_split(train_source, classes=classes, modalities=modalities, options=options)
+        read_split(test_source, classes=train.classes, modalities=modalities, options=options)
 
 
 def _silent(_message: str) -> None:

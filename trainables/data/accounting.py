@@ -51,11 +51,6 @@ class Accounting:
         parts += [f"{sum(kinds.values()):,} {name} ({_kinds(kinds)})" for name, kinds in groups if kinds]
         return ", ".join(parts)
 
-    @property
-    def plain(self) -> bool:
-        """Whether all there is was taken, and nothing is to be said."""
-        return not (self.listed or self.notes or self.used or self.junk)
-
 
 def added(accounts: Sequence[Accounting]) -> Accounting:
     """The sum of several folders' accounts."""

@@ -94,15 +94,20 @@ def import_folder(
         left_out=_all_left_out(pictures, left_out, tree.account),
         account=tree.account,
     )
+    dealt = sorted((member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group)
     with new_folder(destination) as folder:
-        taken, captions = set[str](), tree.captions
-        for member, split in sorted(
-            (member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group
-        ):
-            _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken, captions.get(pictures[member].path))
-            report.counts[SPLIT_FOLDERS[split]][pictures[member].label] += 1
-        _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
+        _fill(folder, [(pictures[member], SPLIT_FOLDERS[split]) for member, split in dealt], tree, report)
     return report
+
+
+def _fill(folder: Path, dealt: Sequence[tuple[_Picture, str]], tree: Tree, report: ImportReport) -> None:
+    """Copy the pictures into their splits, count them in the report, and list what was left out."""
+    taken: set[str] = set()
+    captions = tree.captions
+    for picture, split in dealt:
+        _copy(picture, folder / split, taken, captions.get(picture.path))
+        report.counts[split][picture.label] += 1
+    _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
 
 
 def _check_numbers(val: float, test: float, seed: int) -> None:

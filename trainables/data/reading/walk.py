@@ -14,6 +14,7 @@ from trainables.data.accounting import FILES, Accounting, Listed
 from trainables.data.files import is_picture_name, listed
 from trainables.data.reading.kinds import HIDDEN, PICTURE, junk_file, junk_folder, kind_of, listed_file, name_fault
 from trainables.errors import UserError
+from trainables.words import printable
 
 CAPTION_BYTES: Final = 10_000  # a longer text is no caption
 CAPTION_KIND: Final = "caption file"
@@ -63,7 +64,7 @@ def walk(folder: Path, root: Path, *, allow_links: bool = False) -> Walked:
 
 def refuse_blocking(source: Path, account: Accounting) -> None:
     """UserError that lists what must not be left out in silence: links out, names and folders that can't be read."""
-    faults = [f"{one.file}: {one.reason}" for one in account.listed if one.blocking]
+    faults = [printable(f"{one.file}: {one.reason}") for one in account.listed if one.blocking]
     if faults:
         raise UserError(f"All pictures of {source} must be within reach, but:\n{listed(faults)}")
 
