@@ -83,7 +83,8 @@ def twin_fault(source: object, groups: Sequence[Sequence[str]], counts: Mapping[
     lines = [_group_line(group, counts) for group in groups]
     merge = {twin: group[0] for group in groups for twin in group[1:]}
     return (
-        f"A class must have one spelling, but {source} has several of {len(groups)}:\n{listed(lines)}\n"
+        f"A class must have one spelling, but {source} has {len(groups)} {'classes' if len(groups) > 1 else 'class'} in "
+        f"several:\n{listed(lines)}\n"
         f"Correct the labels, or have them merged in the study:\n{merge_yaml(merge)}"
     )
 
@@ -139,12 +140,14 @@ def shown_label(label: str) -> str:
 def _difference(label: str, main: str) -> str:
     """`U+0065 U+0301 for U+00E9`: the code points that differ."""
     codes = SequenceMatcher(None, main, label, autojunk=False).get_opcodes()
-    parts = [
-        f"{_points(label[i:j]) or 'nothing'} for {_points(main[a:b]) or 'nothing'}"
-        for tag, a, b, i, j in codes
-        if tag != "equal"
-    ]
+    parts = [_change(main[a:b], label[i:j]) for tag, a, b, i, j in codes if tag != "equal"]
     return ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
+
+
+def _change(main: str, other: str) -> str:
+    if not main or not other:
+        return f"{_points(main or other)} {'more' if other else 'less'}"
+    return f"{_points(other)} for {_points(main)}"
 
 
 def _points(text: str) -> str:

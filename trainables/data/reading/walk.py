@@ -160,7 +160,7 @@ def _list_odd(entry: os.DirEntry[str], found: _Found) -> None:
         found.note(entry.path, "broken link", reason, blocking=meant)
     else:
         reason = "not a regular file (a pipe, a socket or a device): remove it"
-        found.note(entry.path, "no file", reason, blocking=meant)
+        found.note(entry.path, "pipe or device", reason, blocking=meant)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
