@@ -82,9 +82,9 @@ def twin_fault(source: object, groups: Sequence[Sequence[str]], counts: Mapping[
     """The message about twins: each spelling with its count and what differs, and the remedy ready to be pasted."""
     lines = [_group_line(group, counts) for group in groups]
     merge = {twin: group[0] for group in groups for twin in group[1:]}
+    classes = "classes" if len(groups) > 1 else "class"
     return (
-        f"A class must have one spelling, but {source} has {len(groups)} {'classes' if len(groups) > 1 else 'class'} in "
-        f"several:\n{listed(lines)}\n"
+        f"A class must have one spelling, but {source} has {len(groups)} {classes} in several:\n{listed(lines)}\n"
         f"Correct the labels, or have them merged in the study:\n{merge_yaml(merge)}"
     )
 
