@@ -243,12 +243,14 @@ class TestImport:
         (source / "Blue/notes.pdf").write_bytes(b"%PDF-1.4")
         (source / "Blue/photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
         (source / "Blue/.DS_Store").write_bytes(b"x")
+        draw(source / "Blue/pipe.png", 8_000).rename(source / "Blue/3.5 inch pipe")
         shutil.copy(source / "Blue/alpha_Blue_0.png", source / "Blue/copy.png")
         report = run(source, tmp_path / "out")
         assert report.account is not None
-        assert report.account.total == sum(path.is_file() for path in source.rglob("*")) == 76
+        assert report.account.total == sum(path.is_file() for path in source.rglob("*")) == 77
         taken = sum(share.samples for share in report.shares)
-        assert taken + len(report.left_out) + sum(report.account.junk.values()) == 76
+        assert taken + len(report.left_out) + sum(report.account.junk.values()) == 77
+        assert len(list((tmp_path / "out").rglob("3.5 inch pipe"))) == 1
         assert {"Blue/notes.pdf", "Blue/photo.heic", "Blue/copy.png"} == set(reasons(report))
 
     def test_copies_are_files_of_their_own(self, source: Path, tmp_path: Path) -> None:
