@@ -26,6 +26,9 @@ _.get_all_trials
 _.study_id
 _.set_trial_system_attr
 
+# urllib reads it
+_.max_redirections
+
 # torch calls a module's `forward`, reads these switches
 _.forward
 _.allow_tf32

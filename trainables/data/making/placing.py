@@ -17,6 +17,7 @@ from trainables.errors import UserError
 Placing = Literal["copy", "link", "list"]
 PLACINGS: Final[tuple[Placing, ...]] = get_args(Placing)
 NAME_BYTES: Final = 255  # what file systems allow
+_ENDING: Final = 10  # characters of a file's ending, at most
 
 
 def placing(text: str) -> Placing:
@@ -37,6 +38,8 @@ class FreeNames:
     def take(self, folder: str, name: str) -> str:
         """The name, or with `_2`, `_3`, ... where the folder has it; shortened to what file systems allow."""
         stem, suffix = os.path.splitext(name)
+        if len(suffix) > _ENDING:  # of `3.5 inch pipe`: no ending
+            stem, suffix = name, ""
         plain = _key(folder, name)
         number = self._last.get(plain, 0) + 1
         while _key(folder, free := _fitted(stem, f"_{number}" if number > 1 else "", suffix)) in self._taken:
