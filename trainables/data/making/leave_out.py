@@ -112,20 +112,20 @@ class _Groups:
     """The findings that are about duplicates."""
 
     def __init__(self, check: Mapping[str, Any], near: bool) -> None:
-        self.findings: list[dict[str, Any]] = [
+        self._found: list[dict[str, Any]] = [
             one for one in check["findings"] if near or not str(one.get("kind")).startswith("near-")
         ]
 
     def places(self, kind: str) -> Iterator[Place]:
         """Every place of a kind of finding."""
-        for finding in self.findings:
+        for finding in self._found:
             if finding.get("kind") == kind:
                 yield from (Place(**place) for place in finding["places"])
 
     def groups(self, kinds: Sequence[str]) -> Iterator[list[Place]]:
         """Every group of these kinds of findings, in the order of the kinds."""
         for kind in kinds:
-            for finding in self.findings:
+            for finding in self._found:
                 if finding.get("kind") == kind:
                     yield from ([Place(**place) for place in group] for group in finding["groups"])
 
