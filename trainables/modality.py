@@ -92,7 +92,7 @@ class Modality(Protocol):
     """One kind of input. Subclass it explicitly: what has a body here is what most modalities do."""
 
     name: ClassVar[str]  # the section's key, the folder's name, the head of trials' names
-    column: ClassVar[str]  # of a CSV; also the key in `data.json`
+    column: ClassVar[str]  # of a CSV; also the key in a study's table of samples
     config_type: ClassVar[type[TrialConfig]]
 
     # How it is spoken of
@@ -152,7 +152,7 @@ class Modality(Protocol):
         return None
 
     def to_json(self, item: Item) -> Any:
-        """The item as plain values for `data.json`."""
+        """The item as plain values for a study's table of samples."""
         return item
 
     def from_json(self, value: Any) -> Item:

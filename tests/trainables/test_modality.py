@@ -60,7 +60,7 @@ def test_items_of_a_file() -> None:
 
 @pytest.mark.parametrize("name", MODALITIES)
 def test_items_survive_json(name: str) -> None:
-    """What `data.json` keeps of an item comes back as the item."""
+    """What a study keeps of an item comes back as the item."""
     item = {IMAGE: Path("/data/a.jpg"), TEXT: "old can"}[name]
     modality = modality_of(name)
     assert modality.from_json(modality.to_json(item)) == item
