@@ -54,11 +54,10 @@ def near_pairs(facts: Sequence[PictureFacts]) -> list[tuple[int, int]]:
     chroma = chroma_of(fingerprints)
     group = np.arange(len(usable))
     found: list[tuple[int, int]] = []
-    for ones, others in _candidates(luma, shapes):
-        apart = group[ones] != group[others]
-        ones, others = ones[apart], others[apart]
-        for start in range(0, len(ones), PAIRS):
-            pairs = np.stack([ones[start : start + PAIRS], others[start : start + PAIRS]])
+    for block in _candidates(luma, shapes):
+        candidates = block[:, group[block[0]] != group[block[1]]]
+        for start in range(0, candidates.shape[1], PAIRS):
+            pairs = candidates[:, start : start + PAIRS]
             pairs = pairs[:, group[pairs[0]] != group[pairs[1]]]
             pairs = pairs[:, _same_colours(chroma[pairs[0]], chroma[pairs[1]])]
             for one, other in pairs[:, _laid_over(luma[pairs[0]], luma[pairs[1]])].T:
@@ -74,8 +73,8 @@ def _blurred(luma: Floats) -> Floats:
     return blur @ luma @ blur.T
 
 
-def _candidates(luma: Floats, shapes: NDArray[np.float64]) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows, by blocks: those whose low frequencies and shapes are alike."""
+def _candidates(luma: Floats, shapes: NDArray[np.float64]) -> Iterator[Rows]:
+    """Pairs of rows (2, P), by blocks: those whose low frequencies and shapes are alike."""
     low, flat = _low_frequencies(luma)
     for start in range(0, len(low), BLOCK):
         for beyond in range(start, len(low), BLOCK):
@@ -83,7 +82,7 @@ def _candidates(luma: Floats, shapes: NDArray[np.float64]) -> Iterator[tuple[Row
             ones, others = np.nonzero(np.triu(alike, 1) if beyond == start else alike)
             ones, others = ones + start, others + beyond
             fits = (np.abs(shapes[ones] - shapes[others]) < SHAPE) & ~flat[ones] & ~flat[others]
-            yield ones[fits], others[fits]
+            yield np.stack([ones[fits], others[fits]])
 
 
 def _low_frequencies(luma: Floats) -> tuple[Floats, NDArray[np.bool_]]:

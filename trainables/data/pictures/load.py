@@ -57,7 +57,7 @@ FAULTS: Final = (
     LookupError,
     EOFError,
     OverflowError,
-    NotImplementedError,
+    RuntimeError,  # AVIF's; NotImplementedError is one
     struct.error,
 )
 

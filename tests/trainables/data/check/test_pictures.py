@@ -62,7 +62,7 @@ def test_every_odd_file_is_found_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_sound_files_are_left_alone(tmp_path: Path) -> None:
-    """A real grey part at the bottom, much text, large profiles, opaque alpha, bytes after the end: nothing is found."""
+    """Real grey at the bottom, much text, large profiles, opaque alpha, bytes after the end: nothing is found."""
     assert told_of(findings_of(write_files(tmp_path / "pictures", sound_files()), tmp_path)) == {}
 
 
