@@ -44,7 +44,7 @@ def told(findings: Sequence[Finding]) -> dict[str, tuple[str, list[list[str]]]]:
 
 
 def test_equal_bytes_and_equal_pixels_are_one_group() -> None:
-    """Tied together through either. Unreadable files that hold the same are equal too, those without a digest aren't."""
+    """Tied through either. Unreadable files that hold the same are equal too, those without a digest aren't."""
     facts = [
         PictureFacts(sha256="a", pixels="p"),
         PictureFacts(sha256="b", pixels="q"),
