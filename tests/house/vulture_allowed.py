@@ -63,6 +63,10 @@ _.epochs_run
 _.duration
 _.date
 
+# Settings of Pillow
+_.MAX_TEXT_MEMORY
+_.DEFAULT_MAX_THREADS
+
 # Settings of jinja2, ruamel.yaml, rich and tokenizers
 _.trim_blocks
 _.lstrip_blocks

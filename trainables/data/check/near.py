@@ -19,8 +19,10 @@ from trainables.data.pictures.fingerprint import LUMA, chroma_of, luma_of
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
+Chosen = NDArray[np.bool_]
 
-BLOCK: Final = 1024  # pictures of one block of the product
+AT_ONCE: Final = 4_000_000  # pairs of one block of the product: 16 MB
+CLOSEST: Final = 64  # at most so many later pictures are compared closely with each
 PAIRS: Final = 128  # compared closely at a time: their terms stay in a core's cache
 
 # Measured on photographs and drawings: tests/benchmarks/data_check.py.
@@ -42,8 +44,8 @@ def near_pairs(facts: Sequence[PictureFacts]) -> list[tuple[int, int]]:
     """Pairs of places in `facts` by which all near duplicates are tied together, the lower first.
 
     Of a group of many not every pair is among them: those that others tie already aren't compared. Pictures with a
-    fault or of one colour are in none, equal ones are a pair. Time grows with the square of the pictures: seconds for
-    20,000.
+    fault or of one colour are in none, equal ones are a pair. Time grows with the square of the pictures: 7 CPU
+    seconds for 20,000, a minute where most of them resemble each other.
     """
     usable = np.array([place for place, one in enumerate(facts) if one.fingerprint and one.height], dtype=np.int64)
     if len(usable) < 2:
@@ -70,39 +72,51 @@ def _blurred(luma: Floats) -> Floats:
     places = np.arange(LUMA)
     weights = np.exp(-((places[:, None] - places) ** 2) / (2 * BLUR**2))
     blur = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return blur @ luma @ blur.T
+    blurred: Floats = blur @ luma @ blur.T
+    return blurred
 
 
 def _candidates(luma: Floats, shapes: NDArray[np.float64]) -> Iterator[Rows]:
-    """Pairs of rows (2, P), by blocks: those whose low frequencies and shapes are alike."""
-    low, flat = _low_frequencies(luma)
-    for start in range(0, len(low), BLOCK):
-        for beyond in range(start, len(low), BLOCK):
-            alike = low[start : start + BLOCK] @ low[beyond : beyond + BLOCK].T > ALIKE
-            ones, others = np.nonzero(np.triu(alike, 1) if beyond == start else alike)
-            ones, others = ones + start, others + beyond
-            fits = (np.abs(shapes[ones] - shapes[others]) < SHAPE) & ~flat[ones] & ~flat[others]
-            yield np.stack([ones[fits], others[fits]])
+    """Pairs of rows (2, P), by blocks: those whose low frequencies and shapes are alike, the closest of each row."""
+    low, shows = _low_frequencies(luma)
+    shapes = np.where(shows, shapes, np.nan).astype(np.float32)  # which is like no other
+    height = max(1, AT_ONCE // len(low))
+    for start in range(0, len(low), height):
+        alike = low[start : start + height] @ low[start:].T
+        alike[:, : len(alike)] = np.triu(alike[:, : len(alike)], 1)
+        alike[~(np.abs(shapes[start : start + height, None] - shapes[start:]) < SHAPE)] = 0
+        yield np.stack(np.nonzero(_closest(alike))) + start
 
 
-def _low_frequencies(luma: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """(N, FREQUENCIES**2 - 1) of length 1, by the cosine transform; and which pictures are flat."""
+def _closest(alike: Floats) -> Chosen:
+    """What is alike enough; where that is much, the most alike of it: a data set of one kind would take hours."""
+    chosen: Chosen = alike > ALIKE
+    crowded = chosen.sum(axis=1) > CLOSEST
+    if crowded.any():
+        least = np.partition(alike[crowded], -CLOSEST, axis=1)[:, -CLOSEST]
+        chosen[crowded] &= alike[crowded] >= least[:, None]
+    return chosen
+
+
+def _low_frequencies(luma: Floats) -> tuple[Floats, Chosen]:
+    """(N, FREQUENCIES**2 - 1) of length 1, by the cosine transform; and which pictures show something."""
     waves = np.cos(np.pi / LUMA * (np.arange(LUMA) + 0.5) * np.arange(FREQUENCIES)[:, None])
     waves = (waves * np.where(np.arange(FREQUENCIES) == 0, 1, 2**0.5)[:, None] / LUMA**0.5).astype(np.float32)
     low = (waves @ luma @ waves.T).reshape(len(luma), -1)[:, 1:]
     length = np.linalg.norm(low, axis=1, keepdims=True)
-    return low / np.maximum(length, 1e-6), luma.std(axis=(1, 2)) < FLAT
+    return low / np.maximum(length, 1e-6), luma.std(axis=(1, 2)) >= FLAT
 
 
-def _same_colours(ones: Floats, others: Floats) -> NDArray[np.bool_]:
+def _same_colours(ones: Floats, others: Floats) -> Chosen:
     """Chroma (P, 2 * CHROMA**2), but for a factor: brighter pictures have stronger colours."""
     factor = (ones * others).sum(axis=1) / np.maximum((ones**2).sum(axis=1), 1.0)
     left, strength = np.abs(others - np.clip(factor, *GAIN)[:, None] * ones), np.abs(others)
     on_the_whole = left.mean(axis=1) <= COLOUR[0] + COLOUR[1] * strength.mean(axis=1)
-    return on_the_whole & (left.max(axis=1) <= SPOT[0] + SPOT[1] * strength.max(axis=1))
+    same: Chosen = on_the_whole & (left.max(axis=1) <= SPOT[0] + SPOT[1] * strength.max(axis=1))
+    return same
 
 
-def _laid_over(ones: Floats, others: Floats) -> NDArray[np.bool_]:
+def _laid_over(ones: Floats, others: Floats) -> Chosen:
     """Of pairs (P, LUMA, LUMA): whether one is the other but for a small shift, stretch and change of brightness.
 
     Solves `other = gain * one + offset + (shift + stretch * place) * slope` for both directions, the slope being that
@@ -125,15 +139,17 @@ def _laid_over(ones: Floats, others: Floats) -> NDArray[np.bool_]:
     return _is_little(left, wanted) & _is_small(found[..., 0])
 
 
-def _is_little(left: Floats, wanted: Floats) -> NDArray[np.bool_]:
+def _is_little(left: Floats, wanted: Floats) -> Chosen:
     """What remains: against the variance, and nowhere much in one part."""
     variance = (wanted**2).mean(axis=1)
     cells = np.abs(left).reshape(-1, LUMA - 2, LUMA - 2)[:, 1:-1, 1:-1].reshape(-1, 7, CELL, 7, CELL).mean(axis=(2, 4))
     explained = 1 - (left**2).mean(axis=1) / np.maximum(variance, 1e-6)
-    return (explained > EXPLAINED) & (cells.max(axis=(1, 2)) < WORST * np.sqrt(variance))
+    little: Chosen = (explained > EXPLAINED) & (cells.max(axis=(1, 2)) < WORST * np.sqrt(variance))
+    return little
 
 
-def _is_small(found: Floats) -> NDArray[np.bool_]:
+def _is_small(found: Floats) -> Chosen:
     """Contrast, shift and stretch: as much as saving again does."""
     gain, _, _, *moved = found.T
-    return (np.abs(moved) < MOVED).all(axis=0) & (gain > GAIN[0]) & (gain < GAIN[1])
+    small: Chosen = (np.abs(moved) < MOVED).all(axis=0) & (gain > GAIN[0]) & (gain < GAIN[1])
+    return small

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ _DRAWING: Final = re.compile(rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype
 def foreign_content(path: Path) -> str | None:
     """What the file is, in words and with what to do, where that can be told; None otherwise."""
     head = _head(path)
-    tests = (
+    tests: Sequence[tuple[Callable[[bytes], object], str]] = (
         (is_heic, _HEIC),
         (_is_video, "a video"),
         (_is_zeros, "nothing but zero bytes: restore it from a copy"),

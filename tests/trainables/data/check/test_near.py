@@ -102,12 +102,30 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = [drawing(seed % 9) for seed in range(30)]
     facts = [PictureFacts(fault="cut"), *facts_of(pictures)]
     expected = {number: {1 + place for place in range(30) if place % 9 == number} for number in range(9)}
-    for block, pairs in ((4, 2), (7, 128), (1024, 1)):
-        monkeypatch.setattr(near, "BLOCK", block)
+    for at_once, pairs in ((1, 2), (7 * 30, 128), (10_000, 1)):
+        monkeypatch.setattr(near, "AT_ONCE", at_once)
         monkeypatch.setattr(near, "PAIRS", pairs)
         found = near_pairs(facts)
         assert all(one < other and {one, other} <= expected[(one - 1) % 9] for one, other in found)
         assert len(found) == 30 - 9  # a tree for each group: what is tied isn't compared again
+
+
+def test_where_all_are_alike_the_closest_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of one kind, in which each would be compared with each: copies are found among the few closest."""
+    rng = np.random.default_rng(0)
+    frame = np.asarray(scene(0, SIZE)).astype(int)
+    details = (np.asarray(scene(seed, SIZE)).astype(int) // 5 for seed in range(1, 31))
+    pictures = [Image.fromarray(np.clip(frame - 25 + detail, 0, 255).astype(np.uint8)) for detail in details]
+    copies = [recompressed(pictures[number]) for number in rng.permutation(30)]
+    everything = facts_of([*pictures, *copies])
+    without_limit = near_pairs(everything)
+    compared = []
+    laid_over = near._laid_over
+    monkeypatch.setattr(near, "_laid_over", lambda ones, others: compared.append(len(ones)) or laid_over(ones, others))
+    monkeypatch.setattr(near, "CLOSEST", 2)
+    assert sorted(near_pairs(everything)) == sorted(without_limit)
+    assert len(without_limit) >= 29
+    assert 30 <= sum(compared) <= 2 * 60
 
 
 def test_a_fingerprint_hardly_depends_on_the_number_of_pixels() -> None:
