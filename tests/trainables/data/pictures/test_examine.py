@@ -179,6 +179,7 @@ def test_a_picture_on_which_a_worker_dies_is_named(
     assert examine(paths, tmp_path / "cache")[2].fault is None
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged metadata
 def test_examined_and_loaded_agree_on_faults(tmp_path: Path) -> None:
     """Of odd files the loader takes all, of broken ones none; both give the same reason."""
     files = {**{f"odd {name}": data for name, (data, _) in odd_files().items()}}
