@@ -73,13 +73,21 @@ def percent_axis(ax: Axes, which: str) -> None:
 
 
 def short_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name on one line, cut where it is too long for an axis; a wide letter, as Chinese has, counts twice."""
+    """A name on one line, its middle cut out where it is too long for an axis: many names differ in their ends alone.
+
+    A wide letter, as Chinese has, counts twice.
+    """
     plain = " ".join(name.split())
     if sum(map(_cells, plain)) <= longest:
         return plain
-    room = longest - 1
-    kept = takewhile(lambda upto: upto[1] <= room, zip(plain, accumulate(map(_cells, plain)), strict=True))
-    return "".join(letter for letter, _ in kept) + "…"
+    end = (longest - 1) * 2 // 5
+    return _fitting(plain, longest - 1 - end) + "…" + _fitting(plain[::-1], end)[::-1]
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of the text's beginning as takes no more than `room` cells."""
+    taken = zip(text, accumulate(map(_cells, text)), strict=True)
+    return "".join(letter for letter, _ in takewhile(lambda one: one[1] <= room, taken))
 
 
 def _cells(letter: str) -> int:

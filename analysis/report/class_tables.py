@@ -1,4 +1,4 @@
-"""Every class's scores, for the report as far as one can read them, and whole as CSV for a spreadsheet or a notebook."""
+"""Every class's scores: for the report as far as one can read them, and whole as CSV for those who go on."""
 
 from __future__ import annotations
 

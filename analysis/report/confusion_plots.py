@@ -78,13 +78,18 @@ def _write_counts(info: Confusion, ax: Axes, theme: Theme, ramp: LinearSegmented
         )  # fmt: skip
 
 
+def _forward(name: str) -> str:
+    """A name between marks that keep what stands beside it in its place, where the name itself runs to the left."""
+    return f"\N{LEFT-TO-RIGHT MARK}{name}\N{LEFT-TO-RIGHT MARK}"
+
+
 def plot_worst_pairs(info: WorstPairs, ax: Axes, theme: Theme = LIGHT) -> None:
     """Horizontal bars, the most confused pair on top: `true → predicted`, the samples and their share at the end."""
     places = np.arange(len(info.counts))[::-1]
     ax.barh(places, info.counts, 0.72, color=theme.colour(info.model))
     for place, count, share in zip(places, info.counts, info.shares, strict=True):
         ax.text(count, place, f" {count:,} ({100 * share:.0f} %)", va="center", fontsize=8, color=theme.ink)
-    names = [f"{short_name(true, 16)} → {short_name(predicted, 16)}" for true, predicted in info.pairs]
+    names = [f"{_forward(short_name(true))} → {_forward(short_name(predicted))}" for true, predicted in info.pairs]
     ax.set_yticks(places, names, parse_math=False)
     ax.tick_params(axis="y", length=0, labelcolor=theme.ink, labelsize=8)
     ax.set_xlim(0, 1.35 * max(info.counts, default=1))
@@ -94,5 +99,7 @@ def plot_worst_pairs(info: WorstPairs, ax: Axes, theme: Theme = LIGHT) -> None:
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)
     if not info.counts:
-        ax.text(0.5, 0.5, "no sample is taken for another class", transform=ax.transAxes, ha="center", color=theme.muted)
+        ax.text(
+            0.5, 0.5, "no sample is taken for another class", transform=ax.transAxes, ha="center", color=theme.muted
+        )
     title(ax, f"{info.model.capitalize()}: most confused", theme)

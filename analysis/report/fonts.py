@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,13 +42,19 @@ class Lettering:
         meant = [f"{number} {name}" for number, name in self.numbered.items()]
         rest = [wording.count(len(meant) - MOST_NOTED, "more name")] if len(meant) > MOST_NOTED else []
         said = ", ".join([*meant[:MOST_NOTED], *rest])
-        return f"In the pictures numbers stand for names that no font of the machine has which drew them: {said}."
+        return f"In the pictures these names are numbers, as no font where they were drawn has their letters: {said}."
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """All that is drawn within has these fonts."""
-        with rc_context({"font.family": list(self.families)}):
-            yield
+        """All that is drawn within has these fonts. That most of them have no bold letters isn't worth a warning."""
+        logger = logging.getLogger(font_manager.__name__)
+        before = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            with rc_context({"font.family": list(self.families)}):
+                yield
+        finally:
+            logger.setLevel(before)
 
 
 def lettering(classes: Sequence[str]) -> Lettering:

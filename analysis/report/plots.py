@@ -1,4 +1,7 @@
-"""The report's pictures, but for those of confused classes: `plot_x(info, ax)` draws what `plot_data.x_info` computed, `x_figure` gives PNG bytes."""
+"""The report's pictures, but for `confusion_plots`: `plot_x(info, ax)` draws what `plot_data.x_info` computed.
+
+`x_figure` gives PNG bytes.
+"""
 
 from __future__ import annotations
 

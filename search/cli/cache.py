@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.show.say import json_text, say
 from search.cli.options import RUNS, AsJson, Runs
+from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
     from rich.text import Text
 
     from search.show.console import console
-    from trainables.words import human_bytes, human_seconds
+    from trainables.words import human_bytes, human_seconds, one_line
 
     table = Table(box=None, pad_edge=False)
     for name, side in (("kind", "left"), ("made of", "left"), ("number", "right"), ("px", "right"), ("fit", "left")):
@@ -123,5 +123,6 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
         about = [str(entry.about.get(key, "")) for key in ("count", "size", "fit")]
         age = f"{human_seconds(max(0.0, time.time() - entry.used))} ago"
         state = "" if entry.complete else "unfinished"
-        table.add_row(*map(Text, (entry.kind, entry.what, *about, human_bytes(entry.bytes), age, state)))
+        cells = (entry.kind, entry.what, *about, human_bytes(entry.bytes), age, state)
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     console().print(table)

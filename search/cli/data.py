@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from trainables.data.making.import_folder import ImportReport
 
-MOST_CLASSES = 30  # that a line of a split has
-
 data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 
 
@@ -77,7 +75,7 @@ def _say_counts(folder: Path, counts: Mapping[str, Mapping[str, int]], note: str
 
     say(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
     for name, split in counts.items():
-        classes = enumerated([f"{label} {number}" for label, number in split.items()], MOST_CLASSES)
+        classes = enumerated([f"{label} {number}" for label, number in split.items()])
         say(f"  {name:5}  {sum(split.values()):6}  {classes}")
 
 

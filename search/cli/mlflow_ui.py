@@ -12,10 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import typer
-
-from search.show.say import say
 from search.exports.addresses import redacted
+from search.show.say import say
 from search.study.folder import TRACKING_FILE
 from trainables.errors import UserError
 

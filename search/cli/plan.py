@@ -6,20 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from search.show.say import json_text, say
 from search.cli.json_output import json_alone
 from search.cli.options import AsJson, Overrides, StudyFile
 from search.cli.search import check_test
+from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from search.preflight.preflight import Preflight
     from search.study.config import StudyConfig
-
-
-MOST_CLASSES = 30  # that a line of a split has
 
 
 def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -79,7 +74,7 @@ def _count_lines(found: Preflight) -> list[str]:
     from trainables.words import enumerated
 
     return [
-        f"  {name:5}  {enumerated([f'{label} {count:,}' for label, count in counts.items()], MOST_CLASSES)}"
+        f"  {name:5}  {enumerated([f'{label} {count:,}' for label, count in counts.items()])}"
         for name, counts in _counts(found).items()
     ]
 

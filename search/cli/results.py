@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.show.say import json_text, say
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
+from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -94,7 +94,6 @@ def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
 def analyze_study(config: StudyConfig, folder: Path) -> None:
     """Choose on val, and say what was chosen."""
     from analysis.pipeline import analyze as choose
-
     from search.show.console import console
 
     with console().status("Choosing on val"):
@@ -123,10 +122,9 @@ def report_study(config: StudyConfig, folder: Path) -> None:
     from search.exports.addresses import redacted
     from search.exports.cursor import tracking_uri
     from search.exports.optuna_plots import write_optuna_plots
+    from search.show.console import console
     from search.study.folder import Layout
     from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
-
-    from search.show.console import console
 
     with console().status("Writing the report"):
         html, markdown = write_report(folder)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from search.show.say import say
 from search.cli.find_study import recorded
 from search.cli.json_output import json_alone
 from search.cli.options import (
@@ -25,6 +24,7 @@ from search.cli.options import (
 )
 from search.cli.results import analyze_study, report_study, test_study
 from search.session.mode import Mode
+from search.show.say import say
 
 if TYPE_CHECKING:
     from search.session.session import SearchOutcome

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.show.say import say
 from search.cli.find_study import layout_of
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
+from search.show.say import say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from search.show.say import json_text, say
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
+from search.show.say import json_text, say
 
 
 def sync(

@@ -1,4 +1,4 @@
-"""The one place where plain lines go out to a terminal: what it would obey in names and texts goes out as its escape."""
+"""The one place where lines go out to a terminal: what it would obey in names and texts goes out as its escape."""
 
 from __future__ import annotations
 

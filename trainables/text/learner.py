@@ -1,7 +1,7 @@
 """The learner that trains a text network: batches of texts of about one length, layers that join from the top.
 
-Of a sample with several captions each epoch sees one, drawn anew: every sample weighs the same, and an epoch has as many
-steps as the samples make. Val's logits are the means over a sample's captions.
+Of a sample with several captions each epoch sees one, drawn anew: every sample weighs the same, and an epoch has as
+many steps as the samples make. Val's logits are the means over a sample's captions.
 """
 
 from __future__ import annotations

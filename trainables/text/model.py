@@ -98,9 +98,7 @@ def _encoded(tokenizer: Any, texts: Sequence[str], config: TextTrialConfig, cach
     )
 
 
-def count_cut_texts(
-    config: TextTrialConfig, splits: Mapping[str, Split], caches: Path
-) -> dict[str, tuple[int, int]]:
+def count_cut_texts(config: TextTrialConfig, splits: Mapping[str, Split], caches: Path) -> dict[str, tuple[int, int]]:
     """How many texts of each split a text trial cuts to its `max_length`, and of how many (every caption is a text).
 
     Its tokens lie in `caches` afterwards. Raises UserError where the tokenizer can't be had.
