@@ -64,5 +64,5 @@ class CaptionRows:
         if self._single:
             return values
         sums = np.add.reduceat(values, self.first[:-1], axis=0)
-        means: NDArray[np.float32] = sums / np.diff(self.first)[:, None].astype(np.float32)
-        return means
+        counts = np.diff(self.first)[:, None].astype(np.float32)
+        return (sums / counts).astype(np.float32, copy=False)
