@@ -173,7 +173,9 @@ def _weights_in_words(fusion: Mixture) -> str:
 def _plain(record: Any) -> dict[str, Any]:
     if isinstance(record, Example):
         return {"id": record.id, **record.inputs}
-    raw = dataclasses.asdict(record)
+    split = VAL if isinstance(record, Selection) else TEST
+    raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
+    raw[split] = {row: {**vars(one), "scores": one.scores.as_json()} for row, one in getattr(record, split).items()}
     if isinstance(record, Selection):
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
         raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}

@@ -147,6 +147,10 @@ class Modality(Protocol):
         """Whether there is nothing in the item to learn from, such as in a blank text."""
         return False
 
+    def says_nothing(self, item: Item) -> bool:
+        """Whether the item, though it isn't empty, tells nothing of what the sample is: a camera's `IMG_1234`."""
+        return False
+
     def fault(self, item: Item) -> str | None:
         """Why a model can't take the item, and what to do; None where it can."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -53,6 +54,12 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def enumerated(items: Sequence[str], most: int = 30) -> str:
+    """`a, b, c`, of more than `most` the first ones and how many there are: `a, b and 998 more`; each on one line."""
+    shown = ", ".join(map(one_line, items[:most]))
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
+
+
 def is_obeyed(char: str) -> bool:
     """Whether a terminal would obey the character, or no encoding holds it."""
     return unicodedata.category(char) in _OBEYED and char not in _JOINERS
@@ -76,13 +83,15 @@ _IDS = re.compile(
     r"|(?<![^\W_])(?=([^\W\d_]+\d+){3})[^\W_]{16,}(?![^\W_])"  # other keys: letters and digits in turns
 )
 _WORDS = re.compile(r"[^\W\d_]+")
-_NO_WORDS = frozenset(  # what cameras, telephones, messengers and programs call pictures
-    "img imag image images imagen immagine dsc dscn dscf dcim cimg sam hpim kif pict pic pics picture pictures photo "
-    "photos foto fotos bild bilder gopr gp dji mvimg pxl vid mov win pro wa mp hdr burst pano camera cam whatsapp "
-    "telegram signal snapchat facebook fb instagram received mmexport screenshot screen shot bildschirmfoto capture "
-    "scan frame file download untitled unnamed unknown noname default sample test temp tmp copy kopie copia of at am "
-    "pm new jpg jpeg jfif png gif bmp tif tiff webp heic avif 图片 照片 截图 微信图片 写真 画像 사진 фото снимок".split()
-)
+# What cameras, telephones, messengers and programs call pictures.
+_CALLED = """
+img imag image images imagen immagine dsc dscn dscf dcim cimg sam hpim kif pict pic pics picture pictures photo photos
+foto fotos bild bilder gopr gp dji mvimg pxl vid mov win pro wa mp hdr burst pano camera cam whatsapp telegram signal
+snapchat facebook fb instagram received mmexport screenshot screen shot bildschirmfoto capture scan frame file download
+untitled unnamed unknown noname default sample test temp tmp copy kopie copia of at am pm new
+jpg jpeg jfif png gif bmp tif tiff webp heic avif 图片 照片 截图 微信图片 写真 画像 사진 фото снимок
+"""
+_NO_WORDS = frozenset(_CALLED.split())
 
 
 def says_nothing(name: str) -> bool:

@@ -5,12 +5,15 @@ Every number is computed over the classes fixed in training, whether or not a sp
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+MOST_WHOLE = 100  # classes whose confusion matrix is written with its zeros
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,41 @@ class Scores:
         """How many of them were predicted as what they are."""
         return sum(row[place] for place, row in enumerate(self.confusion))
 
+    def as_json(self) -> dict[str, Any]:
+        """All fields by name, ready for JSON; of very many classes only the counts that aren't 0, each with its place.
+
+        A matrix of 1,000 classes is a million numbers, which nearly all are 0, for every row of the results.
+        """
+        counts = np.array(self.confusion, dtype=np.int64)
+        filled = [[*place, int(counts[*place])] for place in np.argwhere(counts).tolist()]
+        return {
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "weighted_f1": self.weighted_f1,
+            "per_class": [dataclasses.asdict(one) for one in self.per_class],
+            "confusion": self.confusion if len(counts) <= MOST_WHOLE else {"counts": filled},
+        }
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Scores:
-        """The value of its own `asdict`, read back from JSON. Raises KeyError or TypeError where it is none."""
+        """The value of its own `as_json`. Raises LookupError, TypeError or ValueError where it is none."""
         return cls(
             accuracy=raw["accuracy"],
             macro_f1=raw["macro_f1"],
             weighted_f1=raw["weighted_f1"],
             per_class=tuple(ClassScores(**one) for one in raw["per_class"]),
-            confusion=tuple(tuple(row) for row in raw["confusion"]),
+            confusion=_whole(raw["confusion"], len(raw["per_class"])),
         )
+
+
+def _whole(confusion: Any, n: int) -> tuple[tuple[int, ...], ...]:
+    """The matrix of all counts, from itself or from those that aren't 0."""
+    if not isinstance(confusion, Mapping):
+        return tuple(tuple(row) for row in confusion)
+    counts = np.zeros((n, n), dtype=np.int64)
+    for true, predicted, count in confusion["counts"]:
+        counts[true, predicted] = count
+    return tuple(map(tuple, counts.tolist()))
 
 
 def score(predictions: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> Scores:
@@ -72,7 +100,7 @@ def score(predictions: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
         macro_f1=float(f1.mean()),
         weighted_f1=float((f1 * support).sum() / support.sum()),
         per_class=tuple(_class_scores(*column) for column in columns),
-        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        confusion=tuple(map(tuple, confusion.tolist())),
     )
 
 

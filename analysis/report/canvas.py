@@ -6,7 +6,9 @@ Drawn with Figure objects, without pyplot's global state. Names that a user chos
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -71,9 +73,27 @@ def percent_axis(ax: Axes, which: str) -> None:
 
 
 def short_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name on one line, cut where it is too long for an axis."""
+    """A name on one line, its middle cut out where it is too long for an axis: many names differ in their ends alone.
+
+    A wide letter, as Chinese has, counts twice.
+    """
     plain = " ".join(name.split())
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    if sum(map(_cells, plain)) <= longest:
+        return plain
+    end = (longest - 1) * 2 // 5
+    return _fitting(plain, longest - 1 - end) + "…" + _fitting(plain[::-1], end)[::-1]
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of the text's beginning as takes no more than `room` cells."""
+    taken = zip(text, accumulate(map(_cells, text)), strict=True)
+    return "".join(letter for letter, _ in takewhile(lambda one: one[1] <= room, taken))
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1
 
 
 def legend(ax: Axes, theme: Theme, handles: Sequence[Any], names: Sequence[str]) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from search.show.say import say
+
 
 def data_clean(
     check: Annotated[
@@ -23,17 +25,17 @@ def data_clean(
 
     found = leave_out(check, near=near)
     if found.staying:
-        typer.echo(
+        say(
             f"{counted(found.staying, 'picture')} of val and test are there twice, or with two labels, and stay: they "
             "are what is measured. Look at them on the check's page."
         )
     if not found.entries:
-        typer.echo("There is nothing to leave out.")
+        say("There is nothing to leave out.")
         return
     path = (out or (check if check.is_dir() else check.parent) / "leave_out.csv").absolute()
     write_leave_out(path, found)
     said = ", ".join(f"{number:,} of {split}" for split, number in found.counts().items())
-    typer.echo(f"{one_line(str(path))}: {said}; such as")
+    say(f"{one_line(str(path))}: {said}; such as")
     for entry in found.entries[:3]:
-        typer.echo(f"  {one_line(entry.file)}: {one_line(entry.reason)}")
-    typer.echo(f"A study leaves them out with\ndata:\n  leave_out: {one_line(str(path))}")
+        say(f"  {one_line(entry.file)}: {one_line(entry.reason)}")
+    say(f"A study leaves them out with\ndata:\n  leave_out: {one_line(str(path))}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.show.say import say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _fetch(name: str, destination: Path, archive: Path | None, web: Web) -> None
         with progress_bar("Fetching", unit="bytes") as bar:
             found = fetch(name, destination, web=web, archive=archive, progress=bar)
     except KeyboardInterrupt:
-        typer.echo("Stopped: the same command goes on from what is there.", err=True)
+        say("Stopped: the same command goes on from what is there.", err=True)
         raise
     done = "fetched and verified" if archive is None else "unpacked; its record must name the same checksum"
     _say(name, destination, found, "was there already" if found.existed else f"{done} ({found.checksum})")
@@ -62,14 +63,13 @@ def _say(name: str, destination: Path, found: Fetched, note: str) -> None:
     from search.cli.split_table import say_splits
     from trainables.data.making.fetch import published
     from trainables.data.making.study_lines import data_lines
-    from trainables.words import printable
 
     say_splits(destination, found.counts, note)
-    typer.echo(f"  https://zenodo.org/records/{published(name).record} says whose it is and how it may be used.")
+    say(f"  https://zenodo.org/records/{published(name).record} says whose it is and how it may be used.")
     if found.counts:
-        typer.echo(printable(f"A study reads it with\n{data_lines(destination)}"))
+        say(f"A study reads it with\n{data_lines(destination)}")
     else:
-        typer.echo("It has no folders Train, Val and Test: look into it, and name its splits in the study.")
+        say("It has no folders Train, Val and Test: look into it, and name its splits in the study.")
 
 
 def _show(name: str | None, web: Web) -> None:
@@ -78,7 +78,7 @@ def _show(name: str | None, web: Web) -> None:
 
     if name is None:
         for known, one in PUBLISHED.items():
-            typer.echo(f"{known}: {one.about} (Zenodo record {one.record}, {one.file})")
+            say(f"{known}: {one.about} (Zenodo record {one.record}, {one.file})")
         return
     for file in remote_files(name, web):
-        typer.echo(one_line(f"{file.name}  {human_bytes(file.size)}  {file.checksum or 'no checksum'}"))
+        say(one_line(f"{file.name}  {human_bytes(file.size)}  {file.checksum or 'no checksum'}"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import RUNS, Runs
+from search.show.say import say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -112,7 +113,6 @@ def _refuse_csv_options(source: Path, given: dict[str, object]) -> None:
 def _say(report: ImportReport) -> None:
     from search.cli.split_table import say_splits
     from trainables.data.accounting import account_lines
-    from trainables.words import printable
 
     say_splits(
         report.destination,
@@ -122,9 +122,9 @@ def _say(report: ImportReport) -> None:
         what="samples",
     )
     for line in [*account_lines("files", report.account), *report.notes]:
-        typer.echo(f"  {printable(line)}")
+        say(f"  {line}")
     _say_left_out(report.left_out)
-    typer.echo(printable(f"A study reads it with\n{report.config}"))
+    say(f"A study reads it with\n{report.config}")
 
 
 def _say_left_out(left_out: Sequence[LeftOut]) -> None:
@@ -137,6 +137,6 @@ def _say_left_out(left_out: Sequence[LeftOut]) -> None:
     if left_out:
         kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in left_out)
         said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
-        typer.echo(f"  left out: {len(left_out):,} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
+        say(f"  left out: {len(left_out):,} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
         for one in [one for one in left_out if "same picture" not in one.reason][:3]:
-            typer.echo(f"    {one_line(one.file)}: {one_line(one.reason)}")
+            say(f"    {one_line(one.file)}: {one_line(one.reason)}")

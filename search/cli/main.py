@@ -5,6 +5,7 @@ A module a group of commands. Every import of weight waits inside its command, s
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from types import FrameType
@@ -20,6 +21,7 @@ from search.cli.results import results_app
 from search.cli.search import finish, resume_command, say_next, search_command
 from search.cli.status import status_app
 from search.cli.sync import sync
+from search.show.say import say, take_all_letters
 from trainables.errors import UserError
 
 app = typer.Typer(
@@ -63,6 +65,7 @@ def main() -> None:
         terminated.append(number)
         sys.exit(128 + number)
 
+    take_all_letters()
     before = signal.signal(signal.SIGTERM, handler)
     try:
         app()
@@ -72,10 +75,15 @@ def main() -> None:
             sys.exit(128 + signal.SIGTERM)
         raise
     except UserError as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         sys.exit(2)
     except PermissionError as error:
-        typer.echo(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
+        say(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        say(f"Error: Names must be short enough for the file system, but {error.filename} isn't.", err=True)
         sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)

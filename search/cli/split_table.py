@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import typer
-
+from search.show.say import say
 from trainables.words import one_line
 
 
@@ -20,8 +19,8 @@ def say_splits(
 ) -> None:
     """A line a split: how many pictures of each class; the share beside the one that was asked for (0 to 1 each)."""
     sizes = [sum(split.values()) for split in counts.values()]
-    typer.echo(f"{one_line(str(folder))}: {sum(sizes)} {what}, {note}")
+    say(f"{one_line(str(folder))}: {sum(sizes)} {what}, {note}")
     for row, (name, split) in enumerate(counts.items()):
         share = "" if asked is None else f"  {sizes[row] / max(1, sum(sizes)):6.1%} (asked {asked[row]:.1%})"
         classes = ", ".join(f"{one_line(label)} {number}" for label, number in split.items())
-        typer.echo(f"  {name:5}  {sizes[row]:6}{share}  {classes}")
+        say(f"  {name:5}  {sizes[row]:6}{share}  {classes}")

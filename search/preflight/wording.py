@@ -8,13 +8,13 @@ from search.machines.shares import MEMORY_SHARE, Share
 from search.preflight.try_steps import Probe
 from trainables.data.samples import Split
 from trainables.names import TRAIN, VAL
-from trainables.words import human_bytes, human_seconds
+from trainables.words import enumerated, human_bytes, human_seconds
 
 
 def data_text(splits: Mapping[str, Split]) -> str:
     """`630 train, 160 val, classes Black, Blue`."""
     train, val = splits[TRAIN], splits[VAL]
-    return f"{len(train):,} train, {len(val):,} val, classes {', '.join(train.classes)}"
+    return f"{len(train):,} train, {len(val):,} val, classes {enumerated(train.classes)}"
 
 
 def modality_texts(probes: Sequence[Probe], share: Share, smallest_gpu: int | None) -> list[str]:

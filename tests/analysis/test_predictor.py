@@ -17,12 +17,12 @@ from analysis.numbers.fusion import fuse
 from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze
-from analysis.predictor import Predictor
+from analysis.predictor import Prediction, Predictor
 from trainables.errors import UserError
 from trainables.modality import Item
 
 LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0], NUMBERS: [0.0, 4.0, 0.0]}
-KINDS = {IMAGE: Path, TEXT: str, NUMBERS: tuple}
+KINDS = {IMAGE: Path, TEXT: (str, tuple), NUMBERS: tuple}
 
 
 class OneAnswer:
@@ -110,6 +110,37 @@ def test_user_errors(tmp_path: Path) -> None:
     (tmp_path / one.selection.models[IMAGE].checkpoint / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(UserError, match="SHA-256 differs"):
         Predictor.load(tmp_path, load_model=load)
+
+
+def test_a_name_that_says_nothing_is_said(tmp_path: Path) -> None:
+    """How much it weighs and who speaks of the picture; alone it decided; a text with a word needs no note."""
+    one = predictor(tmp_path)
+    picture = tmp_path / "pictures/val_000.jpg"
+    assert one.selection.fusion is not None
+    weight = one.selection.fusion.weights[TEXT]
+    said = one.predict({IMAGE: picture, TEXT: "IMG_1234"})
+    assert said.decided_by == "fused"
+    assert said.note == (
+        "The text “IMG_1234” says nothing of what the sample is: the text model’s word counts for little, but has a "
+        f"weight of {weight:.2f} in the fusion. Look at what image says alone."
+    )
+    assert str(said).endswith(said.note)
+    alone = one.predict({TEXT: ("IMG_1234", "DSC\x1b_0001")})
+    assert alone.note is not None
+    first, second = alone.note.split("\n")
+    assert "decided alone, without the fusion" in first
+    assert second.startswith("The text “IMG_1234 · DSC\\x1b_0001” says nothing")
+    assert one.predict({IMAGE: picture, TEXT: ("IMG_1234", "jar")}).note is None
+
+
+def test_of_many_classes_the_likeliest_are_told() -> None:
+    """Ten of them in words, all of them in the plain values."""
+    shares = {f"class {n}": 1 / (n + 2) for n in range(1000)}
+    said = Prediction("class 0", TEXT, None, {TEXT: shares}, {TEXT: shares})
+    assert str(said).endswith("class 9 9.1\xa0% and 990 more")
+    assert len(said.as_dict()["logits"][TEXT]) == 1000
+    odd = Prediction("a\nb", TEXT, None, {TEXT: {"a\nb": 1.0}}, {TEXT: {"a\nb": 1.0}})
+    assert str(odd) == "a\\nb (100.0\xa0%, text)\n  text  a\\nb 100.0\xa0%"
 
 
 def test_three_modalities_are_fused_over_those_that_are_given(tmp_path: Path, numbers: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trainables.words import (
     counted,
+    enumerated,
     human_bytes,
     human_seconds,
     is_obeyed,
@@ -78,6 +79,13 @@ def test_commands_are_shown_as_their_escapes() -> None:
     """ANSI, carriage returns, turned direction, C1 controls, undecodable bytes of file names; a name on one line."""
     assert printable("a\x1b[2J\r\u202e\x9b\udcff\u2028") == "a\\x1b[2J\\r\\u202e\\x9b\\udcff\\u2028"
     assert one_line("a\nError: b\t") == "a\\nError: b\\t"
+
+
+def test_of_very_many_names_the_first_are_listed() -> None:
+    """Whole up to a bound, then how many more there are; each on one line."""
+    assert enumerated(["a", "b\nc"]) == "a, b\\nc"
+    assert enumerated(["a"] * 1000, 2) == "a, a and 998 more"
+    assert enumerated([]) == ""
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,20 @@ def test_absent_class_is_not_available() -> None:
 
 
 def test_scores_survive_json() -> None:
-    """Scores written as JSON and read back are the same value."""
+    """Scores written as JSON and read back are the same value; of few classes the matrix is written as it is."""
     scores = score(np.eye(4), [0, 1, 2, 0], CLASSES)
-    assert Scores.from_json(json.loads(json.dumps(dataclasses.asdict(scores)))) == scores
+    assert json.dumps(scores.as_json()) == json.dumps(dataclasses.asdict(scores))
+    assert Scores.from_json(json.loads(json.dumps(scores.as_json()))) == scores
+
+
+def test_scores_of_very_many_classes_are_written_short() -> None:
+    """A thousand classes take no million numbers, and come back as they were, from the whole matrix too."""
+    rng = np.random.default_rng(0)
+    scores = score(rng.integers(0, 1000, 300), rng.integers(0, 1000, 300), tuple(map(str, range(1000))))
+    text = json.dumps(scores.as_json())
+    assert len(text) < 200_000
+    assert Scores.from_json(json.loads(text)) == scores
+    assert Scores.from_json({**scores.as_json(), "confusion": scores.confusion}) == scores
 
 
 def test_majority() -> None:

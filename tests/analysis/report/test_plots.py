@@ -16,7 +16,7 @@ from analysis.numbers.mixture import Mixture
 from analysis.numbers.pareto import front_of
 from analysis.report import plots
 from analysis.report.canvas import DOTS_PER_INCH, WIDTH
-from analysis.report.plot_data import alpha_info, bars_info, confusion_info, learning_curves_info
+from analysis.report.plot_data import alpha_info, bars_info, learning_curves_info
 from analysis.report.theme import DARK
 from trainables.names import LATENCY, SIZE
 from trainables.records import StopReason
@@ -69,20 +69,6 @@ def test_alpha_plot_is_the_exact_curve() -> None:
     assert is_png(plots.alpha_figure(curve, info.grid, fusion, DARK))
     many = AlphaCurve(np.linspace(0, 1, 20_001), np.arange(20_000) % 2 / 2)
     assert len(alpha_info(many, info.grid, fusion).accuracies) == 4000
-
-
-def test_confusion_shares_are_of_the_true_class() -> None:
-    """Each row's shares sum to 1, and to 0 for an absent class."""
-    info = confusion_info(IMAGE, score([0, 1, 1, 1], [0, 0, 1, 1], ("a", "b", "c")), ("a", "b", "c"))
-    assert info.shares.tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]]
-
-
-@pytest.mark.parametrize("size", [2, 4, 12, 25])
-def test_confusion_draws_any_number_of_classes(size: int) -> None:
-    """Two classes or many, with names that look like mathematics or markup, are drawn."""
-    classes = tuple(f"{NASTY[n % 4]} {n}" for n in range(size))
-    scores = score(np.arange(size), np.arange(size)[::-1], classes)
-    assert is_png(plots.confusion_figure({IMAGE: scores, TEXT: scores, "fused": scores}, classes))
 
 
 def test_bars_hold_val_and_test() -> None:

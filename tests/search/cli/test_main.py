@@ -13,6 +13,7 @@ from PIL import Image
 from search_fakes import study
 
 from search.cli.main import main
+from search.cli.results import given_items
 from search.cli.search import check_test
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
@@ -197,6 +198,32 @@ def test_unknown_study(run: Run, here: Path) -> None:
 def test_missing_study_file(run: Run, here: Path) -> None:
     """A config that isn't there: those beside it are listed."""
     assert_refused(run("search", "studdy.yaml"), "studdy.yaml", "study.yaml")
+
+
+def test_hostile_names_obey_nobody(run: Run, here: Path) -> None:
+    """What a terminal would obey in a path, a name, a label is escaped; names on one line; too long ones are told."""
+    hostile = "\x1b[2J\r\u202e[/red]\udcff"
+    given = (
+        ("plan", f"{hostile}.yaml"),
+        ("status", hostile),
+        ("predict", hostile, "a.jpg"),
+        ("data", "import", hostile, "x"),
+    )
+    for arguments in given:
+        outcome = run(*arguments)
+        assert_refused(outcome, "\\x1b[2J", "[/red]")
+        assert not any(char in outcome[1] for char in "\x1b\r\u202e\udcff")
+    assert_refused(run("status", "n" * 300), "short enough", "n" * 300)
+    (here / "data/Val/Green").rename(here / "data/Val/\x1b[2JGr\nError: en")
+    assert_refused(run("search", "study.yaml"), '"\\x1b[2JGr\\nError: en"')
+
+
+def test_an_input_given_twice(run: Run, here: Path) -> None:
+    """A text may have several captions; a sample has one picture."""
+    assert given_items(None, ["text=old", "text=jar", "text=old"]) == {"text": ("old", "jar")}
+    picture = next((here / "data/Train/Blue").iterdir()).relative_to(here)
+    twice = ("--input", f"image={picture}", "--input", f"image={picture}")
+    assert_refused(run("predict", "small", *twice), "a sample has one image, but 2 are given")
 
 
 def test_predict_needs_something(run: Run, here: Path) -> None:
