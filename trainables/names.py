@@ -36,6 +36,8 @@ PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
 DATA_FILE = "data.json"
+MANIFEST_CSV = "manifest.csv"  # of train and val
+TEST_MANIFEST_CSV = "test_manifest.csv"  # sealed: digests instead of names and labels
 LEDGER_FILE = "ledger.jsonl"
 TRIALS_FILE = "trials.jsonl"
 OPTUNA_JOURNAL = "optuna.journal"

@@ -12,7 +12,7 @@ from search.preflight.checks import Checks
 from search.preflight.data import read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
-from search.preflight.inputs import plan_inputs, plan_lines
+from search.preflight.inputs import input_lines, plan_inputs
 from search.preflight.networks import largest_network
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -46,9 +46,9 @@ def first_look(study: StudyConfig, layout: Layout) -> dict[str, Split]:
     Raises UserError where they can't be read, with MLflow's fault if there is one.
     """
     checks = Checks()
-    checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
     splits = checks.run(lambda: read_data(study))
     if splits is None:
+        checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))  # else `preflight` does it
         checks.raise_faults()
     assert splits is not None  # noqa: S101  # no check failed
     return splits
@@ -86,7 +86,7 @@ def preflight(
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
-    lines = (f"{study.name}: {data_text(splits)}", *_probe_lines(probes, shares, gpu_bytes), disk, *plan_lines(plans))
+    lines = (f"{study.name}: {data_text(splits)}", *_probe_lines(probes, shares, gpu_bytes), disk, *input_lines(plans))
     return Preflight(splits, networks, probes, shares, plans, seconds, lines)
 
 

@@ -87,11 +87,18 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def create_study_folder(layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated) -> None:
-    """Make the folder of a new study, whole or not at all; `created`: its ledger's first event."""
+def create_study_folder(
+    layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated, files: Mapping[str, bytes]
+) -> None:
+    """Make the folder of a new study, whole or not at all.
+
+    `created`: its ledger's first event; `files`: what else lies in it, by name.
+    """
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
         create_ledger(temporary / LEDGER_FILE, created, time.time())
 
 

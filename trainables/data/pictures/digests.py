@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from trainables.data.files import replace_file
 from trainables.data.pictures.load import unreadable
 
+PICTURES = "pictures"  # the folder among the caches: decoded pictures, and the index of digests
 INDEX_FOLDER = "digests"
 THREADS = 16  # most of them wait for the disk
 SETTLED_NS = 2_000_000_000  # a file may change twice within one tick of its file system's clock
