@@ -52,16 +52,15 @@ def run_search(
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
         splits = first_look(study, layout)
-        test = read_test(study, splits[TRAIN].classes)
+        lineage = _lineage(study, layout, state, splits, console)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
             checked = preflight(study, nodes, layout, splits, earlier=earlier_shares(study, state, nodes))
             _say(console, [*([said] if said else []), *checked.lines])
-            lineage = _lineage(study, layout, state, splits, test, console)
             prepared = prepare_inputs(study, splits, layout, console)
             ledger = open_study(study, layout, splits, mode, shown_study=without_password(study), lineage=lineage)
-            del test, lineage  # a search takes hours; and no trial is given them
+            del lineage  # a search takes hours
             try:
                 machine = Machine(nodes, checked.shares)
                 return StudySession(study, layout, machine, prepared, ledger, console, json_out).run()
@@ -74,11 +73,13 @@ def _lineage(
     layout: Layout,
     state: StudyState | None,
     splits: Mapping[str, Split],
-    test: Split | None,
     console: Console,
 ) -> Lineage:
-    """The data as they are, checked before anything is decoded for the trials; what is to be said of them is said."""
-    lineage = read_lineage(study, splits, test, layout)
+    """The data as they are, whole and unchanged, before anything takes long; what is to be said of them is said.
+
+    The test split is read here and goes no further: no trial is given it.
+    """
+    lineage = read_lineage(study, splits, read_test(study, splits[TRAIN].classes), layout)
     _say(console, about_test(lineage))
     if state is not None:
         check_lineage(study.name, state.bound, layout.folder, lineage.manifests)

@@ -88,7 +88,11 @@ class Layout:
 
 
 def create_study_folder(
-    layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated, files: Mapping[str, bytes]
+    layout: Layout,
+    study_yaml: str,
+    data: Mapping[str, Any],
+    created: StudyCreated,
+    files: Mapping[str, bytes] | None = None,
 ) -> None:
     """Make the folder of a new study, whole or not at all.
 
@@ -97,7 +101,7 @@ def create_study_folder(
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
-        for name, content in files.items():
+        for name, content in (files or {}).items():
             (temporary / name).write_bytes(content)
         create_ledger(temporary / LEDGER_FILE, created, time.time())
 

@@ -42,7 +42,7 @@ def found_for(config: StudyConfig) -> Preflight:
 def test_the_plan_as_a_person_reads_it(data: Path) -> None:
     """Counts of each class, trials, method, scheduler, the space in words, the network, tracking, and the time."""
     config = study(data, image=searching())
-    lines = plan_lines(config, found_for(config))
+    lines = plan_lines(config, found_for(config), None)
     text = "\n".join(lines)
     assert lines[:3] == ["demo: 4 train", "  train  Blue 2, Green 2", "  val    Blue 1, Green 1"]
     for words in (
@@ -114,6 +114,6 @@ def test_the_test_splits_fault_is_said_with_the_others(data: Path, monkeypatch: 
         return check
 
     monkeypatch.setattr("search.preflight.preflight.preflight", refuse("no GPU"))
-    monkeypatch.setattr("search.cli.plan.check_test", refuse("no test split"))
+    monkeypatch.setattr("search.preflight.data.read_test", refuse("no test split"))
     with pytest.raises(UserError, match=r"^no test split\nno GPU$"):
         call()

@@ -23,6 +23,7 @@ from search.ledger.events import (
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import Outcome
+from search.preflight.lineage import read_lineage
 from search.session.mode import Mode
 from search.session.open_study import already_there, continued, found_state, is_over, open_study, remove_study
 from search.study.config import StudyConfig
@@ -51,9 +52,13 @@ def splits(text: str = "bottle") -> dict[str, Split]:
     return {"train": split(text), "val": split("glass")}
 
 
-def opened(made: StudyConfig, how: Mode = RESUME, **changes: Any) -> Ledger:
+def opened(
+    made: StudyConfig, how: Mode = RESUME, data: dict[str, Split] | None = None, test: Split | None = None
+) -> Ledger:
     """The study's ledger."""
-    return open_study(made, Layout.of(made), changes.get("data", splits()), how, shown_study=made)
+    data, layout = data or splits(), Layout.of(made)
+    lineage = read_lineage(made, data, test, layout)
+    return open_study(made, layout, data, how, shown_study=made, lineage=lineage)
 
 
 def run_trials(ledger: Ledger, count: int, outcome: Outcome | None = Outcome.FINISHED) -> None:

@@ -21,6 +21,7 @@ from search.ledger.events import (
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.state import Outcome
 from search.preflight.data import read_data
+from search.preflight.lineage import read_lineage
 from search.session.mode import Mode
 from search.session.open_study import open_study
 from search.session.restore_files import restore_ended
@@ -41,7 +42,9 @@ def ended(tmp_path: Path) -> StudyConfig:
     data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val")}
     made = study(tmp_path, modalities=["text"], data=data)
     layout = Layout.of(made)
-    ledger = open_study(made, layout, read_data(made), Mode(), shown_study=made)
+    splits = read_data(made)
+    lineage = read_lineage(made, splits, None, layout)
+    ledger = open_study(made, layout, splits, Mode(), shown_study=made, lineage=lineage)
     run_one_trial(ledger)
     ledger.close()
     rebuild(layout.folder)

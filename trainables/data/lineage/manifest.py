@@ -124,10 +124,12 @@ class _Echo:
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
     """Each row as a line of the file, without its split."""
-    written = csv.writer(_Echo(), lineterminator="\n").writerow  # returns what `write` does
+    # Carriage returns are put into quotes where they end a line; `writerow` returns what `write` does.
+    written = csv.writer(_Echo(), lineterminator="\r\n").writerow
     for row in rows:
         size = row.bytes if row.sha256 else ""
-        yield str(written((_cell(row.path), _cell(row.label), size, row.sha256, row.values)))
+        line = str(written((_cell(row.path), _cell(row.label), size, row.sha256, row.values)))
+        yield f"{line[:-2]}\n"
 
 
 def _row(cells: Sequence[str]) -> Row:
