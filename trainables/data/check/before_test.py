@@ -5,17 +5,15 @@ A broken picture that is found after hours of search costs an opening of the tes
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from trainables.data.check.findings import Finding, Place
 from trainables.data.lineage.manifest import Manifest, manifest_of
 from trainables.data.pictures.digests import PICTURES, file_digests
-from trainables.data.pictures.load import picture_fault, unreadable
+from trainables.data.pictures.examine import examine
+from trainables.data.pictures.load import unreadable
 from trainables.data.samples import Split
 from trainables.modalities import modality_of
 from trainables.modality import Tell
@@ -34,22 +32,18 @@ def examine_test(
     pictures = {item for name in shown for item in test.inputs[name]}
 
     def contents(paths: Sequence[Path]) -> list[tuple[int, str]]:
-        _refuse_unusable([path for path in paths if path in pictures], pixel_limit, progress)
-        return [(one.size, one.sha256) for one in file_digests(paths, caches / PICTURES)]
+        looked = [path for path in paths if path in pictures]
+        found = dict(zip(looked, examine(looked, caches, pixel_limit=pixel_limit, progress=progress), strict=True))
+        if faults := [f"{path}: {facts.fault}" for path, facts in found.items() if facts.fault is not None]:
+            raise unreadable(faults, len(looked))
+        others = [path for path in paths if path not in pictures]
+        known = dict(zip(others, file_digests(others, caches / PICTURES), strict=True))
+        return [
+            (found[path].size_bytes, found[path].sha256) if path in found else (known[path].size, known[path].sha256)
+            for path in paths
+        ]
 
     return manifest_of(test, modalities, contents)
-
-
-def _refuse_unusable(paths: Sequence[Path], pixel_limit: int, progress: Tell | None) -> None:
-    faults = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = pool.map(partial(picture_fault, pixel_limit=pixel_limit), paths)
-        for done, (path, fault) in enumerate(zip(paths, found, strict=True), start=1):
-            faults += [f"{path}: {fault}"] if fault is not None else []
-            if progress is not None:
-                progress(done, len(paths))
-    if faults:
-        raise unreadable(faults, len(paths))
 
 
 def overlaps(test: Manifest, others: Mapping[str, Manifest]) -> list[Finding]:
