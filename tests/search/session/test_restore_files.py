@@ -69,7 +69,7 @@ def restored(made: StudyConfig) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gone", "empty", "half", "binary"])
-@pytest.mark.parametrize("name", ["study.yaml", "data.json", "trials.jsonl", "optuna.journal"])
+@pytest.mark.parametrize("name", ["study.yaml", "data.json", "manifest.csv", "trials.jsonl", "optuna.journal"])
 def test_a_torn_file_is_made_anew(ended: StudyConfig, name: str, kind: str) -> None:
     """Byte for byte, but for who wrote Optuna's journal and when."""
     path = Layout.of(ended).folder / name
