@@ -18,7 +18,7 @@ from analysis.lineage import OpeningTerms, admit
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.selection import best_epoch, select_best, stop_reasons
-from analysis.results import Example, FinalTest, SelectedModel, Selection
+from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import predictions_with_gaps, score_rows
 from analysis.versions import versions
@@ -147,13 +147,7 @@ def final_test(
     opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
     say(f"Opened the test for selection {digest[:12]}")
     say(f"Evaluating {len(test.ids)} test samples")
-    predictions = _predict(study_folder, selection.models, test, models)
-    baseline: Mapping[str, Predictions] = {}
-    if any(row.startswith(LINEAR) for row in selection.val):
-        train = models.read_splits(study_folder)[TRAIN]
-        baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
-    rows = score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
-    _save_rows(study_folder, TEST, test, predictions)
+    rows = _evaluate(study_folder, selection, test, models)
     result = FinalTest(
         study=selection.study,
         selection_digest=digest,
@@ -169,6 +163,17 @@ def final_test(
     store.write_final_test(study_folder, result)
     say("Wrote the test's result")
     return result
+
+
+def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, RowScores]:
+    """What every row scores on test; the predictions are kept."""
+    predictions = _predict(study_folder, selection.models, test, models)
+    baseline: Mapping[str, Predictions] = {}
+    if any(row.startswith(LINEAR) for row in selection.val):
+        train = models.read_splits(study_folder)[TRAIN]
+        baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
+    _save_rows(study_folder, TEST, test, predictions)
+    return score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
 
 
 def _check_source(test_source: Path) -> None:

@@ -53,6 +53,8 @@ def test_the_plan_as_a_person_reads_it(data: Path) -> None:
         f"MLflow: reachable, sqlite:///{data}/runs/mlflow.db",
     ):
         assert words in text
+    test = plan_lines(config, found_for(config), read_data(config)["val"])[3]
+    assert test == "  test   2; the search begins with reading all of it, without its labels"
     assert lines[-1] == "Time: about 4 min (image 2 min, text 2 min) by the steps that were tried"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trainables.data.files import listed
@@ -70,15 +70,20 @@ def _changes(before: Manifest, after: Manifest, name: Name, labels: Callable[[Ro
     gone, added, moved = _moved(
         [row for path, row in old.items() if path not in new], [row for path, row in new.items() if path not in old]
     )
-    both = [(row, new[path]) for path, row in old.items() if path in new]
+    both = [(row, new[path]) for path, row in old.items() if path in new and row != new[path]]
     return Changes(
         gone=tuple(map(name, gone)),
         added=tuple(map(name, added)),
         moved=tuple(f"{name(was)} -> {name(now)}" for was, now in moved),
-        changed=tuple(f"{name(now)} ({_sizes(was, now)})" for was, now in both if was.sha256 != now.sha256),
-        reworded=tuple(name(now) for was, now in both if was.values != now.values),
-        relabelled=tuple(f"{name(now)}{labels(was, now)}" for was, now in both if was.label != now.label),
+        changed=_told(both, lambda row: row.sha256, lambda was, now: f"{name(now)} ({_sizes(was, now)})"),
+        reworded=_told(both, lambda row: row.values, lambda _, now: name(now)),
+        relabelled=_told(both, lambda row: row.label, lambda was, now: f"{name(now)}{labels(was, now)}"),
     )
+
+
+def _told(pairs: Sequence[tuple[Row, Row]], what: Name, words: Callable[[Row, Row], str]) -> tuple[str, ...]:
+    """Those that differ in something, in words."""
+    return tuple(words(was, now) for was, now in pairs if what(was) != what(now))
 
 
 def _moved(gone: list[Row], added: list[Row]) -> tuple[list[Row], list[Row], list[tuple[Row, Row]]]:

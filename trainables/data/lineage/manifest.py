@@ -66,16 +66,24 @@ def manifest_of(split: Split, modalities: Sequence[str], contents: Contents) -> 
     files = {name: [_file(name, item) for item in items] for name, items in columns.items()}
     paths = list(dict.fromkeys(path for column in files.values() for path in column if path is not None))
     known = dict(zip(paths, contents(paths), strict=True)) if paths else {}
-    rows = []
-    for place, (sample_id, label) in enumerate(zip(split.ids, split.label_names, strict=True)):
-        own = [known[path] for column in files.values() if (path := column[place]) is not None]
-        values = {
-            name: modality_of(name).digested(items[place])
-            for name, items in columns.items()
-            if items[place] is not None and files[name][place] is None
-        }
-        rows.append(Row(sample_id, label, sum(size for size, _ in own), _joined(own), _short(values) if values else ""))
-    return Manifest(tuple(rows))
+    named = enumerate(zip(split.ids, split.label_names, strict=True))
+    return Manifest(
+        tuple(
+            _row_of(
+                sample_id,
+                label,
+                [known[path] for column in files.values() if (path := column[place]) is not None],
+                {name: items[place] for name, items in columns.items() if files[name][place] is None},
+            )
+            for place, (sample_id, label) in named
+        )
+    )
+
+
+def _row_of(sample_id: str, label: str, files: Sequence[tuple[int, str]], others: Mapping[str, Item]) -> Row:
+    """`files`: bytes and digest of each; `others`: by modality, the items that lie in no file."""
+    values = {name: modality_of(name).digested(item) for name, item in others.items() if item is not None}
+    return Row(sample_id, label, sum(size for size, _ in files), _joined(files), _short(values) if values else "")
 
 
 def sealed(manifest: Manifest) -> Manifest:
