@@ -26,6 +26,7 @@ from search.study.lineage import Lineage, change_of_test, check_lineage
 from search.study.lock import study_lock
 from trainables.data.samples import Split
 from trainables.names import TRAIN
+from trainables.words import printable
 
 
 def run_search(
@@ -89,4 +90,4 @@ def _lineage(
 
 def _say(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
