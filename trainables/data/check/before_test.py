@@ -56,7 +56,7 @@ def overlaps(test: Manifest, others: Mapping[str, Manifest]) -> list[Finding]:
 
 
 def _overlap(test: Manifest, split: str, other: Manifest) -> Finding | None:
-    known = {row.content for row in other.rows}
+    known = {row.content for row in other.rows} - {""}
     both = [row for row in test.rows if row.content in known]
     if not both:
         return None

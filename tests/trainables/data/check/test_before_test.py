@@ -67,6 +67,7 @@ def test_files_in_two_splits_are_counted() -> None:
     assert [place.file for place in found.places] == ["1.jpg"]
     assert "Remove them from train" in found.remedy
     assert overlaps(files("a"), {"train": files("b"), "val": texts("v0")}) == []
+    assert overlaps(texts(""), {"train": texts("", "")}) == []  # samples that lack what the study is about
 
 
 @pytest.mark.parametrize("test", [files("a", "b"), files("b"), files("a", "a")])
