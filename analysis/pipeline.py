@@ -5,7 +5,7 @@ The models are given as callables, so that everything here runs without one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from analysis import store, wording
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.files import file_sha256
+from analysis.lineage import OpeningTerms, admit
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.selection import best_epoch, select_best, stop_reasons
-from analysis.results import Example, FinalTest, SelectedModel, Selection
+from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import predictions_with_gaps, score_rows
 from analysis.versions import versions
 from trainables.errors import UserError
-from trainables.modalities import BUILT_IN, modality_of
+from trainables.modalities import modality_of
 from trainables.modality import Item
 from trainables.names import DATA_FILE, TEST, TRAIN, VAL, WEIGHTS_FILE
 from trainables.records import Predictions, TrialRecord, study_checkpoint
@@ -123,64 +124,65 @@ def final_test(
     test_source: Path,
     *,
     options: ReadOptions | None = None,
+    terms: OpeningTerms | None = None,
     progress: Progress | None = None,
     models: Models | None = None,
 ) -> FinalTest:
     """Evaluate the frozen selection on the test data at `test_source`, read as the study's `options` say, once.
 
-    The opening is recorded before the data are read; should reading or predicting fail, the same selection may try
-    again. Raises UserError where there is no selection, the source doesn't exist, a checkpoint isn't the selected one
-    any more, the test has its result already, or it was opened for another selection.
+    The data are read and compared with those that the study is bound to, then the opening is recorded, then the models
+    see them; should predicting fail, the same selection may try again. Raises UserError where there is no selection,
+    the source doesn't exist, can't be read or isn't what the study is bound to, a checkpoint isn't the selected one any
+    more, the test has its result already, or it was opened for another selection.
     """
     store.refuse_if_tested(study_folder)
     say = progress or _silent
     selection = store.read_selection(study_folder)
-    check_test_source(test_source)
+    _check_source(test_source)
     check_checkpoints(study_folder, selection)
-    models = models or real_models()
+    models, modalities = models or real_models(), tuple(selection.models)
     digest = store.selection_digest(selection)
-    openings = store.open_final_test(study_folder, digest)
+    store.refuse_other_selection(study_folder, digest)
+    say("Reading the test data")
+    test = models.read_split(test_source, classes=selection.classes, modalities=modalities, options=options)
+    admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
+    opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
     say(f"Opened the test for selection {digest[:12]}")
-    test = models.read_split(
-        test_source, classes=selection.classes, modalities=tuple(selection.models), options=options
-    )
     say(f"Evaluating {len(test.ids)} test samples")
-    predictions = _predict(study_folder, selection.models, test, models)
-    baseline: Mapping[str, Predictions] = {}
-    if any(row.startswith(LINEAR) for row in selection.val):
-        train = models.read_splits(study_folder)[TRAIN]
-        baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
-    rows = score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
-    _save_rows(study_folder, TEST, test, predictions)
-    result = FinalTest(selection.study, digest, store.now(), openings, str(test_source), len(test.ids), rows)
+    rows = _evaluate(study_folder, selection, test, models)
+    result = FinalTest(
+        study=selection.study,
+        selection_digest=digest,
+        evaluated=store.now(),
+        openings=len(opened.times),
+        test_source=str(test_source),
+        samples=len(test.ids),
+        test=rows,
+        test_digest=admitted.digest,
+        changes=opened.changes,
+        overlap=admitted.overlap,
+    )
     store.write_final_test(study_folder, result)
     say("Wrote the test's result")
     return result
 
 
-def check_test_source(
-    test_source: Path,
-    train_source: Path | None = None,
-    *,
-    modalities: Sequence[str] = BUILT_IN,
-    options: ReadOptions | None = None,
-    classes: Sequence[str] | None = None,
-) -> None:
-    """Raises UserError where the test data aren't there.
+def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, RowScores]:
+    """What every row scores on test; the predictions are kept."""
+    predictions = _predict(study_folder, selection.models, test, models)
+    baseline: Mapping[str, Predictions] = {}
+    if any(row.startswith(LINEAR) for row in selection.val):
+        train = models.read_splits(study_folder)[TRAIN]
+        baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
+    _save_rows(study_folder, TEST, test, predictions)
+    return score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
 
-    With `train_source`, before a search, also where the test split is empty, has a class that train lacks, or a sample
-    without one of `modalities`: names are listed for that and forgotten, no picture is opened. `classes`: those that a
-    study on record was begun with.
-    """
-    from trainables.data.reading.read_split import read_split
 
+def _check_source(test_source: Path) -> None:
     if not test_source.exists():
         raise UserError(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
-    if train_source is not None:
-        train = read_split(train_source, classes=classes, modalities=modalities, options=options)
-        read_split(test_source, classes=train.classes, modalities=modalities, options=options)
 
 
 def _silent(_message: str) -> None:

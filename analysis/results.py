@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
@@ -92,6 +92,10 @@ class FinalTest:
     test_source: str
     samples: int
     test: Mapping[str, RowScores]  # by row, as in Selection.val
+    # What was not kept by earlier versions; what says nothing isn't written.
+    test_digest: str = ""  # of the test data's manifest
+    changes: tuple[str, ...] = ()  # of the test data before an opening, in short, that were accepted
+    overlap: Mapping[str, int] = field(default_factory=dict)  # by split: test samples that are in it, too
 
     def metrics(self) -> dict[str, float]:
         """The test scores of every row by name: `test_fused_accuracy`, `test_fused_macro_f1`, ..."""
@@ -100,7 +104,27 @@ class FinalTest:
     def summary(self) -> str:
         """What every row scored, in a line each for a terminal."""
         rows = (f"  {row}: {one.scores.accuracy:.1%}" for row, one in self.test.items())
-        return "\n".join([f"Test accuracy on {self.samples:,} samples, evaluated once:", *rows])
+        opened = f", opened {times(self.openings)}" if self.openings > 1 else ""
+        head = f"Test accuracy on {self.samples:,} samples, evaluated once{opened}:"
+        return "\n".join([head, *rows, *(f"Note: {note}" for note in self.notes())])
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before quoting a number, a sentence or two each."""
+        found = []
+        if self.openings > 1:
+            found.append(
+                f"The test data were opened {times(self.openings)} for this selection; the openings before the last "
+                "ended without a result."
+            )
+        found += [
+            f"The test data had changed before an opening, which was accepted (--accept-changed-test): {change}."
+            for change in self.changes
+        ]
+        found += [
+            f"{count:,} of the {self.samples:,} test samples are in {split}, too."
+            for split, count in self.overlap.items()
+        ]
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -109,6 +133,11 @@ class Example:
 
     id: str
     inputs: Mapping[str, str | None]  # by modality: words, or a picture's absolute path; None where it has none
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def to_json(value: Any) -> bytes:
@@ -147,7 +176,7 @@ def example_from_json(raw: Mapping[str, Any]) -> Example:
 
 def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
     """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
-    return FinalTest(**{**raw, "test": _row_scores(raw["test"])})
+    return FinalTest(**{**raw, "test": _row_scores(raw["test"]), "changes": tuple(raw.get("changes", ()))})
 
 
 def _metrics(split: str, rows: Mapping[str, RowScores]) -> dict[str, float]:
@@ -170,12 +199,17 @@ def _weights_in_words(fusion: Mixture) -> str:
     return "weights " + ", ".join(f"{modality} {weight:.4f}" for modality, weight in fusion.weights.items())
 
 
+_SINCE = ("test_digest", "changes", "overlap")  # keys that say nothing where they are empty
+
+
 def _plain(record: Any) -> dict[str, Any]:
     if isinstance(record, Example):
         return {"id": record.id, **record.inputs}
     split = VAL if isinstance(record, Selection) else TEST
     raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
     raw[split] = {row: {**vars(one), "scores": one.scores.as_json()} for row, one in getattr(record, split).items()}
+    if isinstance(record, FinalTest):
+        raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
         raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}

@@ -1,7 +1,7 @@
 """What the analysis reads from and leaves in a study folder: trials, predictions, the selection, the one final test.
 
 Files appear whole or not at all. `selection.json` is frozen once the test was opened, `test_opened.json` is written
-before any test data are read, and `final_test.json` is written once and never again.
+before any model sees test data, and `final_test.json` is written once and never again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,20 +102,57 @@ def refuse_if_tested(study_folder: Path) -> None:
         )
 
 
-def open_final_test(study_folder: Path, digest: str) -> int:
-    """Record that the test is being opened for the selection with that digest; how many openings that makes.
+@dataclass(frozen=True)
+class Openings:
+    """How often the test was opened, and on which data."""
 
-    To be called before any test data are read. Opened before for the same selection, without a result (a crash,
-    unreadable data), it may go on. Raises UserError where the test has its result, or was opened for another selection.
+    selection_digest: str = ""
+    times: tuple[str, ...] = ()  # ISO 8601, UTC
+    digest: str | None = None  # of the test data that were opened last; None where that isn't on record
+    changes: tuple[str, ...] = ()  # of the test data before an opening, in short, that were accepted
+
+
+def read_openings(study_folder: Path) -> Openings:
+    """What is on record of them. Raises UserError where it can't be read."""
+    path = _analysis(study_folder) / TEST_OPENED_FILE
+    if not path.exists():
+        return Openings()
+    with _readable(path, "It guards the test data: restore it from a backup."):
+        raw = json.loads(path.read_text("utf-8"))
+        tests = raw.get("tests", [])
+        changes = tuple(one["change"] for one in tests if one["change"])
+        return Openings(raw["selection_digest"], tuple(raw["opened"]), tests[-1]["digest"] if tests else None, changes)
+
+
+def refuse_other_selection(study_folder: Path, digest: str) -> None:
+    """Raises UserError where the test was opened for another selection than that with the digest."""
+    opened = read_openings(study_folder)
+    if opened.times and opened.selection_digest != digest:
+        raise UserError(
+            f"The test must be opened for one selection only, but {_analysis(study_folder) / TEST_OPENED_FILE} says "
+            f"that it was opened on {opened.times[0]} for another ({opened.selection_digest[:12]}, not {digest[:12]}). "
+            "Restore that selection.json, or take new test data."
+        )
+
+
+def open_final_test(study_folder: Path, digest: str, test_digest: str, change: str = "") -> Openings:
+    """Record that the test is being opened for the selection with that digest; all openings, this one too.
+
+    To be called before any model sees test data. `test_digest`: of these data; `change`: what was accepted of what has
+    changed of them. Opened before for the same selection, without a result (a crash, say), it may go on. Raises
+    UserError where the test has its result, or was opened for another selection.
     """
     refuse_if_tested(study_folder)
     path = _analysis(study_folder) / TEST_OPENED_FILE
-    opening = {"selection_digest": digest, "opened": [now()]}
+    opening, tests = now(), [{"digest": test_digest, "change": change}]
     try:
-        create_file(path, _json(opening))
+        create_file(path, _json({"selection_digest": digest, "opened": [opening], "tests": tests}))
     except FileExistsError:
-        return _open_again(path, digest)
-    return 1
+        refuse_other_selection(study_folder, digest)
+        before = json.loads(path.read_text("utf-8"))
+        tests = [*before.get("tests", []), *tests]
+        replace_file(path, _json({**before, "opened": [*before["opened"], opening], "tests": tests}))
+    return read_openings(study_folder)
 
 
 def write_final_test(study_folder: Path, result: FinalTest) -> Path:
@@ -229,19 +267,6 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, BadZipFile) as error:
         raise UserError(f"{path} must be readable, but got {type(error).__name__}: {error}. {remedy}") from error
-
-
-def _open_again(path: Path, digest: str) -> int:
-    with _readable(path, "It guards the test data: restore it from a backup."):
-        before = json.loads(path.read_text("utf-8"))
-        known, times = before["selection_digest"], [*before["opened"], now()]
-    if known != digest:
-        raise UserError(
-            f"The test must be opened for one selection only, but {path} says that it was opened on {times[0]} for "
-            f"another ({known[:12]}, not {digest[:12]}). Restore that selection.json, or take new test data."
-        )
-    replace_file(path, _json({"selection_digest": digest, "opened": times}))
-    return len(times)
 
 
 def _said(path: Path, key: str) -> str:

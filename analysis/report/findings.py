@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis import wording
 from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
-from analysis.results import FinalTest, RowScores, Selection
+from analysis.results import FinalTest, RowScores, Selection, times
 from analysis.rows import LINEAR, MAJORITY, row_order
 from trainables.names import FUSED, TEST, VAL
 
@@ -34,8 +34,11 @@ class Headline:
     tiles: tuple[Tile, ...]
 
 
-def headline(selection: Selection, final: FinalTest | None) -> Headline:
-    """The top of the report, from test where it has a result and else from val."""
+def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str] = ()) -> Headline:
+    """The top of the report, from test where it has a result and else from val.
+
+    `opened`: when the test was opened, as ISO times.
+    """
     split, rows = _shown(selection, final)
     scores = rows[selection.system].scores
     fused = f"The fusion of {wording.listed(list(selection.models))}"
@@ -50,7 +53,7 @@ def headline(selection: Selection, final: FinalTest | None) -> Headline:
         milliseconds = wording.milliseconds(rows[selection.system].seconds_per_sample)
         tiles.append(Tile("Macro F1", wording.percent(scores.macro_f1), "mean over the classes"))
         tiles.append(Tile("Time a sample", f"{milliseconds}\u00a0ms", "inference alone"))
-    return Headline(sentence, _warning(final), tuple(tiles))
+    return Headline(sentence, _warning(final, opened), tuple(tiles))
 
 
 def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid | None) -> tuple[str, ...]:
@@ -72,18 +75,20 @@ def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[
     return (TEST, final.test) if final else (VAL, selection.val)
 
 
-def _warning(final: FinalTest | None) -> str | None:
+def _warning(final: FinalTest | None, opened: Sequence[str]) -> str | None:
     if final is None:
         return (
-            "The test has not been opened. Every number here is from val, on which the choice was made, and therefore "
+            f"{not_tested(opened)} Every number here is from val, on which the choice was made, and therefore "
             "optimistic."
         )
-    if final.openings > 1:
-        return (
-            f"The test data were opened {final.openings} times for this selection; the openings before the last ended "
-            "without a result."
-        )
-    return None
+    return " ".join(final.notes()) or None
+
+
+def not_tested(opened: Sequence[str]) -> str:
+    """What is to be said of a test without a result, from the times at which it was opened."""
+    if not opened:
+        return "The test has not been opened."
+    return f"The test was opened {times(len(opened))}, last on {wording.date(opened[-1])}, and ended without a result."
 
 
 def _fusion_tiles(selection: Selection, rows: Mapping[str, RowScores]) -> list[Tile]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import store, wording
 from analysis.files import replace_file
+from analysis.lineage import data_digests
 from analysis.numbers.fusion import AlphaGrid, alpha_grid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
@@ -22,7 +23,7 @@ from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.report.cards import SampleCard, sample_cards
 from analysis.report.class_tables import ClassTable, class_table, write_class_tables
 from analysis.report.figures import Picture, draw_pictures
-from analysis.report.findings import Headline, headline, key_findings
+from analysis.report.findings import Headline, headline, key_findings, not_tested
 from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
 from analysis.report.leaderboard_csv import write_trials_table
@@ -78,6 +79,8 @@ class Report:
     selection: Selection
     final: FinalTest | None
     digest: str
+    data: tuple[tuple[str, str], ...]  # (split, digest of its manifest), of those that the study has
+    not_tested: str  # what is said where there is no result
     split: str  # that tables and examples below the results are from: test, or val before the test
     headline: Headline
     findings: tuple[str, ...]
@@ -117,7 +120,7 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
 def build_report(study_folder: Path) -> Report:
     """Read the study's analysis and put the report together. Raises UserError as `write_report` does."""
     selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
-    records = store.read_trials(study_folder)
+    records, opened = store.read_trials(study_folder), store.read_openings(study_folder).times
     split = TEST if final else VAL
     val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
     shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
@@ -132,8 +135,10 @@ def build_report(study_folder: Path) -> Report:
         selection=selection,
         final=final,
         digest=store.selection_digest(selection),
+        data=tuple(data_digests(study_folder).items()),
+        not_tested=not_tested(opened),
         split=split,
-        headline=headline(selection, final),
+        headline=headline(selection, final, opened),
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
         remarks=tuple(

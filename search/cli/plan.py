@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from search.cli.json_output import json_alone
 from search.cli.options import AsJson, Overrides, StudyFile
-from search.cli.search import check_test
 from search.show.say import json_text, say
 from trainables.errors import UserError
+from trainables.names import TEST, TRAIN
 
 if TYPE_CHECKING:
     from search.preflight.preflight import Preflight
     from search.study.config import StudyConfig
+    from trainables.data.samples import Split
 
 
 def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -23,32 +24,31 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False)
 
     config = load_study(study, overrides or [])
     with json_alone(wanted=as_json):
-        found = _planned(config)
+        found, test = _planned(config)
     if as_json:
         say(json_text(as_dict(config, found), indent=1))
         return
     options = " ".join(f"--set {override}" for override in overrides or [])
-    for line in [*plan_lines(config, found), f"Next: {f'binwise run {study} {options}'.strip()}"]:
+    for line in [*plan_lines(config, found, test), f"Next: {f'binwise run {study} {options}'.strip()}"]:
         say(line)
 
 
-def _planned(config: StudyConfig) -> Preflight:
-    """Every check, the test split's too; UserError with all faults."""
+def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
+    """Every check, and the test split, whose files aren't opened; UserError with all faults."""
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
+    from search.preflight.data import read_test
     from search.preflight.preflight import first_look, preflight
     from search.study.folder import Layout
 
     faults: list[str] = []
     found: Preflight | None = None
+    test: Split | None = None
+    splits = first_look(config, Layout.of(config))
     try:
-        check_test(config)
+        test = read_test(config, splits[TRAIN].classes)
     except UserError as error:
         faults.append(str(error))
-    try:
-        splits = first_look(config, Layout.of(config))
-    except UserError as error:
-        raise UserError("\n".join(dict.fromkeys([*faults, str(error)]))) from error
     # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
@@ -57,14 +57,14 @@ def _planned(config: StudyConfig) -> Preflight:
             faults.append(str(error))
     if faults or found is None:
         raise UserError("\n".join(faults))
-    return found
+    return found, test
 
 
-def plan_lines(config: StudyConfig, found: Preflight) -> list[str]:
-    """The plan as a person reads it."""
+def plan_lines(config: StudyConfig, found: Preflight, test: Split | None) -> list[str]:
+    """The plan as a person reads it. `test`: the test split, of which nothing but its size is said."""
     from search.preflight.wording import time_line
 
-    lines = [found.lines[0], *_count_lines(found)]
+    lines = [found.lines[0], *_count_lines(found), *_test_lines(test)]
     for modality in config.modalities:
         lines += _search_lines(config, modality, found)
     return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds)]
@@ -77,6 +77,12 @@ def _count_lines(found: Preflight) -> list[str]:
         f"  {name:5}  {enumerated([f'{label} {count:,}' for label, count in counts.items()])}"
         for name, counts in _counts(found).items()
     ]
+
+
+def _test_lines(test: Split | None) -> list[str]:
+    if test is None:
+        return []
+    return [f"  {TEST:5}  {len(test):,}; the search begins with reading all of it, without its labels"]
 
 
 def _counts(found: Preflight) -> dict[str, dict[str, int]]:

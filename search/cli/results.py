@@ -14,6 +14,7 @@ from trainables.errors import UserError
 
 if TYPE_CHECKING:
     from search.study.config import StudyConfig
+    from search.study.folder import Layout
 
 results_app = typer.Typer()
 
@@ -25,9 +26,18 @@ def analyze(study: StudyRef, runs: Runs = RUNS) -> None:
 
 
 @results_app.command("test")
-def final_test(study: StudyRef, runs: Runs = RUNS) -> None:
+def final_test(
+    study: StudyRef,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[SRC]", help="The test data, where they lie elsewhere by now.")
+    ] = None,
+    accept_changed_test: Annotated[
+        bool, typer.Option("--accept-changed-test", help="Test on data that have changed; the report says so.")
+    ] = False,
+    runs: Runs = RUNS,
+) -> None:
     """The one evaluation on the test split; it can't be run twice."""
-    test_study(*recorded(study, runs))
+    test_study(*recorded(study, runs), source, accept_changes=accept_changed_test)
 
 
 @results_app.command()
@@ -102,19 +112,37 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
 
 
-def test_study(config: StudyConfig, folder: Path) -> None:
-    """Test, once, and say what came out."""
+def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept_changes: bool) -> None:
+    """Test, once, and say what came out. `source`: the test data where they lie elsewhere than the study says."""
+    from analysis.lineage import OpeningTerms
     from analysis.pipeline import final_test as test_once
     from search.preflight.data import read_options
-
-    if config.data.test is None:
-        raise UserError("The study must name a test split to be tested on, but data.test is empty.")
     from search.show.console import console
+    from search.study.folder import Layout
 
+    test = source or config.data.test
+    if test is None:
+        raise UserError(
+            "There must be a test split to be tested on, but data.test is empty: binwise test STUDY SRC names one."
+        )
+    layout = Layout(folder.parent.parent, folder.name)
+    terms = OpeningTerms(_bound_test(layout), accept_changes, layout.caches, config.data.pixel_limit)
     with console().status("Testing, once"):
-        result = test_once(folder, config.data.test, options=read_options(config.data))
+        result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms)
     say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
+
+
+def _bound_test(layout: Layout) -> str | None:
+    """The digest of the test data that the search put on record; None where it had none."""
+    from search.ledger.events import MANIFEST
+    from search.ledger.ledger import read_ledger
+    from trainables.names import TEST
+
+    if not layout.ledger_file.is_file():  # a copy for the analysis alone
+        return None
+    facts = read_ledger(layout.ledger_file)[1].bound.get(TEST)
+    return None if facts is None else str(facts[MANIFEST])
 
 
 def report_study(config: StudyConfig, folder: Path) -> None:

@@ -198,7 +198,11 @@ def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_js
     from search.study.lock import holder_of
 
     if as_json:
-        told = [event.to_json() for event in events if event.kind.value.startswith(("study", "session", "trial_ended"))]
+        told = [
+            event.to_json()
+            for event in events
+            if event.kind.value.startswith(("study", "session", "data", "trial_ended"))
+        ]
         say(json_line({"study": state.name, "events": told}))
         return
     for line in study_story(state, events, running=holder_of(layout) is not None):

@@ -12,10 +12,10 @@ from typing import Any
 
 from search.exports.run_store import KIND, STUDY_KEY, TRIAL, UID, DataInput, MetricPoint, RunImage, RunStatus
 from search.exports.trial_page import trial_description
-from search.ledger.events import Event, SessionEnded
+from search.ledger.events import MANIFEST, Event, SessionEnded
 from search.ledger.state import Outcome, StudyState, Trial
 from trainables.modalities import BUILT_IN, in_order, modality_of
-from trainables.names import EPOCH, STOP_REASON
+from trainables.names import EPOCH, STOP_REASON, TEST
 from trainables.records import METRIC_KEYS, EpochResult, StopReason, best_epoch
 
 STATUS_OF = {
@@ -101,7 +101,7 @@ class Projection:
             description=state.study.get("description") or "",
             commit=state.commit,
             points=tuple(point for summary in self._summaries[after:] for point in summary),
-            data=data_inputs(state),
+            data=(*data_inputs(state), *bound_test(state)),
         )
 
     def _trial(self, trial: Trial, after: int) -> RunImage:
@@ -135,27 +135,39 @@ def epoch_points(trial: Trial, after: int = 0) -> Iterator[MetricPoint]:
 
 
 def data_inputs(state: StudyState) -> tuple[DataInput, ...]:
-    """The study's splits, each with the digest of its content."""
+    """Train and val, each with the digest of its content."""
+    return tuple(_data_input(state, split, facts) for split, facts in state.data.items())
+
+
+def bound_test(state: StudyState) -> tuple[DataInput, ...]:
+    """The test split that the study is bound to, if there is one: on the study's own run, as no trial has it."""
+    facts, classes = state.bound.get(TEST), [facts["classes"] for facts in state.data.values()]
+    return () if facts is None else (_data_input(state, TEST, {**facts, "classes": classes[0]}),)
+
+
+def _data_input(state: StudyState, split: str, facts: Mapping[str, Any]) -> DataInput:
     modalities = in_order({*BUILT_IN, *state.study.get("modalities", ())})
-    columns = (*((name, modality_of(name).table_type) for name in modalities), ("label", "string"))
-    paths = {split: str(state.study.get("data", {}).get(split) or split) for split in state.data}
-    return tuple(
-        DataInput(
-            name="/".join(PurePath(paths[split]).parts[-2:]),
-            digest=str(facts["digest"])[:DIGEST_LENGTH],
-            context=split,
-            uri=paths[split],
-            columns=columns,
-            samples=facts["samples"],
-            classes=len(facts["classes"]),
-        )
-        for split, facts in state.data.items()
+    path = str(state.study.get("data", {}).get(split) or split)
+    return DataInput(
+        name="/".join(PurePath(path).parts[-2:]),
+        digest=_digest(facts),
+        context=split,
+        uri=path,
+        columns=(*((name, modality_of(name).table_type) for name in modalities), ("label", "string")),
+        samples=facts["samples"],
+        classes=len(facts["classes"]),
     )
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    """Of a split's manifest; of a study that began without one, what it began with, which must stay in MLflow."""
+    return str(facts.get(MANIFEST) or facts["digest"])[:DIGEST_LENGTH]
 
 
 def data_digest(state: StudyState) -> str:
     """The digests of the splits in one line."""
-    return ", ".join(f"{split} {str(facts['digest'])[:DIGEST_LENGTH]}" for split, facts in state.data.items())
+    splits = state.data | {TEST: state.bound[TEST]} if TEST in state.bound else state.data
+    return ", ".join(f"{split} {_digest(facts)}" for split, facts in splits.items())
 
 
 def digest_of(value: object) -> str:

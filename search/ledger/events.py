@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Self
 
 from search.ledger.state import RETRIED, AttemptRecord, Outcome, SessionRecord, StudyState, Trial
 from trainables.errors import UserError
+from trainables.names import TEST
 from trainables.records import EpochResult, StopReason
 
 FORMAT = 1  # of the ledger; a reader refuses a newer one
+MANIFEST = "manifest"  # a split's key: the SHA-256 of its manifest
 
 
 class Kind(StrEnum):
@@ -23,6 +25,7 @@ class Kind(StrEnum):
 
     STUDY_CREATED = "study_created"
     STUDY_CHANGED = "study_changed"
+    DATA_BOUND = "data_bound"
     SESSION_BEGAN = "session_began"
     SESSION_ENDED = "session_ended"
     TRIAL_CREATED = "trial_created"
@@ -38,6 +41,7 @@ class Body:
     """What one kind of event says. Which trial it is about, if any, stands beside it in the event."""
 
     kind: ClassVar[Kind]
+    of_session: ClassVar[bool] = True  # whether it shows that the last session still ran
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """Change the state by what happened at `at` (seconds since 1970)."""
@@ -66,11 +70,16 @@ class StudyCreated(Body):
     kind = Kind.STUDY_CREATED
     format: int = FORMAT
     study: Mapping[str, Any]  # its config
-    data: Mapping[str, Any]  # by split: samples, digest, classes
+    data: Mapping[str, Any]  # by split: samples, digest, classes, and the digest of its manifest
     versions: Mapping[str, str]  # of packages, by name
     commit: str | None = None  # of the code
     uid: str
     warm: Mapping[str, Any] | None = None  # another study's trials: from, uid, trials by modality
+    test: Mapping[str, Any] | None = None  # where a test split is named: samples, the digest of its manifest
+
+    def unwritten(self) -> tuple[str, ...]:
+        """No test where none is named."""
+        return () if self.test is not None else ("test",)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """UserError where the ledger's format is newer than this version's."""
@@ -82,6 +91,8 @@ class StudyCreated(Body):
         state.uid, state.study, state.data = self.uid, dict(self.study), dict(self.data)
         state.versions, state.commit, state.created = dict(self.versions), self.commit, at
         state.warm = dict(self.warm or {})
+        state.bound = {split: facts for split, facts in self.data.items() if MANIFEST in facts}
+        state.bound |= {TEST: self.test} if self.test is not None else {}
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,25 @@ class StudyChanged(Body):
     """The config is another one from here on."""
 
     kind = Kind.STUDY_CHANGED
+    of_session = False
     study: Mapping[str, Any]
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The study goes on with this config."""
         state.study = dict(self.study)
+
+
+@dataclass(frozen=True)
+class DataBound(Body):
+    """What the study goes on with is known by manifests from here on: of a study that began without them."""
+
+    kind = Kind.DATA_BOUND
+    of_session = False
+    splits: Mapping[str, Mapping[str, Any]]  # by split: samples, the digest of its manifest
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """These splits must stay as they are."""
+        state.bound |= self.splits
 
 
 @dataclass(frozen=True)
@@ -243,7 +268,7 @@ class TrialEnded(Body):
 BODIES: Mapping[str, type[Body]] = {
     one.kind: one
     for one in (
-        *(StudyCreated, StudyChanged, SessionBegan, SessionEnded, TrialCreated),
+        *(StudyCreated, StudyChanged, DataBound, SessionBegan, SessionEnded, TrialCreated),
         *(AttemptBegan, EpochEnded, Noted, AttemptEnded, TrialEnded),
     )
 }
@@ -267,7 +292,7 @@ class Event:
         """Change the state by this event. ValueError where it isn't the next one."""
         state.advance(self.seq, self.at)
         self.body.apply(state, self.at, self.trial_id)
-        if state.sessions:
+        if state.sessions and self.body.of_session:
             state.sessions[-1].last_seen = self.at
 
     def to_json(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -141,7 +141,8 @@ class StudyState:
     def __init__(self) -> None:
         self.uid = ""
         self.study: dict[str, Any] = {}  # its config
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, Any] = {}  # train and val, by split
+        self.bound: dict[str, Mapping[str, Any]] = {}  # by split that must stay as it is: samples, manifest's digest
         self.versions: dict[str, str] = {}
         self.commit: str | None = None
         self.warm: dict[str, Any] = {}

@@ -30,7 +30,7 @@ def begun_with(state: StudyState | None) -> Sequence[str] | None:
 
 
 def read_data(study: StudyConfig, classes: Sequence[str] | None = None) -> dict[str, Split]:
-    """Train and val by name, with every modality's inputs. The test split isn't looked at.
+    """Train and val by name, with every modality's inputs. The test split isn't looked at: see `read_test`.
 
     `classes`: those that a study was begun with, whose order and spellings it keeps. Raises UserError.
     """
@@ -45,3 +45,14 @@ def data_lines(splits: Mapping[str, Split]) -> list[str]:
     """What a person should know of how the splits were read: what wasn't taken, classes with few samples."""
     told = [line for name, split in splits.items() for line in account_lines(name, split.account)]
     return [*told, *(finding.title for finding in few_samples(splits))]
+
+
+def read_test(study: StudyConfig, classes: Sequence[str]) -> Split | None:
+    """The test split's rows, of train's `classes`; None where the study names none. No file is opened.
+
+    For its examination alone: no trial is given it. Raises UserError where it is missing or empty, has a class that
+    train lacks, or a sample without one of the study's modalities.
+    """
+    if study.data.test is None:
+        return None
+    return read_split(study.data.test, classes=classes, modalities=study.modalities, options=read_options(study.data))

@@ -33,7 +33,7 @@ def plan_inputs(
     return {name: plan for name, plan in plans.items() if plan is not None}
 
 
-def plan_lines(plans: Mapping[str, Plan]) -> list[str]:
+def input_lines(plans: Mapping[str, Plan]) -> list[str]:
     """What is to be told a person of all plans."""
     return [line for plan in plans.values() for line in plan.lines]
 

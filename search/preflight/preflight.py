@@ -12,7 +12,7 @@ from search.preflight.checks import Checks
 from search.preflight.data import data_lines, read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
-from search.preflight.inputs import plan_inputs, plan_lines
+from search.preflight.inputs import input_lines, plan_inputs
 from search.preflight.networks import largest_network
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -47,9 +47,9 @@ def first_look(study: StudyConfig, layout: Layout, classes: Sequence[str] | None
     Raises UserError where they can't be read, with MLflow's fault if there is one.
     """
     checks = Checks()
-    checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
     splits = checks.run(lambda: read_data(study, classes))
     if splits is None:
+        checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))  # else `preflight` does it
         checks.raise_faults()
     assert splits is not None  # noqa: S101  # no check failed
     return splits
@@ -92,7 +92,7 @@ def preflight(
         *data_lines(splits),
         *_probe_lines(probes, shares, gpu_bytes),
         disk,
-        *plan_lines(plans),
+        *input_lines(plans),
     )
     return Preflight(splits, networks, probes, shares, plans, seconds, lines)
 

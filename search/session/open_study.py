@@ -13,22 +13,23 @@ from pydantic import ValidationError
 
 from search.decide.warm_start import warm_trials
 from search.exports.cursor import without_password
-from search.ledger.events import StudyChanged, StudyCreated
+from search.ledger.events import DataBound, StudyChanged, StudyCreated
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import Outcome, StudyState
 from search.machines.shares import Node, Share
 from search.session.mode import Mode
-from search.session.restore_files import restore
+from search.session.restore_files import restore, restore_manifests
 from search.study.changes import changes, check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
+from search.study.lineage import Lineage, check_lineage
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
 from trainables.data.samples import Split
 from trainables.data.study_data import packed
 from trainables.errors import UserError
-from trainables.names import TRAIN, VAL
+from trainables.names import TEST, TRAIN, VAL
 from trainables.words import human_seconds
 
 ENDED = (Outcome.FINISHED, Outcome.TARGET)
@@ -120,38 +121,54 @@ def already_there(state: StudyState) -> str:
 
 
 def open_study(
-    study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, *, shown_study: StudyConfig
+    study: StudyConfig,
+    layout: Layout,
+    splits: Mapping[str, Split],
+    mode: Mode,
+    *,
+    shown_study: StudyConfig,
+    lineage: Lineage,
 ) -> Ledger:
     """The ledger of a new study, or of the one that is there, with what has changed on record.
 
-    `shown_study`: the config as it may be written down, without secrets. UserError where the data have changed.
+    `shown_study`: the config as it may be written down, without secrets. UserError where train or val has changed.
     """
     config = shown_study.model_dump(mode="json")
     if not _is_taken(layout):
-        _create(shown_study, layout, splits, mode)
+        _create(shown_study, layout, splits, mode, lineage)
         return Ledger(layout.ledger_file)
     ledger = Ledger(layout.ledger_file)
     try:
+        check_lineage(study.name, ledger.state.bound, layout.folder, lineage.manifests)
         check_data(study.name, ledger.state.data, data_facts(splits))
     except UserError:
         ledger.close()
         raise
     if config != ledger.state.study:
         ledger.append(StudyChanged(config))
+    new = {split: facts for split, facts in lineage.facts().items() if split not in ledger.state.bound}
+    if new:
+        ledger.append(DataBound(new))
     restore(shown_study, layout, splits)
+    restore_manifests(layout, ledger.state.bound, lineage)
     return ledger
 
 
-def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode) -> None:
+def _create(
+    shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, lineage: Lineage
+) -> None:
+    facts = lineage.facts()
     created = StudyCreated(
         study=shown_study.model_dump(mode="json"),
-        data=data_facts(splits),
+        data={split: {**own, **facts[split]} for split, own in data_facts(splits).items()},
         versions=versions(),
         commit=code_commit(),
         uid=uuid.uuid4().hex,
         warm=warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
+        test=facts.get(TEST),
     )
-    create_study_folder(layout, dump_study(shown_study), packed(splits[TRAIN], splits[VAL]), created)
+    data = packed(splits[TRAIN], splits[VAL])
+    create_study_folder(layout, dump_study(shown_study), data, created, lineage.files())
 
 
 def remove_study(layout: Layout) -> None:

@@ -6,24 +6,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from search.exports.rebuild import rebuild
+from search.ledger.events import MANIFEST
 from search.ledger.state import StudyState
 from search.preflight.data import begun_with, read_data
+from search.preflight.lineage import read_lineage
 from search.study.changes import check_data, merged
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from search.study.lineage import Bound, Lineage, check_lineage
 from search.study.provenance import data_facts
 from search.study.yaml_file import dump_study, load_study, study_of
 from trainables.data.files import replace_file
+from trainables.data.lineage.recorded import recorded
 from trainables.data.samples import Split
 from trainables.data.study_data import packed, read_study_data
 from trainables.errors import UserError
-from trainables.names import TRAIN, VAL
+from trainables.names import MANIFEST_CSV, TEST, TEST_MANIFEST_CSV, TRAIN, VAL
 
 
 def restore(study: StudyConfig, layout: Layout, splits: Mapping[str, Split]) -> None:
     """Config and data of a study that goes on, as they are now."""
     _restore(layout.study_file, dump_study(study).encode())
     _restore_data(layout, splits)
+
+
+def restore_manifests(layout: Layout, bound: Bound, lineage: Lineage) -> None:
+    """The manifests of a study that goes on, of those splits that are what is on record."""
+    facts, files = lineage.facts(), lineage.files()
+    _restore(layout.folder / MANIFEST_CSV, files[MANIFEST_CSV])
+    if TEST in facts and facts[TEST][MANIFEST] == bound[TEST][MANIFEST]:
+        _restore(layout.folder / TEST_MANIFEST_CSV, files[TEST_MANIFEST_CSV])
 
 
 def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None:
@@ -43,7 +55,15 @@ def restore_ended(study: StudyConfig, layout: Layout, state: StudyState) -> None
         splits = read_data(study, begun_with(state))
         check_data(state.name, state.data, data_facts(splits))
         _restore_data(layout, splits)
+    if any(_manifest_is_torn(layout, split, state.bound) for split in (TRAIN, VAL)):
+        lineage = read_lineage(study, read_study_data(layout.data_file), None, layout)
+        check_lineage(state.name, state.bound, layout.folder, lineage.manifests)
+        restore_manifests(layout, state.bound, lineage)
     rebuild(layout.folder, study)
+
+
+def _manifest_is_torn(layout: Layout, split: str, bound: Bound) -> bool:
+    return split in bound and recorded(layout.folder / MANIFEST_CSV, split, bound[split][MANIFEST]) is None
 
 
 def _refuse_torn(path: Path, whole: str) -> None:

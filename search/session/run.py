@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from rich.console import Console
 
 from search.exports.cursor import without_password
-from search.ledger.state import Outcome
+from search.ledger.state import Outcome, StudyState
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.machines.shares import check_resources
-from search.preflight.data import begun_with
+from search.preflight.data import begun_with, read_test
 from search.preflight.inputs import prepare_inputs
+from search.preflight.lineage import about_test, read_lineage
 from search.preflight.preflight import first_look, preflight
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
@@ -20,7 +22,11 @@ from search.session.restore_files import restore_ended
 from search.session.session import Machine, SearchOutcome, StudySession
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from search.study.lineage import Lineage, change_of_test, check_lineage
 from search.study.lock import study_lock
+from trainables.data.samples import Split
+from trainables.names import TRAIN
+from trainables.words import printable
 
 
 def run_search(
@@ -47,16 +53,41 @@ def run_search(
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
         splits = first_look(study, layout, begun_with(state))
+        lineage = _lineage(study, layout, state, splits, console)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
             checked = preflight(study, nodes, layout, splits, earlier=earlier_shares(study, state, nodes))
-            for line in ([said] if said else []) + list(checked.lines):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
-            prepared = prepare_inputs(study, checked.splits, layout, console)
-            ledger = open_study(study, layout, checked.splits, mode, shown_study=without_password(study))
+            _say(console, [*([said] if said else []), *checked.lines])
+            prepared = prepare_inputs(study, splits, layout, console)
+            ledger = open_study(study, layout, splits, mode, shown_study=without_password(study), lineage=lineage)
+            del lineage  # a search takes hours
             try:
                 machine = Machine(nodes, checked.shares)
                 return StudySession(study, layout, machine, prepared, ledger, console, json_out).run()
             finally:
                 ledger.close()
+
+
+def _lineage(
+    study: StudyConfig,
+    layout: Layout,
+    state: StudyState | None,
+    splits: Mapping[str, Split],
+    console: Console,
+) -> Lineage:
+    """The data as they are, whole and unchanged, before anything takes long; what is to be said of them is said.
+
+    The test split is read here and goes no further: no trial is given it.
+    """
+    lineage = read_lineage(study, splits, read_test(study, splits[TRAIN].classes), layout)
+    _say(console, about_test(lineage))
+    if state is not None:
+        check_lineage(study.name, state.bound, layout.folder, lineage.manifests)
+        _say(console, filter(None, [change_of_test(study.name, state.bound, layout.folder, lineage)]))
+    return lineage
+
+
+def _say(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)

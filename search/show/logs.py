@@ -14,6 +14,7 @@ from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     Body,
+    DataBound,
     EpochEnded,
     Event,
     Noted,
@@ -173,6 +174,8 @@ def _study_lines(event: Event, state: StudyState, session: int) -> Iterator[str]
             yield from (f"{name} {version}" for name, version in versions.items())
         case StudyChanged():
             yield "the study's config was changed"
+        case DataBound(splits=splits):
+            yield f"{' and '.join(splits)} known by manifests from here on"
         case SessionBegan(host, pid):
             yield f"session {session} began on {host}, process {pid}"
         case SessionEnded() as ended:

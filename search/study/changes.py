@@ -72,7 +72,7 @@ def merged(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> di
 
 
 def check_data(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """UserError where train or val isn't what the study began with."""
+    """UserError where train or val isn't what the study began with, by what is known without reading a file."""
     found = {key: pair for key, pair in changes(before, after).items() if None not in pair}
     if found:
         lines = "\n".join(f"  {key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in found.items())

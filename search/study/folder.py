@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,11 +85,18 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def create_study_folder(layout: Layout, study_yaml: str, data: bytes, created: StudyCreated) -> None:
-    """Make the folder of a new study, whole or not at all; `data`: its packed table, `created`: its first event."""
+def create_study_folder(
+    layout: Layout, study_yaml: str, data: bytes, created: StudyCreated, files: Mapping[str, bytes] | None = None
+) -> None:
+    """Make the folder of a new study, whole or not at all.
+
+    `data`: its packed table; `created`: its ledger's first event; `files`: what else lies in it, by name.
+    """
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_bytes(data)
+        for name, content in (files or {}).items():
+            (temporary / name).write_bytes(content)
         create_ledger(temporary / LEDGER_FILE, created, time.time())
 
 

@@ -12,8 +12,10 @@ from analysis_fakes import FakeModels, accuracy, having, predictions, study_fold
 from modality_names import IMAGE, TEXT
 
 from analysis import results, store
+from analysis.lineage import OpeningTerms
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
+from analysis.report.findings import headline
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
 
@@ -114,23 +116,66 @@ def test_missing_test_data_do_not_open_the_test(tmp_path: Path, fakes: FakeModel
     assert not (tmp_path / "analysis/test_opened.json").exists()
 
 
-@pytest.mark.parametrize("where", ["fail_reading", "fail_predicting"])
-def test_an_opening_without_a_result_may_be_repeated(tmp_path: Path, fakes: FakeModels, where: str) -> None:
-    """After a fault in the test data or a crash the opening stands, and the same selection may finish."""
+def test_an_opening_without_a_result_may_be_repeated(tmp_path: Path, fakes: FakeModels) -> None:
+    """After a crash the opening stands, the same selection may finish, and it is said that there were two."""
     analyze(tmp_path, linear_baseline=False, models=fakes.models())
-    setattr(fakes, where, UserError("a broken picture"))
-    with pytest.raises(UserError, match="a broken picture"):
+    fakes.fail_predicting = RuntimeError("no memory")
+    with pytest.raises(RuntimeError, match="no memory"):
         final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
     assert (tmp_path / "analysis/test_opened.json").exists()
     assert not (tmp_path / "analysis/final_test.json").exists()
-    setattr(fakes, where, None)
-    assert final_test(tmp_path, tmp_path / "pictures", models=fakes.models()).openings == 2
+    fakes.fail_predicting = None
+    result = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert (result.openings, result.changes) == (2, ())
+    first, *_, note = result.summary().splitlines()
+    assert first == "Test accuracy on 45 samples, evaluated once, opened twice:"
+    assert note.startswith("Note: The test data were opened twice for this selection; the openings before the last")
+
+
+def test_test_data_that_can_t_be_read_are_not_opened(tmp_path: Path, fakes: FakeModels) -> None:
+    """Rows that can't be read and a picture that can't be decoded are told before the opening: it stays the first."""
+    analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    fakes.fail_reading = UserError("a row too long")
+    with pytest.raises(UserError, match="a row too long"):
+        final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    fakes.fail_reading = None
+    picture = tmp_path / "pictures/test_007.jpg"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(UserError, match=r"1 of 45 aren't:\n.*test_007\.jpg"):
+        final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert not (tmp_path / "analysis/test_opened.json").exists()
+    picture.write_bytes(whole)
+    assert final_test(tmp_path, tmp_path / "pictures", models=fakes.models()).openings == 1
+
+
+def test_a_test_set_that_shrank_between_openings_is_refused(tmp_path: Path, fakes: FakeModels) -> None:
+    """With what is gone; on request it is opened, which the result, the terminal and the report's top say."""
+    analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    fakes.fail_predicting = RuntimeError("no memory")
+    with pytest.raises(RuntimeError, match="no memory"):
+        final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    fakes.fail_predicting, fakes.test = None, fakes.test.rows(np.arange(43))
+    with pytest.raises(UserError, match="have changed since its last opening:\n  2 samples gone:\n  SHA-256 ") as error:
+        final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert "--accept-changed-test" in str(error.value)
+    assert len(store.read_openings(tmp_path).times) == 1
+    terms = OpeningTerms(accept_changes=True)
+    result = final_test(tmp_path, tmp_path / "pictures", terms=terms, models=fakes.models())
+    assert (result.openings, result.samples, result.changes) == (2, 43, ("2 samples gone",))
+    assert store.read_final_test(tmp_path) == result
+    warning = headline(store.read_selection(tmp_path), result).warning or ""
+    for note in result.notes():
+        assert note in warning
+        assert note in result.summary()
+    assert "opened twice" in warning
+    assert "had changed before an opening, which was accepted (--accept-changed-test): 2 samples gone." in warning
 
 
 def test_another_selection_may_not_use_an_opened_test(tmp_path: Path, fakes: FakeModels) -> None:
     """A selection.json edited after a crashed opening is refused."""
     selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
-    store.open_final_test(tmp_path, store.selection_digest(selection))
+    store.open_final_test(tmp_path, store.selection_digest(selection), "t" * 64)
     path = tmp_path / "analysis/selection.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "majority_class": 2}))
     with pytest.raises(UserError, match="for another"):
@@ -166,7 +211,7 @@ def test_files_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) 
     assert (tmp_path / "analysis/selection.json").read_bytes() == (GOLDEN / "selection.json").read_bytes()
     assert results.selection_from_json(json.loads((GOLDEN / "selection.json").read_text())) == selection
     final = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
-    fixed = dataclasses.replace(final, evaluated="2026-01-02T03:04:05+00:00", test_source="test")
+    fixed = dataclasses.replace(final, evaluated="2026-01-02T03:04:05+00:00", test_source="test", test_digest="")
     assert results.to_json(fixed) == (GOLDEN / "final_test.json").read_bytes()
     assert results.final_test_from_json(json.loads((GOLDEN / "final_test.json").read_text())) == fixed
 

@@ -96,7 +96,7 @@ def test_selection_is_frozen_by_the_opening(tmp_path: Path) -> None:
     """Before the opening a selection may be rewritten, afterwards not."""
     store.write_selection(tmp_path, SELECTION)
     store.write_selection(tmp_path, SELECTION)
-    store.open_final_test(tmp_path, store.selection_digest(SELECTION))
+    store.open_final_test(tmp_path, store.selection_digest(SELECTION), "t" * 64)
     before = (tmp_path / "analysis/selection.json").read_bytes()
     with pytest.raises(UserError, match="must not change once the test was opened"):
         store.write_selection(tmp_path, dataclasses.replace(SELECTION, majority_class=0))
@@ -105,14 +105,26 @@ def test_selection_is_frozen_by_the_opening(tmp_path: Path) -> None:
 
 def test_opening_again_is_for_the_same_selection_only(tmp_path: Path) -> None:
     """Without a result the same selection may open again, and each opening is recorded; another selection may not."""
-    assert store.open_final_test(tmp_path, "a" * 64) == 1
-    assert store.open_final_test(tmp_path, "a" * 64) == 2
-    assert len(json.loads((tmp_path / "analysis/test_opened.json").read_text())["opened"]) == 2
+    assert store.read_openings(tmp_path) == store.Openings()
+    assert len(store.open_final_test(tmp_path, "a" * 64, "t" * 64).times) == 1
+    opened = store.open_final_test(tmp_path, "a" * 64, "u" * 64, "1 sample gone")
+    assert (len(opened.times), opened.digest, opened.changes) == (2, "u" * 64, ("1 sample gone",))
+    assert store.read_openings(tmp_path) == opened
     with pytest.raises(UserError, match="for another"):
-        store.open_final_test(tmp_path, "b" * 64)
+        store.open_final_test(tmp_path, "b" * 64, "t" * 64)
+    assert store.read_openings(tmp_path) == opened
     (tmp_path / "analysis/test_opened.json").write_text("")
     with pytest.raises(UserError, match=r"test_opened\.json must be readable"):
-        store.open_final_test(tmp_path, "a" * 64)
+        store.open_final_test(tmp_path, "a" * 64, "t" * 64)
+
+
+def test_an_earlier_version_s_opening_counts(tmp_path: Path) -> None:
+    """It didn't say which data were opened; the next one does."""
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis/test_opened.json").write_text(json.dumps({"selection_digest": "a", "opened": ["then"]}))
+    assert store.read_openings(tmp_path) == store.Openings("a", ("then",))
+    opened = store.open_final_test(tmp_path, "a", "t" * 64)
+    assert (opened.times[0], len(opened.times), opened.digest) == ("then", 2, "t" * 64)
 
 
 def test_result_is_written_once(tmp_path: Path) -> None:
@@ -123,7 +135,7 @@ def test_result_is_written_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="already evaluated on first"):
         store.write_final_test(tmp_path, result("second"))
     with pytest.raises(UserError, match="once only"):
-        store.open_final_test(tmp_path, "a" * 64)
+        store.open_final_test(tmp_path, "a" * 64, "t" * 64)
     assert path.read_bytes() == before
     assert store.read_final_test(tmp_path) == result("first")
     assert [entry.name for entry in (tmp_path / "analysis").iterdir()] == ["final_test.json"]

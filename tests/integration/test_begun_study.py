@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import binwise, binwise_here
 
+from analysis.lineage import data_digests
 from search.ledger.ledger import read_ledger
 from search.ledger.lines import read_lines
 from trainables.records import StopReason, TrialRecord
@@ -22,7 +23,11 @@ pytestmark = pytest.mark.timeout(480)
 
 
 def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
-    """Its record grows and keeps every line; the killed trial goes on from its state; old checkpoints are selected."""
+    """Its record grows and keeps every line; the killed trial goes on from its state; old checkpoints are selected.
+
+    It knew its data by their sizes alone. From here on it knows them by their manifests, test's too: one that shrank
+    is refused, and where that is accepted the report says so.
+    """
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
     folder = tmp_path / "mlruns/studies/begun"
@@ -31,8 +36,6 @@ def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
     for run, *arguments in (
         (binwise, "search", "study.yaml", "--resume"),
         (binwise_here, "analyze", "begun"),
-        (binwise_here, "test", "begun"),
-        (binwise_here, "report", "begun"),
     ):
         done = run(tmp_path, *arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
@@ -49,5 +52,15 @@ def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
     ]
     selection = json.loads((folder / "analysis/selection.json").read_text("utf-8"))
     assert set(selection["models"]) == {"image", "text"}
-    assert (folder / "analysis/final_test.json").is_file()
-    assert (folder / "analysis/report.html").is_file()
+    assert {split: facts["samples"] for split, facts in state.bound.items()} == {"train": 76, "val": 19, "test": 25}
+    assert data_digests(folder) == {split: facts["manifest"] for split, facts in state.bound.items()}
+    (tmp_path / "data/Test").rename(tmp_path / "moved")
+    next((tmp_path / "moved/Blue").iterdir()).unlink()
+    refused = binwise_here(tmp_path, "test", "begun", "moved")
+    assert (refused.returncode, "have changed since the search began:\n  1 sample gone" in refused.stderr) == (2, True)
+    for arguments in (("test", "begun", "moved", "--accept-changed-test"), ("report", "begun")):
+        done = binwise_here(tmp_path, *arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+    final = json.loads((folder / "analysis/final_test.json").read_text("utf-8"))
+    assert (final["openings"], final["samples"], final["changes"]) == (1, 24, ["1 sample gone"])
+    assert "accepted (--accept-changed-test): 1 sample gone" in (folder / "analysis/report.html").read_text("utf-8")

@@ -23,6 +23,7 @@ from analysis.report.findings import headline, key_findings
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
+from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.errors import UserError
 from trainables.records import StopReason
 
@@ -72,9 +73,11 @@ class Page(HTMLParser):
 
 
 def with_fixed_test_date(report: Report) -> Report:
-    """The report as of a fixed day."""
+    """The report as of a fixed day, on data whose digests are known."""
     assert report.final is not None
-    return dataclasses.replace(report, final=dataclasses.replace(report.final, evaluated="2026-01-03T04:05:06+00:00"))
+    data = (("train", "ab" * 32), ("val", "cd" * 32), ("test", "ef" * 32))
+    final = dataclasses.replace(report.final, evaluated="2026-01-03T04:05:06+00:00")
+    return dataclasses.replace(report, final=final, data=data)
 
 
 def test_golden_markdown(tmp_path: Path) -> None:
@@ -216,6 +219,29 @@ def test_findings_are_honest(tmp_path: Path) -> None:
     assert "opened 3 times" in (headline(atend, lost).warning or "")
     same = dataclasses.replace(final, test={**final.test, "fused": final.test["text"]})
     assert "as many samples right as text alone" in " ".join(key_findings(selection, same, None))
+
+
+def test_an_opening_without_a_result_is_told(tmp_path: Path) -> None:
+    """At the top and at the end, in both forms: before the test has its result, too."""
+    selection = analyzed(tmp_path, test=False)
+    store.open_final_test(tmp_path, store.selection_digest(selection), "t" * 64)
+    store.open_final_test(tmp_path, store.selection_digest(selection), "t" * 64)
+    report = build_report(tmp_path)
+    for text in (render_html(report), render_markdown(report)):
+        assert text.count("The test was opened twice, last on ") == 2
+        assert "has not been opened" not in text
+
+
+def test_the_data_s_digests_are_named(tmp_path: Path) -> None:
+    """In one line of each form, from the study's manifests; without them there is no such line."""
+    analyzed(tmp_path, test=False)
+    assert "digests of their manifests" not in render_html(build_report(tmp_path))
+    one = Manifest((Row("a.jpg", "Blue", 3, "ab" * 32, ""),))
+    (tmp_path / "manifest.csv").write_bytes(to_csv({"train": one, "val": one}))
+    report = build_report(tmp_path)
+    assert report.data == (("train", one.digest), ("val", one.digest))
+    assert f"train {one.digest[:12]}, val {one.digest[:12]}." in render_markdown(report)
+    assert f"train <code>{one.digest[:12]}</code>" in render_html(report)
 
 
 def test_thumbnails(tmp_path: Path) -> None:

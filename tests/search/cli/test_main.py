@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +94,22 @@ def test_missing_folder_is_named(run: Run, here: Path) -> None:
 def test_missing_test_split_is_known_before_the_search(run: Run, here: Path) -> None:
     """Whoever forgot the test split learns it before hours of search, not after."""
     assert_refused(run("run", "study.yaml", "--set", f"data.test={here}/data/Tset"), "data/Tset")
+    assert written(here) == []
+
+
+def test_broken_test_picture_is_known_before_the_search(run: Run, here: Path) -> None:
+    """A picture of the test split that can't be decoded costs hours nobody: it is named, and no study begins."""
+    broken = here / "data/Test/Green/Test_thing_2.jpg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    assert_refused(run("run", "study.yaml"), "Test_thing_2.jpg", "1 of 8 aren't")
+    assert written(here) == []
+
+
+@pytest.mark.parametrize("split", ["Train", "Val"])
+def test_train_or_val_is_no_test(run: Run, here: Path, split: str) -> None:
+    """Whoever names the wrong folder learns it before the search: by what the files hold, so a copy is no other one."""
+    shutil.copytree(here / "data" / split, here / "copy")
+    assert_refused(run("search", "study.yaml", "--set", "data.test=copy"), "all 8 test samples are in", "data.test")
     assert written(here) == []
 
 

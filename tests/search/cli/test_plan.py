@@ -42,7 +42,7 @@ def found_for(config: StudyConfig) -> Preflight:
 def test_the_plan_as_a_person_reads_it(data: Path) -> None:
     """Counts of each class, trials, method, scheduler, the space in words, the network, tracking, and the time."""
     config = study(data, image=searching())
-    lines = plan_lines(config, found_for(config))
+    lines = plan_lines(config, found_for(config), None)
     text = "\n".join(lines)
     assert lines[:3] == ["demo: 4 train", "  train  Blue 2, Green 2", "  val    Blue 1, Green 1"]
     for words in (
@@ -53,6 +53,8 @@ def test_the_plan_as_a_person_reads_it(data: Path) -> None:
         f"MLflow: reachable, sqlite:///{data}/runs/mlflow.db",
     ):
         assert words in text
+    test = plan_lines(config, found_for(config), read_data(config)["val"])[3]
+    assert test == "  test   2; the search begins with reading all of it, without its labels"
     assert lines[-1] == "Time: about 4 min (image 2 min, text 2 min) by the steps that were tried"
 
 
@@ -114,6 +116,6 @@ def test_the_test_splits_fault_is_said_with_the_others(data: Path, monkeypatch: 
         return check
 
     monkeypatch.setattr("search.preflight.preflight.preflight", refuse("no GPU"))
-    monkeypatch.setattr("search.cli.plan.check_test", refuse("no test split"))
+    monkeypatch.setattr("search.preflight.data.read_test", refuse("no test split"))
     with pytest.raises(UserError, match=r"^no test split\nno GPU$"):
         call()

@@ -14,7 +14,7 @@ from ledger_fakes import Told, study_config
 from typer.testing import CliRunner, Result
 
 from search.cli.main import app
-from search.ledger.events import Noted, StudyChanged
+from search.ledger.events import DataBound, Noted, StudyChanged
 from search.ledger.state import Outcome
 from search.study.folder import Layout
 from search.study.lock import study_lock
@@ -298,6 +298,7 @@ def test_a_study_s_sessions_and_ends(told: Told, runs: Path) -> None:
     told.end("image_001", "interrupted", "stopped by SIGINT")
     told.end_session(Outcome.TIME_BUDGET, "the time budget is used up")
     told.ledger.append(StudyChanged(told.state.study))
+    told.ledger.append(DataBound({"train": {}, "test": {}}))
     told.session("other", 5)
     told.begin("image_001")
     told.session("other", 6)
@@ -310,6 +311,7 @@ def test_a_study_s_sessions_and_ends(told: Told, runs: Path) -> None:
         "TIME  image_001  interrupted",
         "TIME  session 1 ended after 10 s: time budget, the time budget is used up",
         "TIME  the study's config was changed",
+        "TIME  train and test known by manifests from here on",
         "TIME  session 2 began on other, process 5",
         " " * 21 + "it was killed: its last event is of TIME",
         "TIME  session 3 began on other, process 6",
@@ -320,4 +322,4 @@ def test_a_study_s_sessions_and_ends(told: Told, runs: Path) -> None:
     with driver(Layout(runs, "garbage")):
         assert call("logs", "garbage").output.count("it runs now") == 1
     kinds = {event["kind"] for event in json.loads(call("logs", "garbage", "--json").output)["events"]}
-    assert kinds == {"study_created", "study_changed", "session_began", "session_ended", "trial_ended"}
+    assert kinds == {"study_created", "study_changed", "data_bound", "session_began", "session_ended", "trial_ended"}

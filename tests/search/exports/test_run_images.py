@@ -13,7 +13,7 @@ from tracking_fakes import attempt, begin, create, end, finish, live, new_study,
 from search.exports.run_images import Projection
 from search.exports.run_store import STUDY_KEY, RunStatus
 from search.exports.study_files import study_files
-from search.ledger.events import EpochEnded, Noted
+from search.ledger.events import DataBound, EpochEnded, Noted, StudyCreated
 from search.ledger.ledger import Ledger, read_ledger
 from trainables.leaderboard import LEADERBOARD_FILE
 from trainables.records import StopReason
@@ -121,6 +121,24 @@ def test_the_study_s_run(ledger: Ledger, outcome: str, status: str) -> None:
         "trials_completed": 1.0, "trials_waiting": 1.0, "best_val_accuracy_image": 0.8,
     }  # fmt: skip
     assert {p.step for p in image.points} == {1}
+
+
+def test_data_are_known_by_their_manifests(ledger: Ledger) -> None:
+    """Where a study began with them; test is the study's own run's alone. One that is bound later keeps its digests."""
+    trial_id = create(ledger, 0)
+    before = projected(ledger).image(trial_id).data
+    bound = {"samples": 3, "manifest": "ef" * 32}
+    ledger.append(DataBound({"train": bound, "test": bound}))
+    assert projected(ledger).image(trial_id).data == before
+    *others, test = projected(ledger).image(STUDY_KEY).data
+    assert tuple(others) == before
+    assert (test.context, test.digest, test.samples, test.classes) == ("test", "ef" * 8, 3, 2)
+    assert projected(ledger).image(STUDY_KEY).tags["binwise.data_digest"].endswith(", test efefefefefefefef")
+    events = read_ledger(ledger._file._path)[0]
+    assert isinstance(events[0].body, StudyCreated)
+    data = {split: {**facts, "manifest": "12" * 32} for split, facts in events[0].body.data.items()}
+    begun = Projection([replace(events[0], body=replace(events[0].body, data=data))])
+    assert [one.digest for one in begun.image(STUDY_KEY).data] == ["12" * 8] * 2
 
 
 def test_values_that_are_not_finite_are_left_out(ledger: Ledger) -> None:

@@ -19,6 +19,7 @@ from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     Body,
+    DataBound,
     EpochEnded,
     Event,
     Kind,
@@ -38,7 +39,7 @@ from trainables.errors import UserError
 from trainables.records import StopReason
 
 RESULT = json.dumps(epoch(1, 0.5).as_metrics())
-CREATED = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}
+CREATED: dict[str, Any] = {"study": {"name": "demo"}, "uid": "u", "data": {}, "versions": {}}
 # As the driver writes them: a line of a study that goes on has the same keys in the same order.
 WRITTEN: list[tuple[Body, str, str]] = [
     (
@@ -47,7 +48,18 @@ WRITTEN: list[tuple[Body, str, str]] = [
         '{"format": 1, "study": {"name": "demo"}, "data": {}, "versions": {"torch": "2"}, "commit": "c0", "uid": "u", '
         '"warm": null}',
     ),
+    (
+        StudyCreated(**CREATED, test={"samples": 3, "manifest": "ab"}),
+        "study_created",
+        '{"format": 1, "study": {"name": "demo"}, "data": {}, "versions": {}, "commit": null, "uid": "u", '
+        '"warm": null, "test": {"samples": 3, "manifest": "ab"}}',
+    ),
     (StudyChanged({"name": "demo"}), "study_changed", '{"study": {"name": "demo"}}'),
+    (
+        DataBound({"test": {"samples": 3, "manifest": "ab"}}),
+        "data_bound",
+        '{"splits": {"test": {"samples": 3, "manifest": "ab"}}}',
+    ),
     (
         SessionBegan("here", 7, {"torch": "2"}, {"image": {"cpus": 1}}, [{"cpus": 2, "gpus": 0}]),
         "session_began",
@@ -182,3 +194,24 @@ def test_events_come_in_order() -> None:
     state = fold([created])
     with pytest.raises(ValueError, match="Event 1 must come next, but got 0"):
         created.apply(state)
+
+
+def test_what_data_a_study_is_bound_to() -> None:
+    """By what it was created with, and by what was bound since; splits of older versions aren't bound."""
+    old = {"samples": 2, "digest": "x", "classes": ["Blue"]}
+    facts = {"samples": 2, "manifest": "ab"}
+    created = StudyCreated(**{**CREATED, "data": {"train": old, "val": {**old, "manifest": "cd"}}})
+    state = fold([Event(0, 0.0, created)])
+    assert {split: one["manifest"] for split, one in state.bound.items()} == {"val": "cd"}
+    Event(1, 1.0, DataBound({"train": facts, "test": facts})).apply(state)
+    assert {split: one["manifest"] for split, one in state.bound.items()} == {"val": "cd", "train": "ab", "test": "ab"}
+    assert set(state.data) == {"train", "val"}
+    assert fold([Event(0, 0.0, StudyCreated(**CREATED, test=facts))]).bound == {"test": facts}
+
+
+def test_what_happens_between_sessions_is_no_session_s_time() -> None:
+    """A config that is changed and data that are bound days after a session's end don't make it longer."""
+    bodies: list[Body] = [SessionBegan("here", 7), SessionEnded(Outcome.INTERRUPTED), StudyChanged({}), DataBound({})]
+    events = [Event(0, 0.0, StudyCreated(**CREATED))]
+    events += [Event(place, 10.0**place, body) for place, body in enumerate(bodies, start=1)]
+    assert fold(events).seconds == 90.0

@@ -155,8 +155,11 @@ def test_data_that_is_missing_ends_it(config: StudyConfig, data: Path) -> None:
     """Nothing can be tried without it; what else is known is said with it."""
     (data / "val").rename(data / "gone")
     measured = Measured()
-    with pytest.raises(UserError, match="val doesn't exist"):
-        checked(config, measured)
+    (data / "file").write_text("")
+    unreachable = config.tracking.model_copy(update={"uri": f"sqlite:///{data}/file/mlflow.db"})
+    with pytest.raises(UserError, match="val doesn't exist") as error:
+        checked(config.model_copy(update={"tracking": unreachable}), measured)
+    assert "tracking.uri" in str(error.value)
     assert measured.asked == []
 
 

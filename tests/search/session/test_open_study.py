@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     EpochEnded,
+    Kind,
     SessionBegan,
     SessionEnded,
+    StudyCreated,
     TrialCreated,
     TrialEnded,
 )
-from search.ledger.ledger import Ledger, read_ledger
+from search.ledger.ledger import Ledger, create_ledger, read_ledger
 from search.ledger.lines import mirror_of
 from search.ledger.state import Outcome
+from search.preflight.lineage import read_lineage
 from search.session.mode import Mode
 from search.session.open_study import already_there, continued, found_state, is_over, open_study, remove_study
 from search.study.config import StudyConfig
@@ -51,9 +55,13 @@ def splits(text: str = "bottle") -> dict[str, Split]:
     return {"train": split(text), "val": split("glass")}
 
 
-def opened(made: StudyConfig, how: Mode = RESUME, **changes: Any) -> Ledger:
+def opened(
+    made: StudyConfig, how: Mode = RESUME, data: dict[str, Split] | None = None, test: Split | None = None
+) -> Ledger:
     """The study's ledger."""
-    return open_study(made, Layout.of(made), changes.get("data", splits()), how, shown_study=made)
+    data, layout = data or splits(), Layout.of(made)
+    lineage = read_lineage(made, data, test, layout)
+    return open_study(made, layout, data, how, shown_study=made, lineage=lineage)
 
 
 def run_trials(ledger: Ledger, count: int, outcome: Outcome | None = Outcome.FINISHED) -> None:
@@ -205,13 +213,67 @@ def test_changed_data_are_refused(tmp_path: Path) -> None:
     assert opened(made).state.next_seq == 1
 
 
+def texts(*words: str) -> Split:
+    """A split of texts alone."""
+    ids = tuple(f"row-{number}" for number in range(len(words)))
+    return made_split(ids, words, np.zeros(len(words), dtype=np.int64), (None,) * len(words), ("Blue", "Green"))
+
+
+def text_config(folder: Path) -> StudyConfig:
+    """A study of texts alone."""
+    return study(folder, modalities=["text"])
+
+
+def test_changed_samples_are_named(tmp_path: Path) -> None:
+    """By the manifest that lies in the study's folder; the test split's sizes and digest are on record, too."""
+    made, before = text_config(tmp_path), {"train": texts("jar", "can"), "val": texts("cup")}
+    state = opened(made, Mode(), before, texts("pot")).state
+    assert {split: facts["samples"] for split, facts in state.bound.items()} == {"train": 2, "val": 1, "test": 1}
+    assert state.data["train"]["manifest"] == state.bound["train"]["manifest"]
+    kept = (Layout.of(made).folder / "test_manifest.csv").read_bytes()
+    with pytest.raises(UserError, match="since 'demo' began") as error:
+        opened(made, data={"train": texts("jar", "tin"), "val": texts("cup")})
+    assert str(error.value).splitlines()[1:3] == ["  train: 1 sample with another text or other values:", "  row-1"]
+    ledger = opened(made, data=before, test=texts("pan"))  # said before, and refused by `binwise test`
+    assert (ledger.state.bound, ledger.state.next_seq) == (state.bound, 1)
+    assert (Layout.of(made).folder / "test_manifest.csv").read_bytes() == kept
+
+
+def without_manifests(made: StudyConfig) -> Layout:
+    """The study as an earlier version began it."""
+    layout = Layout.of(made)
+    created = read_ledger(layout.ledger_file)[0][0]
+    for path in (layout.ledger_file, mirror_of(layout.ledger_file), *layout.folder.glob("*manifest.csv")):
+        path.unlink()
+    assert isinstance(created.body, StudyCreated)
+    data = {split: {k: v for k, v in one.items() if k != "manifest"} for split, one in created.body.data.items()}
+    create_ledger(layout.ledger_file, replace(created.body, data=data, test=None), created.at)
+    return layout
+
+
+def test_a_study_that_began_without_manifests_is_bound_when_it_goes_on(tmp_path: Path) -> None:
+    """To data that are what its record knows of them; from then on a change is named. Its first lines stay."""
+    made, data = text_config(tmp_path), {"train": texts("jar", "can"), "val": texts("cup")}
+    opened(made, Mode(), data).close()
+    layout = without_manifests(made)
+    with pytest.raises(UserError, match=r"since 'demo' began:\n  train\.digest"):
+        opened(made, data={**data, "train": texts("jar", "tin")})
+    state = opened(made, data=data, test=texts("pot")).state
+    assert [event.kind for event in read_ledger(layout.ledger_file)[0]] == [Kind.STUDY_CREATED, Kind.DATA_BOUND]
+    assert set(state.bound) == {"train", "val", "test"}
+    assert {path.name for path in layout.folder.glob("*manifest.csv")} == {"manifest.csv", "test_manifest.csv"}
+    assert opened(made, data=data, test=texts("pot")).state.next_seq == 2
+    with pytest.raises(UserError, match="1 sample with another text or other values"):
+        opened(made, data={**data, "train": texts("jar", "tin")})
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{"])
 def test_damaged_files_are_made_again(tmp_path: Path, content: bytes | None) -> None:
     """The config and the data's table come from the record and the data; whole ones aren't written."""
     made = config(tmp_path)
     opened(made, Mode()).close()
     layout = Layout.of(made)
-    files = (layout.study_file, layout.data_file)
+    files = (layout.study_file, layout.data_file, layout.folder / "manifest.csv")
     wanted = [file.read_bytes() for file in files]
     for file in files:
         file.unlink() if content is None else file.write_bytes(content)

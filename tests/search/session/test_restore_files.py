@@ -22,6 +22,7 @@ from search.ledger.events import (
 from search.ledger.ledger import Ledger, read_ledger
 from search.ledger.state import Outcome
 from search.preflight.data import read_data
+from search.preflight.lineage import read_lineage
 from search.session.mode import Mode
 from search.session.open_study import open_study
 from search.session.restore_files import restore_ended
@@ -42,7 +43,9 @@ def ended(tmp_path: Path) -> StudyConfig:
     data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val")}
     made = study(tmp_path, modalities=["text"], data=data)
     layout = Layout.of(made)
-    ledger = open_study(made, layout, read_data(made), Mode(), shown_study=made)
+    splits = read_data(made)
+    lineage = read_lineage(made, splits, None, layout)
+    ledger = open_study(made, layout, splits, Mode(), shown_study=made, lineage=lineage)
     run_one_trial(ledger)
     ledger.close()
     rebuild(layout.folder)
@@ -67,7 +70,7 @@ def restored(made: StudyConfig) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gone", "empty", "half", "binary"])
-@pytest.mark.parametrize("name", ["study.yaml", "data.jsonl.gz", "trials.jsonl", "optuna.journal"])
+@pytest.mark.parametrize("name", ["study.yaml", "data.jsonl.gz", "manifest.csv", "trials.jsonl", "optuna.journal"])
 def test_a_torn_file_is_made_anew(ended: StudyConfig, name: str, kind: str) -> None:
     """Byte for byte, but for who wrote Optuna's journal and when."""
     path = Layout.of(ended).folder / name
