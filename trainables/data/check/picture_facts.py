@@ -58,9 +58,7 @@ def times(facts: Sequence[Facts | None]) -> NDArray[np.float64]:
     return np.array([np.nan if one is None else _seconds(one.taken) for one in facts])
 
 
-def _table(
-    facts: Sequence[Facts | None], row: Callable[[Facts], tuple[float, ...]], width: int
-) -> NDArray[np.float64]:
+def _table(facts: Sequence[Facts | None], row: Callable[[Facts], tuple[float, ...]], width: int) -> NDArray[np.float64]:
     nothing = (np.nan,) * width
     return np.array([nothing if one is None else row(one) for one in facts], dtype=np.float64).reshape(-1, width)
 
