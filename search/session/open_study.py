@@ -25,6 +25,7 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
+from trainables.data.check.findings import Finding
 from trainables.data.samples import Split, splits_to_json
 from trainables.errors import UserError
 from trainables.names import TRAIN, VAL
@@ -119,15 +120,22 @@ def already_there(state: StudyState) -> str:
 
 
 def open_study(
-    study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, *, shown_study: StudyConfig
+    study: StudyConfig,
+    layout: Layout,
+    splits: Mapping[str, Split],
+    mode: Mode,
+    *,
+    shown_study: StudyConfig,
+    findings: Sequence[Finding] = (),
 ) -> Ledger:
     """The ledger of a new study, or of the one that is there, with what has changed on record.
 
-    `shown_study`: the config as it may be written down, without secrets. UserError where the data have changed.
+    `shown_study`: the config as it may be written down, without secrets; `findings`: what a new study's data were found
+    to have. UserError where the data have changed.
     """
     config = shown_study.model_dump(mode="json")
     if not _is_taken(layout):
-        _create(shown_study, layout, splits, mode)
+        _create(shown_study, layout, splits, mode, findings)
         return Ledger(layout.ledger_file)
     ledger = Ledger(layout.ledger_file)
     try:
@@ -141,7 +149,9 @@ def open_study(
     return ledger
 
 
-def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode) -> None:
+def _create(
+    shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, findings: Sequence[Finding]
+) -> None:
     created = StudyCreated(
         study=shown_study.model_dump(mode="json"),
         data=data_facts(splits),
@@ -150,7 +160,8 @@ def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split
         uid=uuid.uuid4().hex,
         warm=warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
     )
-    create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), created)
+    data = splits_to_json(splits[TRAIN], splits[VAL])
+    create_study_folder(layout, dump_study(shown_study), data, created, findings)
 
 
 def remove_study(layout: Layout) -> None:

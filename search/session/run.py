@@ -49,11 +49,13 @@ def run_search(
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
-            checked = preflight(study, nodes, layout, splits, earlier=earlier_shares(study, state, nodes))
+            earlier = earlier_shares(study, state, nodes)
+            checked = preflight(study, nodes, layout, splits, earlier=earlier, begun=state is not None)
             for line in ([said] if said else []) + list(checked.lines):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
             prepared = prepare_inputs(study, checked.splits, layout, console)
-            ledger = open_study(study, layout, checked.splits, mode, shown_study=without_password(study))
+            shown = without_password(study)
+            ledger = open_study(study, layout, checked.splits, mode, shown_study=shown, findings=checked.findings)
             try:
                 machine = Machine(nodes, checked.shares)
                 return StudySession(study, layout, machine, prepared, ledger, console, json_out).run()

@@ -13,7 +13,7 @@ from trainables.modalities import modality_of, registered
 
 # Keys that change nothing of what a trial learns or of how trials compare.
 FREE = re.compile(
-    r"description|time_budget|linear_baseline|runs|data\.(train|val|test|decode)|(failures|cluster|tracking)\..+"
+    r"description|time_budget|linear_baseline|runs|data\.(train|val|test|decode|allow_shortcut)|(failures|cluster|tracking)\..+"
 )
 FREE_IN_SEARCH = re.compile(r"search\.(target|concurrency|resources\..+)")
 GROWING = "search.trials"

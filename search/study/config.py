@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictBool, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, create_model
 
 from search.space.conditions import in_space
 from search.space.dimensions import Frozen
@@ -98,6 +98,12 @@ def _time_budget(given: object) -> str | None:
     return given
 
 
+def _listed(given: object) -> object:
+    """One value without brackets as a list of it."""
+    # A tuple, since in strict mode what a validator returns is checked as Python's value.
+    return (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else given
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -110,6 +116,8 @@ class DataSection(Frozen):
     test: AbsolutePath | None = None
     pixel_limit: Count = 50_000_000  # a larger picture isn't decoded
     decode: Decode = "auto"  # cache: once, onto the disk; stream: for every batch; auto: cache where the disk has room
+    # What a search may learn although it tells the class without being about it: counter, the number at a text's end.
+    allow_shortcut: Annotated[tuple[Literal["counter"], ...], BeforeValidator(_listed)] = ()
 
 
 class TrackingSection(Frozen):

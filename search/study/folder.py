@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
 from search.study.config import StudyConfig
+from trainables.data.check.findings import Finding
 from trainables.data.files import new_folder
 from trainables.errors import UserError
-from trainables.names import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE
+from trainables.names import DATA_CHECK_FILE, DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE
 
 TRACKING_FILE = "mlflow.json"  # which MLflow run is this study's
 
@@ -87,11 +88,19 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def create_study_folder(layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated) -> None:
-    """Make the folder of a new study, whole or not at all; `created`: its ledger's first event."""
+def create_study_folder(
+    layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated, findings: Sequence[Finding] = ()
+) -> None:
+    """Make the folder of a new study, whole or not at all.
+
+    `created`: its ledger's first event; `findings`: what its data were found to have, for the report.
+    """
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
         (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
+        if findings:
+            told = {"findings": [finding.as_dict() for finding in findings]}
+            (temporary / DATA_CHECK_FILE).write_text(json.dumps(told, indent=1), "utf-8")
         create_ledger(temporary / LEDGER_FILE, created, time.time())
 
 
