@@ -86,6 +86,7 @@ class Report:
     digest: str
     split: str  # that tables and examples below the results are from: test, or val before the test
     headline: Headline
+    data_warnings: tuple[str, ...]  # what the search found in its data that may mislead
     findings: tuple[str, ...]
     results: tuple[ResultRow, ...]
     remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
@@ -138,6 +139,7 @@ def build_report(study_folder: Path) -> Report:
         digest=store.selection_digest(selection),
         split=split,
         headline=headline(selection, final),
+        data_warnings=store.read_data_warnings(study_folder),
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
         remarks=tuple(filter(None, (wording.linear_note(selection.val), missing_note(selection, shown, split)))),

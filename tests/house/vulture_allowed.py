@@ -50,6 +50,7 @@ _.dark_uri
 _.test_accuracy
 _.true_class
 _.findings
+_.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words
