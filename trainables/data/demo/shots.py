@@ -101,11 +101,13 @@ def _file_name(thing: Thing, counter: int, taken: set[str], rng: np.random.Gener
     return (words if rng.random() < SPACED_SHARE else words.replace(" ", "_")) + ENDING
 
 
-def words_for(thing: Thing, generic_share: float, rng: np.random.Generator) -> tuple[str, bool]:
+def words_for(
+    thing: Thing, generic_share: float, rng: np.random.Generator, adjective_share: float = 0.45
+) -> tuple[str, bool]:
     """What a person calls a thing, and whether that says nothing about it."""
     generic = rng.random() < generic_share
     words = str(rng.choice(GENERIC if generic else thing.descriptions))
-    if not generic and rng.random() < 0.45:
+    if not generic and rng.random() < adjective_share:
         words = f"{rng.choice(_ADJECTIVES)} {words}"
     style = rng.random()
     return (words.title() if style < 0.2 else words.upper() if style < 0.25 else words), generic
