@@ -31,7 +31,15 @@ from analysis.results import (
     to_json,
 )
 from trainables.errors import UserError
-from trainables.names import ANALYSIS_FOLDER, FINAL_TEST_FILE, META_FILE, SELECTION_FILE, TEST_OPENED_FILE, TRIALS_FILE
+from trainables.names import (
+    ANALYSIS_FOLDER,
+    DATA_CHECK_FILE,
+    FINAL_TEST_FILE,
+    META_FILE,
+    SELECTION_FILE,
+    TEST_OPENED_FILE,
+    TRIALS_FILE,
+)
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 
@@ -57,6 +65,19 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
         found = f"these twice: {', '.join(twice)}" if twice else "none"
         raise UserError(f"{path} must hold every trial once, but holds {found}. Run or resume the study.")
     return tuple(_sound(study_folder, record) for record in records)
+
+
+def read_data_warnings(study_folder: Path) -> tuple[str, ...]:
+    """What the search found in its data that may mislead, a sentence or two each; nothing of an older study's.
+
+    Raises UserError where the file is damaged.
+    """
+    path = study_folder / DATA_CHECK_FILE
+    if not path.is_file():
+        return ()
+    with _readable(path, "It was changed by hand or is damaged: remove it, and the report goes without."):
+        findings = json.loads(path.read_text("utf-8"))["findings"]
+        return tuple(f"{one['title']} {one['remedy']}".strip() for one in findings if one["level"] != "note")
 
 
 def write_selection(study_folder: Path, selection: Selection) -> Path:

@@ -83,6 +83,7 @@ class Report:
     not_tested: str  # what is said where there is no result
     split: str  # that tables and examples below the results are from: test, or val before the test
     headline: Headline
+    data_warnings: tuple[str, ...]  # what the search found in its data that may mislead
     findings: tuple[str, ...]
     results: tuple[ResultRow, ...]
     remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
@@ -139,6 +140,7 @@ def build_report(study_folder: Path) -> Report:
         not_tested=not_tested(opened),
         split=split,
         headline=headline(selection, final, opened),
+        data_warnings=store.read_data_warnings(study_folder),
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
         remarks=tuple(

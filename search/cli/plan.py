@@ -52,7 +52,9 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
-            found = preflight(config, cluster_nodes(), Layout.of(config), splits, made=Path(scratch))
+            layout = Layout.of(config)
+            begun = layout.ledger_file.is_file()
+            found = preflight(config, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun)
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:

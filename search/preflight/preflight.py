@@ -14,11 +14,13 @@ from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import input_lines, plan_inputs
 from search.preflight.networks import largest_network
+from search.preflight.shortcuts import check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
 from search.preflight.wording import data_text, modality_texts
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from trainables.data.check.findings import Finding
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modality import Plan
@@ -38,6 +40,7 @@ class Preflight:
     plans: Mapping[str, Plan]  # what preparing the inputs takes
     seconds: Mapping[str, float]  # what its search takes where it has the cluster to itself
     lines: tuple[str, ...]  # to be told a person
+    findings: tuple[Finding, ...] = ()  # what a new study's data have that may mislead
 
 
 def first_look(study: StudyConfig, layout: Layout, classes: Sequence[str] | None = None) -> dict[str, Split]:
@@ -64,13 +67,15 @@ def preflight(
     made: Path | None = None,
     measured: Measure = measure,
     earlier: Mapping[str, Share] | None = None,
+    begun: bool = False,
 ) -> Preflight:
     """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
     Ray must be up, as the steps run on it. `splits`: what `first_look` gave; no file of them is decoded but those of
     the steps. `made`: where what is made on the way is put (default: among the caches, where trials find it).
     `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
-    machines by the same config, so that nothing is tried again.
+    machines by the same config, so that nothing is tried again. `begun`: the study is on record already, and goes on as
+    it began, whatever its texts have.
 
     Raises UserError with every fault that was found.
     """
@@ -84,6 +89,7 @@ def preflight(
     whole = shares if len(networks) == len(study.modalities) else None
     disk = checks.run(lambda: check_disk(study, networks, whole or {}, layout.folder), whole)
     plans = plan_inputs(study, splits, layout, checks, made)
+    findings = () if begun else checks.run(lambda: check_shortcuts(study, splits)) or ()
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
@@ -93,8 +99,9 @@ def preflight(
         *_probe_lines(probes, shares, gpu_bytes),
         disk,
         *input_lines(plans),
+        *(f"Data: {finding.title} {finding.remedy}" for finding in findings),
     )
-    return Preflight(splits, networks, probes, shares, plans, seconds, lines)
+    return Preflight(splits, networks, probes, shares, plans, seconds, lines, findings)
 
 
 def _shares(

@@ -26,10 +26,11 @@ from search.study.folder import Layout, create_study_folder
 from search.study.lineage import Lineage, check_lineage
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
+from trainables.data.check.findings import Finding, as_json
 from trainables.data.samples import Split
 from trainables.data.study_data import packed
 from trainables.errors import UserError
-from trainables.names import TEST, TRAIN, VAL
+from trainables.names import DATA_CHECK_FILE, TEST, TRAIN, VAL
 from trainables.words import human_seconds
 
 ENDED = (Outcome.FINISHED, Outcome.TARGET)
@@ -128,14 +129,16 @@ def open_study(
     *,
     shown_study: StudyConfig,
     lineage: Lineage,
+    findings: Sequence[Finding] = (),
 ) -> Ledger:
     """The ledger of a new study, or of the one that is there, with what has changed on record.
 
-    `shown_study`: the config as it may be written down, without secrets. UserError where train or val has changed.
+    `shown_study`: the config as it may be written down, without secrets; `findings`: what a new study's data were found
+    to have. UserError where train or val has changed.
     """
     config = shown_study.model_dump(mode="json")
     if not _is_taken(layout):
-        _create(shown_study, layout, splits, mode, lineage)
+        _create(shown_study, layout, splits, mode, lineage, findings)
         return Ledger(layout.ledger_file)
     ledger = Ledger(layout.ledger_file)
     try:
@@ -155,7 +158,12 @@ def open_study(
 
 
 def _create(
-    shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split], mode: Mode, lineage: Lineage
+    shown_study: StudyConfig,
+    layout: Layout,
+    splits: Mapping[str, Split],
+    mode: Mode,
+    lineage: Lineage,
+    findings: Sequence[Finding],
 ) -> None:
     facts = lineage.facts()
     created = StudyCreated(
@@ -167,8 +175,8 @@ def _create(
         warm=warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
         test=facts.get(TEST),
     )
-    data = packed(splits[TRAIN], splits[VAL])
-    create_study_folder(layout, dump_study(shown_study), data, created, lineage.files())
+    files = lineage.files() | ({DATA_CHECK_FILE: as_json(findings)} if findings else {})
+    create_study_folder(layout, dump_study(shown_study), packed(splits[TRAIN], splits[VAL]), created, files)
 
 
 def remove_study(layout: Layout) -> None:

@@ -57,10 +57,12 @@ def run_search(
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)
-            checked = preflight(study, nodes, layout, splits, earlier=earlier_shares(study, state, nodes))
+            earlier = earlier_shares(study, state, nodes)
+            checked = preflight(study, nodes, layout, splits, earlier=earlier, begun=state is not None)
             _say(console, [*([said] if said else []), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
-            ledger = open_study(study, layout, splits, mode, shown_study=without_password(study), lineage=lineage)
+            shown, findings = without_password(study), checked.findings
+            ledger = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
             del lineage  # a search takes hours
             try:
                 machine = Machine(nodes, checked.shares)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictBool, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, create_model
 
 from search.space.conditions import in_space
 from search.space.dimensions import Frozen
@@ -100,6 +100,12 @@ def _time_budget(given: object) -> str | None:
     return given
 
 
+def _listed(given: object) -> object:
+    """One value without brackets as a list of it."""
+    # A tuple, since in strict mode what a validator returns is checked as Python's value.
+    return (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else given
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -151,6 +157,8 @@ class DataSection(Frozen):
     allow_links: StrictBool = False  # whether links may leave the data set's folder
     labels: LabelsSection = LabelsSection()
     leave_out: AbsolutePath | None = None  # a CSV with split,file: samples that aren't taken; `data clean` writes one
+    # What a search may learn although it tells the class without being about it: counter, the number at a text's end.
+    allow_shortcut: Annotated[tuple[Literal["counter"], ...], BeforeValidator(_listed)] = ()
 
 
 class TrackingSection(Frozen):

@@ -52,6 +52,7 @@ _.light_uri
 _.dark_uri
 _.test_accuracy
 _.true_class
+_.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words

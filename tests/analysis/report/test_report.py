@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 from html.parser import HTMLParser
@@ -319,3 +320,22 @@ def test_weights_that_reach_nothing_are_said(tmp_path: Path, numbers: str) -> No
         "The weights image 0.30, text 0.65, numbers 0.05 get 90.0 % on val, the same at any weight of numbers in "
         "0.00–0.10, the others in proportion, so val shows no gain from numbers."
     ) in said
+
+
+def test_what_the_search_found_in_its_data_stands_at_the_top(tmp_path: Path) -> None:
+    """Warnings come before any number, in both forms, none of their texts as markup; notes, older studies: none."""
+    analyzed(tmp_path)
+    assert build_report(tmp_path).data_warnings == ()
+    finding = {"level": "warning", "title": f"The number tells the class. {NASTY}", "remedy": "Read without it."}
+    note = {"level": "note", "title": "of no weight", "remedy": ""}
+    (tmp_path / "data_check.json").write_text(json.dumps({"findings": [finding, note]}))
+    report = build_report(tmp_path)
+    markdown, content = render_markdown(report), render_html(report)
+    assert markdown.index("The number tells the class") < markdown.index("## Results")
+    assert content.index("The number tells the class") < content.index('class="tiles"')
+    assert "script" not in Page(content).tags
+    assert "<script>" not in markdown
+    assert "of no weight" not in markdown + content
+    (tmp_path / "data_check.json").write_text('{"findings": [{}]}')
+    with pytest.raises(UserError, match=r"data_check\.json"):
+        build_report(tmp_path)

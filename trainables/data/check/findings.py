@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -46,3 +47,8 @@ def verdict(findings: Sequence[Finding]) -> Literal["ok", "warnings", "errors"]:
 def by_level(findings: Sequence[Finding]) -> list[Finding]:
     """Errors first, then warnings, then notes; in their order otherwise."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def as_json(findings: Sequence[Finding]) -> bytes:
+    """The findings alone as a file's content, which `analysis.store.read_data_warnings` reads."""
+    return json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=1).encode()
