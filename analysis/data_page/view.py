@@ -1,0 +1,176 @@
+"""What the page shows, as texts and shares: every foreign text made visible, every list cut to what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.data_page.pictures import PictureBudget
+from trainables.data.check.findings import Finding, Level, Place
+from trainables.data_check.result import DataCheck
+from trainables.words import visible
+
+MOST_PLACES, MOST_GROUPS, MOST_IN_A_GROUP = 8, 6, 4  # of a finding
+MOST_CLASSES = 40
+
+Part = tuple[str, bool]  # a piece of a sentence, and whether it is a command or a key
+
+
+@dataclass(frozen=True)
+class ShownPlace:
+    """A file or sample, with its picture where there is one."""
+
+    file: str
+    reason: str
+    where: str  # split and label
+    picture: str | None  # a data: URI
+
+
+@dataclass(frozen=True)
+class ShownFinding:
+    """A finding's section."""
+
+    kind: str
+    level: Level
+    title: tuple[Part, ...]
+    remedy: tuple[Part, ...]
+    places: tuple[ShownPlace, ...]
+    groups: tuple[tuple[ShownPlace, ...], ...]
+    more: str  # how much isn't shown
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class: in each split its samples, and their share of the split."""
+
+    name: str
+    cells: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class PageView:
+    """All that the template reads."""
+
+    name: str
+    verdict: str
+    sentence: str
+    checked: str
+    tiles: tuple[tuple[str, str, str], ...]  # label, value, note
+    splits: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
+    classes: tuple[ClassRow, ...]
+    more_classes: int
+    largest_share: float  # of a class in any split: what a full bar is
+    pictures: Mapping[str, Mapping[str, Any]]
+    accounting: Mapping[str, Mapping[str, Any]]
+    findings: tuple[ShownFinding, ...]
+
+
+def page_view(check: DataCheck) -> PageView:
+    """The page of a check. Pictures are read here: those of the first findings, until there are enough."""
+    budget = PictureBudget()
+    roots = [source.absolute().parent for source in check.sources.values()]
+    rows = _class_rows(check.counts)
+    return PageView(
+        name=visible(check.name),
+        verdict=check.verdict,
+        sentence=verdict_sentence(check.findings),
+        checked=check.checked,
+        tiles=tuple(_tiles(check)),
+        splits=tuple(check.counts),
+        sources=tuple((split, visible(str(path))) for split, path in check.sources.items()),
+        classes=tuple(rows[:MOST_CLASSES]),
+        more_classes=max(0, len(rows) - MOST_CLASSES),
+        largest_share=max((share for row in rows for _, share in row.cells), default=1.0) or 1.0,
+        pictures=_visible(check.pictures),
+        accounting=_visible(check.accounting),
+        findings=tuple(_shown(finding, budget, roots) for finding in check.findings),
+    )
+
+
+def verdict_sentence(findings: Sequence[Finding]) -> str:
+    """The verdict in words: how many errors and warnings."""
+    errors, warnings = (sum(one.level == level for one in findings) for level in ("error", "warning"))
+    told = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in ((errors, "error"), (warnings, "warning"))]
+    if errors:
+        return f"{told[0]}{f' and {told[1]}' if warnings else ''}: a study can’t start on these data."
+    return f"{told[1]}: a study may learn the wrong thing." if warnings else "Nothing found that may mislead a study."
+
+
+def parts(sentence: str) -> tuple[Part, ...]:
+    """A sentence at its backticks: what stood between two of them is a command or a key."""
+    pieces = visible(sentence).split("`")
+    if len(pieces) % 2 == 0:  # a backtick without its fellow, such as in a file's name
+        return ((visible(sentence), False),)
+    return tuple((piece, number % 2 == 1) for number, piece in enumerate(pieces) if piece)
+
+
+def _visible(value: Any) -> Any:
+    """The same plain values, every text of them visible."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {_visible(key): _visible(one) for key, one in value.items()}
+    return [_visible(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _tiles(check: DataCheck) -> Iterator[tuple[str, str, str]]:
+    for split, own in check.counts.items():
+        present = sum(count > 0 for count in own.values())
+        yield split.capitalize(), f"{sum(own.values()):,}", f"samples of {present} classes"
+    pictures = sum(own["pictures"] for own in check.pictures.values())
+    if pictures:
+        unusable = sum(own["unusable"] for own in check.pictures.values())
+        yield "Pictures", f"{pictures:,}", f"{unusable:,} of them can’t be used" if unusable else "all can be used"
+
+
+def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:
+    """The largest classes first where not all are shown, else in the order of the classes."""
+    names = list(dict.fromkeys(label for own in counts.values() for label in own))
+    if len(names) > MOST_CLASSES:
+        names.sort(key=lambda label: -sum(own.get(label, 0) for own in counts.values()))
+    totals = {split: sum(own.values()) or 1 for split, own in counts.items()}
+    return [
+        ClassRow(
+            visible(label), tuple((own.get(label, 0), own.get(label, 0) / totals[split]) for split, own in counts.items())
+        )
+        for label in names
+    ]
+
+
+def _shown(finding: Finding, budget: PictureBudget, roots: Sequence[Path]) -> ShownFinding:
+    groups = [group[:MOST_IN_A_GROUP] for group in finding.groups[:MOST_GROUPS]]
+    places = finding.places[:MOST_PLACES]
+    return ShownFinding(
+        kind=finding.kind,
+        level=finding.level,
+        title=parts(finding.title),
+        remedy=parts(finding.remedy),
+        places=tuple(_place(place, budget, roots) for place in places),
+        groups=tuple(tuple(_place(place, budget, roots) for place in group) for group in groups),
+        more=_more(finding, len(places), len(groups)),
+    )
+
+
+def _more(finding: Finding, places: int, groups: int) -> str:
+    left = [
+        f"{count:,} more {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((len(finding.places) - places, "place"), (len(finding.groups) - groups, "group"))
+        if count
+    ]
+    return f"{' and '.join(left)} in data_check.json." if left else ""
+
+
+def _place(place: Place, budget: PictureBudget, roots: Sequence[Path]) -> ShownPlace:
+    where = " · ".join(visible(one) for one in (place.split, place.label) if one)
+    return ShownPlace(
+        visible(_short(place.file, roots)), visible(place.reason), where, budget.uri(place.file)
+    )
+
+
+def _short(file: str, roots: Sequence[Path]) -> str:
+    """A path from the folder on that holds the split."""
+    inside = [root for root in roots if Path(file).is_absolute() and Path(file).is_relative_to(root)]
+    return str(Path(file).relative_to(inside[0])) if inside else file

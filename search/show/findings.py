@@ -1,0 +1,64 @@
+"""A data check as a person reads it in a terminal: the verdict, then a short block a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import shorten
+
+from trainables.data.check.findings import Finding, Place, by_level
+from trainables.words import visible
+
+MOST_LINES = 36  # of all blocks together: a minute's reading
+PLACES = 3  # that a block names
+_WIDE = 110  # characters of a line that names places
+_MARKS = {"error": "ERROR", "warning": "Warning", "note": "Note"}
+
+
+def finding_lines(findings: Sequence[Finding], most: int = MOST_LINES) -> list[str]:
+    """A block a finding, errors first, as many as fit in `most` lines; the last line tells of the others.
+
+    No line has a character that a terminal obeys.
+    """
+    lines: list[str] = []
+    ordered = by_level(findings)
+    for number, finding in enumerate(ordered):
+        block = _block(finding)
+        if len(lines) + len(block) > most:
+            return [*lines, _rest(ordered[number:])]
+        lines += block
+    return lines
+
+
+def _block(finding: Finding) -> list[str]:
+    lines = [f"{_MARKS[finding.level]}: {visible(finding.title)}"]
+    if finding.level != "note":
+        lines += [f"  {shorten(text, _WIDE, placeholder=' ...')}" for text in _places(finding)]
+        lines += [f"  -> {visible(finding.remedy)}"] if finding.remedy else []
+    return lines
+
+
+def _places(finding: Finding) -> Iterator[str]:
+    """Up to three places, or groups of places, and how many more there are."""
+    told = [" = ".join(_place(one) for one in group[:PLACES]) for group in finding.groups[:PLACES]]
+    told += [_place(one) for one in finding.places[: PLACES - len(told)]]
+    yield from told
+    left = len(finding.groups) + len(finding.places) - len(told)
+    if left:
+        yield f"... and {left:,} more"
+
+
+def _place(place: Place) -> str:
+    where = ", ".join(visible(one) for one in (place.split, place.label) if one)
+    file = _end(visible(place.file))
+    return f"{file}{f' ({where})' if where else ''}{f': {visible(place.reason)}' if place.reason else ''}"
+
+
+def _end(file: str) -> str:
+    """The last folders of a long path."""
+    parts = file.split("/")
+    return file if len(parts) <= 4 else "/".join(["...", *parts[-3:]])
+
+
+def _rest(findings: Iterable[Finding]) -> str:
+    left = list(findings)
+    return f"... and {len(left)} more: {', '.join(dict.fromkeys(finding.kind for finding in left))}"
