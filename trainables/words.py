@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import datetime
 
 
@@ -32,9 +34,32 @@ def local_time(at: float) -> str:
     return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, what turns the direction, half characters, line ends
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # Persian words and emoji are written with them
+
+
 def printable(text: str) -> str:
-    """A text from outside without what a terminal would obey and no encoding holds; line ends and tabs stay."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """A text from outside with all that a terminal would obey, or no encoding holds, as its escape: `\\x1b`, `\\u202e`.
+
+    Line ends and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escaped(char) if is_obeyed(char) and char not in "\n\t" else char for char in text)
+
+
+def one_line(text: str) -> str:
+    """The same, with line ends and tabs as their escapes: a name that can't pass for a line of its own."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def is_obeyed(char: str) -> bool:
+    """Whether a terminal would obey the character, or no encoding holds it."""
+    return unicodedata.category(char) in _OBEYED and char not in _JOINERS
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
@@ -43,3 +68,30 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsh
 def harmless_cell(text: str) -> str:
     """A text as a CSV's cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_IDS = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # UUIDs
+    r"|(?<![^\W_])(?=[a-f]*\d)[0-9a-f]{8,}(?![^\W_])"  # hashes
+    r"|(?<![^\W_])(?=([^\W\d_]+\d+){3})[^\W_]{16,}(?![^\W_])"  # other keys: letters and digits in turns
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+_NO_WORDS = frozenset(  # what cameras, telephones, messengers and programs call pictures
+    "img imag image images imagen immagine dsc dscn dscf dcim cimg sam hpim kif pict pic pics picture pictures photo "
+    "photos foto fotos bild bilder gopr gp dji mvimg pxl vid mov win pro wa mp hdr burst pano camera cam whatsapp "
+    "telegram signal snapchat facebook fb instagram received mmexport screenshot screen shot bildschirmfoto capture "
+    "scan frame file download untitled unnamed unknown noname default sample test temp tmp copy kopie copia of at am "
+    "pm new jpg jpeg jfif png gif bmp tif tiff webp heic avif 图片 照片 截图 微信图片 写真 画像 사진 фото снимок".split()
+)
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a picture's name (or a text) has no word for what is seen: a camera's `IMG_1234`, a date, a hash, digits.
+
+    `name` is with or without its ending. A single letter of the Latin alphabet is no word; one of another script, or an
+    emoji, is.
+    """
+    plain = _IDS.sub(" ", unicodedata.normalize("NFKC", name).casefold())
+    if any(unicodedata.category(char) == "So" for char in plain):
+        return False
+    return all(word in _NO_WORDS or (len(word) == 1 and word.isascii()) for word in _WORDS.findall(plain))

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.words import counted, human_bytes, human_seconds, local_time, printable
+from trainables.words import (
+    counted,
+    human_bytes,
+    human_seconds,
+    is_obeyed,
+    local_time,
+    one_line,
+    printable,
+    says_nothing,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +60,57 @@ def test_a_time_is_sorted_as_it_is_written() -> None:
 
 @given(st.text())
 def test_what_is_printed_obeys_no_terminal_and_has_an_encoding(text: str) -> None:
-    """No control character but line ends and tabs is left, no half of a surrogate pair; the length stays."""
+    """No control character but line ends and tabs is left, no half of a surrogate pair, nothing that turns the text."""
     shown = printable(text)
     shown.encode("utf-8")
-    assert len(shown) == len(text)
-    assert all(char.isprintable() or char in "\n\t" for char in shown)
-    assert printable("größe 瓶 [x]\n") == "größe 瓶 [x]\n"
+    assert not any(is_obeyed(char) for char in shown if char not in "\n\t")
+    assert not any(is_obeyed(char) for char in one_line(text))
+    assert printable(shown) == shown
+
+
+def test_what_is_no_command_stays_as_it_is() -> None:
+    """Letters of all scripts, emoji with their joiners, wide and no-break spaces, backslashes, markup of others."""
+    text = "größe 瓶 [/red] C:\\new\u3000\u00a0👩\u200d🔧 می\u200cخواهم <b>$x$\n\tend"
+    assert printable(text) == text
+
+
+def test_commands_are_shown_as_their_escapes() -> None:
+    """ANSI, carriage returns, turned direction, C1 controls, undecodable bytes of file names; a name on one line."""
+    assert printable("a\x1b[2J\r\u202e\x9b\udcff\u2028") == "a\\x1b[2J\\r\\u202e\\x9b\\udcff\\u2028"
+    assert one_line("a\nError: b\t") == "a\\nError: b\\t"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG_1234",
+        "IMG_E1234.jpg",
+        "DSC_0001",
+        "20230101_120000",
+        "0.jpg",
+        "1 (2)",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "IMG-20230101-WA0001",
+        "WhatsApp Image 2023-01-01 at 10.11.12 PM",
+        "P1010001",
+        "12345678_10152_n",
+        "AF1QipNx8Kd93kQzLm2x9",
+        "WIN_20230101_12_00_00_Pro",
+        "微信图片_20230101",
+        "",
+    ],
+)
+def test_a_camera_s_name_says_nothing(name: str) -> None:
+    """Cameras, telephones, messengers, dates, counters, hashes: no word for what is seen."""
+    assert says_nothing(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["old_bottle", "car_0001", "苹果", "🍎", "facade", "bottle_d41d8cd98f00b204e9800998ecf8427e", "mp3player2go",
+     "IMG_1234 can", "दूध", "deadbeef_cup", "ящик 3"],
+)  # fmt: skip
+def test_one_word_says_something(name: str) -> None:
+    """A word in any script, an emoji, a word beside a hash or a camera's name."""
+    assert not says_nothing(name)

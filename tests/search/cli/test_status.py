@@ -252,14 +252,14 @@ def test_a_trial_s_story(told: Told) -> None:
 
 
 def test_what_a_worker_printed_stands_below(told: Told, runs: Path) -> None:
-    """Its last 200 lines, or all of them with --all; bytes that are no text hurt nobody."""
+    """Its last 200 lines, or all of them with --all; bytes that are no text, or commands, hurt nobody."""
     whole_life(told)
     folder = runs / "studies" / "garbage" / "image" / "image_000"
     folder.mkdir(parents=True)
     (folder / "log.txt").write_bytes(b"".join(b"line %d \xff\x1b[2J\n" % number for number in range(300)))
     lines = call("logs", "garbage", "image_000").output.splitlines()
     assert lines[-201] == "What its worker printed (the end):"
-    assert lines[-1] == "line 299 ��[2J"
+    assert lines[-1] == "line 299 �\\x1b[2J"
     whole = call("logs", "garbage", "image_000", "--all").output.splitlines()
     assert whole[-301] == "What its worker printed (all of it):"
 

@@ -1,47 +1,11 @@
-"""Which pictures must stay together, and how groups of them are dealt to train, val and test. No files here."""
+"""How groups of pictures that stay together are dealt to train, val and test. No files here."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def name_key(text: str) -> str:
-    """What is left of a name without digits, case and separators: "Beer_Bottle_241" and "beer bottle 7" share theirs.
-
-    Empty for a name of digits and separators alone, which says nothing.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\s_.\-]+", " ", re.sub(r"\d+", "", folded)).strip()
-
-
-def joined(keys: Sequence[Sequence[Hashable]]) -> list[list[int]]:
-    """Groups of positions (0 to N-1) that share a key, directly or over others; each group and all groups in order.
-
-    `keys` holds the keys of each position, length N.
-    """
-    parent = list(range(len(keys)))
-
-    def root(position: int) -> int:
-        while parent[position] != position:
-            parent[position] = parent[parent[position]]
-            position = parent[position]
-        return position
-
-    first: dict[Hashable, int] = {}
-    for position, own in enumerate(keys):
-        for key in own:
-            # The lower position becomes the root, so that groups come out in order.
-            low, high = sorted((root(first.setdefault(key, position)), root(position)))
-            parent[high] = low
-    groups: dict[int, list[int]] = {}
-    for position in range(len(keys)):
-        groups.setdefault(root(position), []).append(position)
-    return list(groups.values())
 
 
 def deal(members: NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:

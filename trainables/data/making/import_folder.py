@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.check.names import joined, name_key
 from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
 from trainables.data.making import grouping
 from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
@@ -184,7 +185,7 @@ def _split_groups(
     group_names: bool,
 ) -> tuple[list[list[int]], NDArray[np.int64]]:
     """Groups of positions in `pictures` and the split (0, 1, 2) of each."""
-    ties = grouping.joined([_keys(picture, group_names) for picture in pictures])
+    ties = joined([_keys(picture, group_names) for picture in pictures])
     groups = [kept for group in ties if (kept := [member for member in group if member not in left_out])]
     members = np.zeros((len(groups), len(labels)), dtype=np.int64)
     for row, group in enumerate(groups):
@@ -197,7 +198,7 @@ def _split_groups(
 
 
 def _keys(picture: _Picture, group_names: bool) -> list[tuple[str, str]]:
-    name = grouping.name_key(picture.path.stem) if group_names else ""
+    name = name_key(picture.path.stem) if group_names else ""
     keys = [("name", name), ("digest", picture.digest)]
     return [key for key in keys if key[1]]
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainables.data import splits as splits_module
-from trainables.data.making.grouping import deal, joined, lacking, name_key
+from trainables.data.check.names import joined, name_key
+from trainables.data.making.grouping import deal, lacking
 from trainables.data.making.import_folder import ImportReport, import_folder
 from trainables.data.reading.read_split import read_split
 from trainables.errors import UserError

@@ -1,0 +1,16 @@
+"""What a command that makes splits says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+
+def say_splits(folder: Path, counts: Mapping[str, Mapping[str, int]], note: str) -> None:
+    """A line a split: how many pictures of each class."""
+    typer.echo(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
+    for name, split in counts.items():
+        classes = ", ".join(f"{label} {number}" for label, number in split.items())
+        typer.echo(f"  {name:5}  {sum(split.values()):6}  {classes}")
