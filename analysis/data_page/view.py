@@ -1,4 +1,4 @@
-"""What the page shows, as texts and shares: every foreign text made visible, every list cut to what is read."""
+"""What the page shows, as texts and shares: foreign texts on one line, every list cut to what is read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data_page.pictures import PictureBudget
-from trainables.data.check.findings import Finding, Level, Place
+from trainables.data.check.findings import Finding, Level, Place, verdict_sentence
 from trainables.data_check.result import DataCheck
-from trainables.words import visible
+from trainables.words import one_line
 
 MOST_PLACES, MOST_GROUPS, MOST_IN_A_GROUP = 8, 6, 4  # of a finding
 MOST_CLASSES = 40
@@ -74,46 +74,37 @@ def page_view(check: DataCheck) -> PageView:
     roots = [source.absolute().parent for source in check.sources.values()]
     rows = _class_rows(check.counts)
     return PageView(
-        name=visible(check.name),
+        name=one_line(check.name),
         verdict=check.verdict,
         sentence=verdict_sentence(check.findings),
         checked=check.checked,
         tiles=tuple(_tiles(check)),
         splits=tuple(check.counts),
-        sources=tuple((split, visible(str(path))) for split, path in check.sources.items()),
+        sources=tuple((split, one_line(str(path))) for split, path in check.sources.items()),
         classes=tuple(rows[:MOST_CLASSES]),
         more_classes=max(0, len(rows) - MOST_CLASSES),
         largest_share=max((share for row in rows for _, share in row.cells), default=1.0) or 1.0,
-        pictures=_visible(check.pictures),
-        accounting=_visible(check.accounting),
+        pictures=_shown_values(check.pictures),
+        accounting=_shown_values(check.accounting),
         findings=tuple(_shown(finding, budget, roots) for finding in check.findings),
     )
 
 
-def verdict_sentence(findings: Sequence[Finding]) -> str:
-    """The verdict in words: how many errors and warnings."""
-    errors, warnings = (sum(one.level == level for one in findings) for level in ("error", "warning"))
-    told = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in ((errors, "error"), (warnings, "warning"))]
-    if errors:
-        return f"{told[0]}{f' and {told[1]}' if warnings else ''}: a study can’t start on these data."
-    return f"{told[1]}: a study may learn the wrong thing." if warnings else "Nothing found that may mislead a study."
-
-
 def parts(sentence: str) -> tuple[Part, ...]:
     """A sentence at its backticks: what stood between two of them is a command or a key."""
-    pieces = visible(sentence).split("`")
+    pieces = one_line(sentence).split("`")
     if len(pieces) % 2 == 0:  # a backtick without its fellow, such as in a file's name
-        return ((visible(sentence), False),)
+        return ((one_line(sentence), False),)
     return tuple((piece, number % 2 == 1) for number, piece in enumerate(pieces) if piece)
 
 
-def _visible(value: Any) -> Any:
-    """The same plain values, every text of them visible."""
+def _shown_values(value: Any) -> Any:
+    """The same plain values, every text of them on one line."""
     if isinstance(value, str):
-        return visible(value)
+        return one_line(value)
     if isinstance(value, Mapping):
-        return {_visible(key): _visible(one) for key, one in value.items()}
-    return [_visible(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_shown_values(key): _shown_values(one) for key, one in value.items()}
+    return [_shown_values(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _tiles(check: DataCheck) -> Iterator[tuple[str, str, str]]:
@@ -134,7 +125,7 @@ def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:
     totals = {split: sum(own.values()) or 1 for split, own in counts.items()}
     return [
         ClassRow(
-            visible(label), tuple((own.get(label, 0), own.get(label, 0) / totals[split]) for split, own in counts.items())
+            one_line(label), tuple((own.get(label, 0), own.get(label, 0) / totals[split]) for split, own in counts.items())
         )
         for label in names
     ]
@@ -164,9 +155,9 @@ def _more(finding: Finding, places: int, groups: int) -> str:
 
 
 def _place(place: Place, budget: PictureBudget, roots: Sequence[Path]) -> ShownPlace:
-    where = " · ".join(visible(one) for one in (place.split, place.label) if one)
+    where = " · ".join(one_line(one) for one in (place.split, place.label) if one)
     return ShownPlace(
-        visible(_short(place.file, roots)), visible(place.reason), where, budget.uri(place.file)
+        one_line(_short(place.file, roots)), one_line(place.reason), where, budget.uri(place.file)
     )
 
 

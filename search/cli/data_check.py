@@ -135,15 +135,16 @@ def _written(found: DataCheck, folder: Path) -> Path:
 
 def summary_lines(found: DataCheck, page: Path) -> list[str]:
     """What a person reads: the verdict, the counts, a block a finding, where the page is."""
-    from search.show.findings import finding_lines, verdict_line
-    from trainables.words import visible
+    from search.show.findings import finding_lines
+    from trainables.data.check.findings import verdict_sentence
+    from trainables.words import one_line
 
     counts = (
         f"{split} {sum(own.values()):,}" for split, own in found.counts.items()
     )
     return [
-        f"{visible(found.name)}: {verdict_line(found.findings)}",
+        f"{one_line(found.name)}: {verdict_sentence(found.findings)}",
         f"  {', '.join(counts) or 'no sample could be read'}",
         *finding_lines(found.findings),
-        f"Page: {visible(str(page))}",
+        f"Page: {one_line(str(page))}",
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import shorten
 
 from trainables.data.check.findings import Finding, Place, by_level
-from trainables.words import visible
+from trainables.words import one_line
 
 MOST_LINES = 36  # of all blocks together: a minute's reading
 PLACES = 3  # that a block names
@@ -30,10 +30,10 @@ def finding_lines(findings: Sequence[Finding], most: int = MOST_LINES) -> list[s
 
 
 def _block(finding: Finding) -> list[str]:
-    lines = [f"{_MARKS[finding.level]}: {visible(finding.title)}"]
+    lines = [f"{_MARKS[finding.level]}: {one_line(finding.title)}"]
     if finding.level != "note":
         lines += [f"  {shorten(text, _WIDE, placeholder=' ...')}" for text in _places(finding)]
-        lines += [f"  -> {visible(finding.remedy)}"] if finding.remedy else []
+        lines += [f"  -> {one_line(finding.remedy)}"] if finding.remedy else []
     return lines
 
 
@@ -48,9 +48,9 @@ def _places(finding: Finding) -> Iterator[str]:
 
 
 def _place(place: Place) -> str:
-    where = ", ".join(visible(one) for one in (place.split, place.label) if one)
-    file = _end(visible(place.file))
-    return f"{file}{f' ({where})' if where else ''}{f': {visible(place.reason)}' if place.reason else ''}"
+    where = ", ".join(one_line(one) for one in (place.split, place.label) if one)
+    file = _end(one_line(place.file))
+    return f"{file}{f' ({where})' if where else ''}{f': {one_line(place.reason)}' if place.reason else ''}"
 
 
 def _end(file: str) -> str:

@@ -17,6 +17,7 @@ from trainables.data.samples import Split
 from trainables.data_check.result import DataCheck
 from trainables.data_check.sources import read_splits
 from trainables.errors import UserError
+from trainables.image.modality import MODALITY as IMAGE
 from trainables.modality import Tell
 from trainables.text.check import tokenize_with
 from trainables.text.modality import MODALITY as TEXT
@@ -58,12 +59,24 @@ def _texts(splits: Mapping[str, Split], data: Checked) -> Iterator[Finding]:
     if data.modalities and TEXT.name not in data.modalities:
         return
     samples = [sample for name, split in splits.items() for sample in _text_samples(name, split)]
+    if not samples:
+        return
     alone = not any(item is not None for split in splits.values() for item in split.inputs.get(IMAGE.name, ()))
     yield from text_findings(samples, alone=alone)
     for backbone, max_length in data.backbones.items():
         try:
             tokenize = tokenize_with(backbone, max_length)
         except UserError as error:
-            yield Finding("no-tokenizer", "note", f"The texts weren't tokenized: {error}")
+            yield Finding("no-tokenizer", "note", f"What the tokenizer knows of the texts wasn't looked at: {error}")
             continue
         yield from token_findings(backbone, tokenize, samples)
+
+
+def _text_samples(name: str, split: Split) -> Iterator[TextSample]:
+    """A text a caption."""
+    files = split.inputs.get(IMAGE.name, (None,) * len(split))
+    items = split.inputs.get(TEXT.name, ())
+    for sample_id, label, file, item in zip(split.ids, split.label_names, files, items, strict=False):
+        if item is not None:
+            place = Place(str(file or sample_id), split=name, label=label)
+            yield from (TextSample(text, place) for text in ((item,) if isinstance(item, str) else item))

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from trainables.words import counted
+
 Level = Literal["error", "warning", "note"]  # a search can't start | it may learn the wrong thing | worth knowing
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
@@ -41,6 +43,17 @@ def verdict(findings: Sequence[Finding]) -> Literal["ok", "warnings", "errors"]:
     """The worst that was found; notes are no fault."""
     levels = {finding.level for finding in findings}
     return "errors" if "error" in levels else "warnings" if "warning" in levels else "ok"
+
+
+def verdict_sentence(findings: Sequence[Finding]) -> str:
+    """The verdict in words, with the number of errors and warnings."""
+    errors, warnings = (sum(one.level == level for one in findings) for level in ("error", "warning"))
+    if errors:
+        also = f" and {counted(warnings, 'warning')}" if warnings else ""
+        return f"{counted(errors, 'error')}{also}: a study can't start on these data."
+    if warnings:
+        return f"{counted(warnings, 'warning')}: a study may learn the wrong thing."
+    return "Nothing was found that may mislead a study."
 
 
 def by_level(findings: Sequence[Finding]) -> list[Finding]:

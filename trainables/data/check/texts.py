@@ -9,26 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from trainables.data.check.findings import Finding, Level, Place
+from trainables.data.check.names import name_key
 from trainables.names import TEST, TRAIN, VAL
-from trainables.words import counted
+from trainables.words import counted, says_nothing
 
 KNOWN_SHARE = 0.01  # from this share of a split on, texts that train has as well make its result too good
 EASIER = 0.1  # val has so much more of train's texts than test that its result says little of test's
 NOTHING_SHARE = 0.1  # from this share on, a text model learns from names that say nothing
 TELLING_SHARE, TELLING_RIGHT = 0.3, 0.9  # class names in so many texts, right so often, are the label in other words
-
-# What cameras, telephones, browsers and programs call a picture, beside its number, day and time.
-_NOTHING = frozenset(
-    "img imag image images dsc dscn dscf dcim dcp pic pict pics picture pictures photo photos foto bild mvimg pxl vid "
-    "mov gopr screenshot screen shot capture scan untitled unnamed download downloaded file frame whatsapp fb received "
-    "signal snapchat sam sdc cimg hpim thumb thumbnail copy edited edit hdr burst portrait night cover am pm at of jpg "
-    "jpeg png webp final new temp tmp".split()
-)
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_HASH = re.compile(r"(?=.*\d)[0-9a-f]{12,}", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]+")
-_RANDOM_LENGTH, _RANDOM_SWITCHES = 8, 3  # `a8f3k2j9`: so long, so many changes between letters and digits
-
 
 @dataclass(frozen=True)
 class TextSample:
@@ -49,11 +37,6 @@ def text_findings(samples: Sequence[TextSample], *, alone: bool) -> list[Finding
 def folded(text: str) -> str:
     """A text without what no reader tells apart: case, width, runs of spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def without_digits(text: str) -> str:
-    """What is left of a text without digits, case and separators; empty where that is nothing."""
-    return " ".join(re.sub(r"[\W\d_]+", " ", folded(text)).split())
 
 
 def equal_texts(samples: Sequence[TextSample], *, alone: bool) -> list[Finding]:
@@ -133,7 +116,7 @@ def _within(groups: Sequence[Sequence[TextSample]], alone: bool) -> Iterator[Fin
 
 def _alike(samples: Sequence[TextSample]) -> Iterator[Finding]:
     """Val's and test's texts that train has but for digits: where val has far more, it is the easier split."""
-    shares = _known_shares(samples, without_digits)
+    shares = _known_shares(samples, name_key)
     if not any(shares.values()):
         return
     easier = shares.get(VAL, 0.0) - shares.get(TEST, shares.get(VAL, 0.0))
@@ -169,28 +152,6 @@ def _stand(groups: Sequence[object]) -> str:
 
 
 # Names that say nothing
-
-
-def says_nothing(text: str) -> bool:
-    """Whether a name is a camera's or a program's, with its number, day and time: `IMG_1234`, a hash, a UUID."""
-    name = text.strip()
-    if _UUID.fullmatch(name) or _HASH.fullmatch(name):
-        return True
-    parts = [part for part in re.split(r"[\W_]+", unicodedata.normalize("NFKC", name).casefold()) if part]
-    return not any(_says_something(part) for part in parts)
-
-
-def _says_something(part: str) -> bool:
-    if _looks_random(part):
-        return False
-    words = _WORD.findall(part)
-    return any(word not in _NOTHING and (len(word) > 1 or not word.isascii()) for word in words)
-
-
-def _looks_random(part: str) -> bool:
-    kinds = [letter.isdigit() for letter in part]
-    switches = sum(one != other for one, other in zip(kinds, kinds[1:], strict=False))
-    return bool(_HASH.fullmatch(part)) or (len(part) >= _RANDOM_LENGTH and switches >= _RANDOM_SWITCHES)
 
 
 def names_that_say_nothing(samples: Sequence[TextSample]) -> list[Finding]:
