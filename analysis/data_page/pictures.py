@@ -12,19 +12,13 @@ SIDE = 150  # px
 
 
 class PictureBudget:
-    """Hands out pictures until there are enough; the same file twice counts once."""
+    """Hands out pictures until there are enough."""
 
     def __init__(self) -> None:
         self._left, self._bytes = MOST_PICTURES, MOST_BYTES
-        self._known: dict[str, str | None] = {}
 
     def uri(self, file: str) -> str | None:
         """The picture as a `data:` URI; None where the file is no picture that can be read, or there are enough."""
-        if file not in self._known:
-            self._known[file] = self._new(file)
-        return self._known[file]
-
-    def _new(self, file: str) -> str | None:
         if self._left <= 0 or not _is_file(file):
             return None
         uri = thumbnail_uri(Path(file), SIDE)

@@ -50,6 +50,18 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a classifier finds, from 0 to 1, with its interval, beside what finding nothing would be."""
+
+    name: str
+    level: Level
+    value: float
+    low: float
+    high: float
+    base: float
+
+
+@dataclass(frozen=True)
 class PageView:
     """All that the template reads."""
 
@@ -65,6 +77,8 @@ class PageView:
     largest_share: float  # of a class in any split: what a full bar is
     pictures: Mapping[str, Mapping[str, Any]]
     accounting: Mapping[str, Mapping[str, Any]]
+    shortcuts: tuple[Measured, ...]
+    shifts: tuple[Measured, ...]
     findings: tuple[ShownFinding, ...]
 
 
@@ -86,6 +100,8 @@ def page_view(check: DataCheck) -> PageView:
         largest_share=max((share for row in rows for _, share in row.cells), default=1.0) or 1.0,
         pictures=_shown_values(check.pictures),
         accounting=_shown_values(check.accounting),
+        shortcuts=tuple(_measured(check.findings, "shortcut-", "accuracy")),
+        shifts=tuple(_measured(check.findings, "shift-", "auc")),
         findings=tuple(_shown(finding, budget, roots) for finding in check.findings),
     )
 
@@ -115,6 +131,16 @@ def _tiles(check: DataCheck) -> Iterator[tuple[str, str, str]]:
     if pictures:
         unusable = sum(own["unusable"] for own in check.pictures.values())
         yield "Pictures", f"{pictures:,}", f"{unusable:,} of them can’t be used" if unusable else "all can be used"
+
+
+def _measured(findings: Sequence[Finding], prefix: str, key: str) -> Iterator[Measured]:
+    """Of the findings of a kind with this prefix, those that have the number `key` with its interval."""
+    for one in findings:
+        numbers = one.numbers
+        if one.kind.startswith(prefix) and {key, "low", "high"} <= numbers.keys():
+            name = one_line(one.kind.removeprefix(prefix).replace("-", " ").capitalize())
+            base = float(numbers.get("majority", 0.5))
+            yield Measured(name, one.level, float(numbers[key]), float(numbers["low"]), float(numbers["high"]), base)
 
 
 def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:

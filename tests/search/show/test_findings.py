@@ -1,0 +1,49 @@
+"""Findings in a terminal: short, errors first, and with nothing in them that a terminal obeys."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.show.findings import MOST_LINES, finding_lines
+from trainables.data.check.findings import Finding, Place
+from trainables.words import is_obeyed
+
+
+def test_a_block_has_title_three_places_and_remedy() -> None:
+    """Of five places two are only counted; a note is its title alone."""
+    places = tuple(Place(f"{n}.jpg", "cut short", "val", "Blue") for n in range(5))
+    found = [Finding("odd", "note", "Odd.", "Look.", places), Finding("cut", "warning", "Cut.", "Copy again.", places)]
+    assert finding_lines(found) == [
+        "Warning: Cut.",
+        "  0.jpg (val, Blue): cut short",
+        "  1.jpg (val, Blue): cut short",
+        "  2.jpg (val, Blue): cut short",
+        "  ... and 2 more",
+        "  -> Copy again.",
+        "Note: Odd.",
+    ]
+
+
+def test_places_that_belong_together_share_a_line() -> None:
+    """Two equal pictures are one line."""
+    found = Finding("equal", "warning", "Equal.", groups=((Place("a.jpg", split="train"), Place("b.jpg", split="val")),))
+    assert finding_lines([found])[1] == "  a.jpg (train) = b.jpg (val)"
+
+
+def test_many_findings_are_cut_and_counted() -> None:
+    """A minute's reading, however much was found; the errors stay."""
+    notes = [Finding(f"kind-{n}", "warning", "Something.", "Do.") for n in range(100)]
+    lines = finding_lines([*notes, Finding("worst", "error", "Broken.")])
+    assert lines[0] == "ERROR: Broken."
+    assert len(lines) <= MOST_LINES + 1
+    assert lines[-1].startswith("... and ")
+
+
+@settings(max_examples=100)
+@given(st.text(), st.text(), st.text())
+def test_no_line_has_what_a_terminal_obeys(title: str, file: str, reason: str) -> None:
+    """Whatever a file, a label or a message holds: one line, no escape, no turned direction."""
+    place = Place(file, reason, reason, file)
+    for line in finding_lines([Finding("kind", "error", title, reason, (place,), ((place, place),))]):
+        assert not any(is_obeyed(char) for char in line)
