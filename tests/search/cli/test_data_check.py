@@ -16,7 +16,7 @@ from trainables.names import DATA_CHECK_FILE, DATA_CHECK_HTML
 from trainables.words import is_obeyed
 
 # As names of files; a path's separator can't be in one.
-HOSTILE = ("<script>alert(1)<script>", "[/red]", r"$\frac$", "\x1b[31mred", "\u202egnp.exe", "two\nlines", "\x9b2J")
+HOSTILE = ("<script>alert(1)<script>", "[red]", r"$\frac$", "\x1b[31mred", "\u202egnp.exe", "two\nlines", "\x9b2J")
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,10 @@ def draw(folder: Path, names: list[str], seed: int = 0) -> None:
 @pytest.fixture
 def data(here: Path) -> Path:
     """A sound little data set."""
-    things = {"Blue": ["bottle", "can", "jar", "box", "tin", "lid"], "Green": ["core", "peel", "leaf", "egg", "tea", "rind"]}
+    things = {
+        "Blue": ["bottle", "can", "jar", "box", "tin", "lid"],
+        "Green": ["core", "peel", "leaf", "egg", "tea", "rind"],
+    }
     for seed, split in enumerate(("Train", "Val")):
         for label, names in things.items():
             draw(here / "mine" / split / label, [f"{split} {name}" for name in names], seed)

@@ -27,7 +27,9 @@ def test_a_block_has_title_three_places_and_remedy() -> None:
 
 def test_places_that_belong_together_share_a_line() -> None:
     """Two equal pictures are one line."""
-    found = Finding("equal", "warning", "Equal.", groups=((Place("a.jpg", split="train"), Place("b.jpg", split="val")),))
+    found = Finding(
+        "equal", "warning", "Equal.", groups=((Place("a.jpg", split="train"), Place("b.jpg", split="val")),)
+    )
     assert finding_lines([found])[1] == "  a.jpg (train) = b.jpg (val)"
 
 

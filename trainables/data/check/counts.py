@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from statistics import median_high
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainables.data.check.findings import Finding, Level, Place
-from trainables.data.pictures.facts import PictureFacts
 from trainables.data.samples import Split
 from trainables.names import TRAIN
 from trainables.words import counted
+
+if TYPE_CHECKING:
+    from trainables.data.pictures.facts import PictureFacts
 
 FEW = 5  # fewer samples of a class than this in a split say next to nothing about it
 SMALL = 200  # a split with fewer samples than this tells two models apart only where they are far apart
@@ -92,7 +94,7 @@ def _uneven(counts: Counts) -> Iterator[Finding]:
         kind="uneven-classes",
         level=level,
         title=f'Train has {ratio:.1f} times as many samples of "{largest}" ({own[largest]:,}) as of "{smallest}" '
-        f"({own[smallest]:,}): always saying \"{largest}\" is right in {share:.0%}.",
+        f'({own[smallest]:,}): always saying "{largest}" is right in {share:.0%}.',
         remedy="Search `class_weights: balanced` against `none`, and read macro F1 beside accuracy.",
         numbers={"ratio": ratio, "largest": largest, "smallest": smallest, "majority": share},
     )

@@ -18,6 +18,7 @@ EASIER = 0.1  # val has so much more of train's texts than test that its result 
 NOTHING_SHARE = 0.1  # from this share on, a text model learns from names that say nothing
 TELLING_SHARE, TELLING_RIGHT = 0.3, 0.9  # class names in so many texts, right so often, are the label in other words
 
+
 @dataclass(frozen=True)
 class TextSample:
     """One text of one sample."""
@@ -75,9 +76,7 @@ def _two_labels(groups: Sequence[Sequence[TextSample]], alone: bool) -> Iterator
         )
 
 
-def _across(
-    samples: Sequence[TextSample], groups: Sequence[Sequence[TextSample]], alone: bool
-) -> Iterator[Finding]:
+def _across(samples: Sequence[TextSample], groups: Sequence[Sequence[TextSample]], alone: bool) -> Iterator[Finding]:
     shared = [group for group in groups if len({sample.place.split for sample in group}) > 1]
     shares = _known_shares(samples, folded)
     if not shared or not any(shares.values()):
@@ -165,7 +164,7 @@ def names_that_say_nothing(samples: Sequence[TextSample]) -> list[Finding]:
     found = Finding(
         kind="names-that-say-nothing",
         level="warning" if share >= NOTHING_SHARE or uneven else "note",
-        title=f"{_of_all(len(empty), len(samples))} say nothing, such as \"{empty[0].text}\""
+        title=f'{_of_all(len(empty), len(samples))} say nothing, such as "{empty[0].text}"'
         + (f" ({', '.join(f'{split} {own:.0%}' for split, own in by_split.items())})." if uneven else "."),
         remedy="Search pictures alone (`modalities: [image]`), or give these samples texts of their own."
         if share >= NOTHING_SHARE

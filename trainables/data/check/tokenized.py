@@ -62,9 +62,7 @@ def _unknown(backbone: str, found: Tokenized, members: Sequence[Sequence[TextSam
         if much
         else "",
         places=tuple(
-            replace(sample.place, reason=f'"{sample.text}"')
-            for row in _worst_first(found)
-            for sample in members[row]
+            replace(sample.place, reason=f'"{sample.text}"') for row in _worst_first(found) for sample in members[row]
         ),
         numbers={"backbone": backbone, "unknown": share, "blank_texts": blank_samples, "texts": total},
     )

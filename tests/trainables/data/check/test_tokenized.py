@@ -26,7 +26,9 @@ def samples(*rows: tuple[str, str]) -> list[TextSample]:
 
 def test_texts_of_a_script_that_the_tokenizer_lacks() -> None:
     """All of two texts is unknown, and the two are one to it, under two labels."""
-    found = {one.kind: one for one in token_findings("tiny", letters, samples(("A", "苹果"), ("B", "瓶子"), ("A", "cup")))}
+    found = {
+        one.kind: one for one in token_findings("tiny", letters, samples(("A", "苹果"), ("B", "瓶子"), ("A", "cup")))
+    }
     unknown, equal = found["unknown-tokens"], found["texts-made-equal"]
     assert unknown.level == equal.level == "warning"
     assert unknown.numbers == {"backbone": "tiny", "unknown": 4 / 7, "blank_texts": 2, "texts": 3}
