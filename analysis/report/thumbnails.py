@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 SIDE = 160  # px, the longer one
 MOST_PIXELS = 50_000_000  # a larger picture isn't decoded for the sake of a thumbnail
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trainables.errors import UserError
 
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
 
 
 def listed(items: Sequence[str], first: int = 5) -> str:

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from trainables.checkpoint import Checkpoint
+from trainables.data.pictures.digests import PICTURES
 from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
 from trainables.image.backbones import build_backbone
 from trainables.image.config import ImageTrialConfig
 from trainables.image.learner import ImageLearner
 from trainables.image.network import ImageNetwork, build_head, predict_pictures, set_batchnorm_momentum
-from trainables.image.prepare import CONTENT, PICTURES, STREAM
+from trainables.image.prepare import CONTENT, STREAM
 from trainables.learning.groups import Group
 from trainables.learning.steps import pick_device
 from trainables.modality import DataAccess

@@ -12,14 +12,13 @@ from trainables.data.caches import list_caches
 from trainables.data.disk import free_bytes, has_room
 from trainables.data.pictures.cache import bytes_to_build, cache_bytes, cache_key, decoded_pictures, is_cached
 from trainables.data.pictures.decoders import usable_cpus
-from trainables.data.pictures.digests import content_digest, file_digests
+from trainables.data.pictures.digests import PICTURES, content_digest, file_digests
 from trainables.data.pictures.load import Fit
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modality import Place, Plan, SearchedValues
 from trainables.words import human_bytes
 
-PICTURES: Final = "pictures"  # the folder of decoded pictures among the caches
 # Keys of what is prepared.
 CONTENT: Final = "content"  # by split: its pictures' content digest
 STREAM: Final = "stream"  # whether trials decode for every batch anew, as the disk lacks room

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Hashable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 10  # pictures in a block of numbers: a few sessions, as people number some pictures at a time
 _NUMBER = re.compile(r"(\d{1,18})[\s_.\-]*$")  # where `cleaning: words` looks for it; 18 digits fit 64 bits
+FEWEST_NUMBERS = 20  # of a split, to speak of its numbering
+UNIQUE = 0.95  # share of numbers that a counter gives once: people mistype
+Numbering = Literal["one", "another", "unclear"]
 _TOLD_APART = 0.1  # a name with a larger share of all samples, such as `IMG`, says nothing
 
 
@@ -119,3 +123,24 @@ def mean_run(numbers: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     order = np.argsort(numbers, kind="stable")
     ordered = labels[order[numbers[order] >= 0]]
     return 0.0 if len(ordered) == 0 else len(ordered) / (1 + int(np.count_nonzero(np.diff(ordered))))
+
+
+def numbering(one: NDArray[np.int64], other: NDArray[np.int64]) -> Numbering:
+    """Whether two splits' numbers (N,) and (M,), -1 where there is none, are of one counter.
+
+    A counter gives no number twice: where many of the other split's numbers occur in the first one, too, they were
+    given anew, and where they lie elsewhere, it is at another place. `unclear` where few samples are numbered, or
+    numbers recur within a split (`bottle_1`, `can_1`).
+    """
+    first, second = one[one >= 0], other[other >= 0]
+    if min(len(first), len(second)) < FEWEST_NUMBERS:
+        return "unclear"
+    if any(len(np.unique(numbers)) < UNIQUE * len(numbers) for numbers in (first, second)):
+        return "unclear"
+    within = second[(second >= first.min()) & (second <= first.max())]
+    if len(within) < len(second) / 2:
+        return "another"
+    # Of a counter's numbers none is taken; of numbers given anew, as many as the first split has of that range.
+    expected = len(np.unique(first)) / (int(first.max()) - int(first.min()) + 1)
+    taken = float(np.isin(within, first).mean())
+    return "another" if taken > max(1 - UNIQUE, expected / 2) else "one" if expected > 1 - UNIQUE else "unclear"

@@ -5,7 +5,6 @@ What belongs in which bin is in `things.csv`. Some things are shown in test alon
 
 from __future__ import annotations
 
-import csv
 import json
 import multiprocessing
 import os
@@ -13,41 +12,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib import metadata, resources
-from itertools import zip_longest
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from trainables.data.demo.photograph import font_bytes, photograph
+from trainables.data.demo.photograph import font_bytes, near_copy, photograph
+from trainables.data.demo.sessions import plan_sessions
+from trainables.data.demo.shots import RECIPE_VERSION, SPLIT_SHARES, Shot, plan, things
 from trainables.data.files import new_folder, require_free
 from trainables.errors import UserError
-from trainables.names import SPLIT_FOLDERS
 
-TRAIN_FOLDER, VAL_FOLDER, TEST_FOLDER = SPLIT_FOLDERS
-SPLIT_SHARES: Final = {TRAIN_FOLDER: 0.63, VAL_FOLDER: 0.16, TEST_FOLDER: 0.21}
 FEWEST_PICTURES: Final = 24  # four in val: one a class
 MOST_PICTURES: Final = 100_000
 RECIPE_FILE: Final = "recipe.json"
 ATTRIBUTION_FILE: Final = "ATTRIBUTION.txt"
 
-_RECIPE_VERSION: Final = 1
 _CHUNK: Final = 50  # pictures drawn between two reports
 _ONE_PROCESS: Final = 3_000  # up to so many pictures, starting processes takes longer than it saves
-_GENERIC_SHARE: Final = 0.12
-_GENERIC: Final = ("kitchen item", "old thing", "garage find", "household item", "thing", "img", "photo", "stuff")
-_ADJECTIVES: Final = ("empty", "old", "broken", "dirty", "used", "small", "big", "unwanted", "leftover")
-
-
-@dataclass(frozen=True)
-class Thing:
-    """One row of `things.csv`."""
-
-    codepoint: int
-    label: str
-    only_in_test: bool
-    descriptions: tuple[str, ...]  # in lower case, words apart by spaces
 
 
 @dataclass(frozen=True)
@@ -60,33 +43,13 @@ class DemoReport:
     existed: bool  # the same pictures were there already
 
 
-@dataclass(frozen=True)
-class Shot:
-    """One picture to take."""
-
-    split: str
-    thing: Thing
-    index: int  # among the pictures of this thing in this split
-    name: str  # of the file
-
-
-def things() -> tuple[Thing, ...]:
-    """The table of things, in its order."""
-    text = (resources.files("trainables.data.demo") / "things.csv").read_text(encoding="utf-8")
-    return tuple(
-        Thing(
-            int(row["codepoint"], 16), row["class"], row["only_in_test"] == "yes", tuple(row["descriptions"].split("|"))
-        )
-        for row in csv.DictReader(text.splitlines())
-    )
-
-
 def make_demo(
     destination: Path,
     *,
     pictures: int = 1200,
     size: int = 128,
     seed: int = 0,
+    sessions: bool = False,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DemoReport:
@@ -94,7 +57,8 @@ def make_demo(
 
     `pictures` in all (24 to 100,000), split 63/16/21 %, each with a longer side of `size` px (32 to 1024). The same
     numbers give the same pictures, however many `workers` (processes; default: one up to 3,000 pictures, else one a
-    core) draw them. `progress` gets the pictures drawn so far and all. Where the folder holds these very pictures, they
+    core) draw them. With `sessions` pictures are taken and numbered as people upload them: see `sessions.py`. `progress`
+    gets the pictures drawn so far and all. Where the folder holds these very pictures, they
     are kept.
 
     With more than one worker, a script that calls this needs the usual `if __name__ == "__main__":`.
@@ -102,12 +66,12 @@ def make_demo(
     """
     start = time.perf_counter()
     _check_numbers(pictures, size, seed, workers)
-    recipe = {"recipe": "binwise demo", "version": _RECIPE_VERSION, "pictures": pictures, "size": size, "seed": seed}
+    recipe = _recipe(pictures, size, seed, sessions=sessions)
     if _recipe_in(destination) == recipe:
         return DemoReport(destination, _counts(destination), time.perf_counter() - start, existed=True)
     _require_free(destination, recipe)
     font_bytes()  # missing drawings show here, not in a worker
-    shots = plan(pictures, seed)
+    shots = plan_sessions(pictures, seed) if sessions else plan(pictures, seed)
     with new_folder(destination) as folder:
         for place in {folder / shot.split / shot.thing.label for shot in shots}:
             place.mkdir(parents=True, exist_ok=True)
@@ -129,6 +93,12 @@ def _check_numbers(pictures: int, size: int, seed: int, workers: int | None) -> 
         raise UserError(f"`workers >= 1` must hold, but got workers={workers}.")
 
 
+def _recipe(pictures: int, size: int, seed: int, *, sessions: bool) -> dict[str, object]:
+    """What a folder was made by; without sessions as it has been since before there were any."""
+    recipe = {"recipe": "binwise demo", "version": RECIPE_VERSION, "pictures": pictures, "size": size, "seed": seed}
+    return {**recipe, "sessions": True} if sessions else recipe
+
+
 def _recipe_in(destination: Path) -> object:
     try:
         return json.loads((destination / RECIPE_FILE).read_text(encoding="utf-8"))
@@ -140,7 +110,9 @@ def _require_free(destination: Path, recipe: dict[str, object]) -> None:
     found = _recipe_in(destination)
     if isinstance(found, dict) and found.get("recipe") == recipe["recipe"]:
         other = ", ".join(
-            f"{key}={found.get(key)} (wanted: {recipe[key]})" for key in recipe if found.get(key) != recipe[key]
+            f"{key}={found.get(key)} (wanted: {recipe.get(key)})"
+            for key in {**found, **recipe}
+            if found.get(key) != recipe.get(key)
         )
         raise UserError(
             f"The folder {destination} holds another demo data set: {other}. "
@@ -154,56 +126,6 @@ def _counts(folder: Path) -> dict[str, dict[str, int]]:
     return {
         split: {label: len(list((folder / split / label).glob("*.jpg"))) for label in labels} for split in SPLIT_SHARES
     }
-
-
-def plan(pictures: int, seed: int) -> tuple[Shot, ...]:
-    """All pictures to take, with file names that no two share: same arguments, same plan."""
-    train, val = round(pictures * SPLIT_SHARES[TRAIN_FOLDER]), round(pictures * SPLIT_SHARES[VAL_FOLDER])
-    numbers = {TRAIN_FOLDER: train, VAL_FOLDER: val, TEST_FOLDER: pictures - train - val}
-    rng = np.random.default_rng(np.random.SeedSequence([seed, _RECIPE_VERSION]))
-    counters = iter(rng.permutation(max(9_999, pictures)) + 1)
-    taken: set[str] = set()
-    shots = []
-    for split, number in numbers.items():
-        shown: dict[int, int] = {}
-        order = _order(split, rng)
-        for position in range(number):
-            thing = order[position % len(order)]
-            index = shown[thing.codepoint] = shown.get(thing.codepoint, -1) + 1
-            shots.append(Shot(split, thing, index, _file_name(thing, int(next(counters)), taken, rng)))
-    return tuple(shots)
-
-
-def _order(split: str, rng: np.random.Generator) -> list[Thing]:
-    """The things of a split in the order in which they are shown, again and again; the classes take turns.
-
-    In test, a thing that train doesn't have comes twice in each round: they are then a third of test.
-    """
-    by_class: dict[str, list[Thing]] = {}
-    table = things()
-    for position in rng.permutation(len(table)):
-        thing = table[position]
-        by_class.setdefault(thing.label, []).append(thing)
-    queues = []
-    for label in sorted(by_class):
-        new = [thing for thing in by_class[label] if thing.only_in_test]
-        known = [thing for thing in by_class[label] if not thing.only_in_test]
-        queues.append([*new, *known, *new] if split == TEST_FOLDER else known)
-    return [thing for turn in zip_longest(*queues) for thing in turn if thing is not None]
-
-
-def _file_name(thing: Thing, counter: int, taken: set[str], rng: np.random.Generator) -> str:
-    """A name as people give it, such as `Empty_Glass_Jar_3168.jpg`; some say nothing about the thing."""
-    generic = rng.random() < _GENERIC_SHARE
-    words = str(rng.choice(_GENERIC if generic else thing.descriptions))
-    if not generic and rng.random() < 0.45:
-        words = f"{rng.choice(_ADJECTIVES)} {words}"
-    style = rng.random()
-    words = words.title() if style < 0.2 else words.upper() if style < 0.25 else words
-    if generic or rng.random() < 0.94 or words.casefold() in taken:
-        words = f"{words} {counter}"
-    taken.add(words.casefold())
-    return (words if rng.random() < 0.3 else words.replace(" ", "_")) + ".jpg"
 
 
 def _default_workers(pictures: int) -> int:
@@ -243,9 +165,12 @@ def _drawn_chunks(folder: Path, shots: Sequence[Shot], size: int, seed: int, wor
 
 def _draw(folder: Path, shots: Sequence[Shot], size: int, seed: int) -> int:
     for shot in shots:
-        split = list(SPLIT_SHARES).index(shot.split)
-        rng = np.random.default_rng(np.random.SeedSequence([seed, split, shot.thing.codepoint, shot.index]))
+        scene = [seed, shot.place, shot.thing.codepoint, shot.index]
+        rng = np.random.default_rng(np.random.SeedSequence(scene))
         picture = photograph(shot.thing.codepoint, size, rng)
+        if shot.copy:
+            rng = np.random.default_rng(np.random.SeedSequence([*scene, shot.copy]))
+            picture = near_copy(picture, rng)
         picture.save(folder / shot.split / shot.thing.label / shot.name, quality=int(rng.integers(40, 93)))
     return len(shots)
 

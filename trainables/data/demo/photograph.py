@@ -57,6 +57,17 @@ def photograph(codepoint: int, size: int, rng: np.random.Generator) -> Image.Ima
     return _exposed(scene, rng)
 
 
+def near_copy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The same scene photographed once more: held a little otherwise, a little brighter or darker, other noise."""
+    width, height = picture.size
+    left, top, right, bottom = rng.uniform(0, 0.04, size=4) * (width, height, width, height)
+    box = (left, top, width - right, height - bottom)
+    moved = picture.resize(picture.size, Image.Resampling.BICUBIC, box=box)
+    values = np.asarray(moved, dtype=np.float32) * np.float32(rng.uniform(0.93, 1.07))
+    noise = rng.standard_normal(values.shape, dtype=np.float32) * np.float32(2)
+    return Image.fromarray(np.clip(values + noise, 0, 255).astype(np.uint8))
+
+
 def _posed(codepoint: int, room: int, rng: np.random.Generator) -> Image.Image:
     """The thing in a random size, stretch, tint and angle, RGBA; it may be a little larger than `room` px."""
     thing = drawing(codepoint)

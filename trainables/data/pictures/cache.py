@@ -40,7 +40,7 @@ from trainables.data.pictures.load import Fit, unreadable
 from trainables.errors import UserError
 from trainables.names import META_FILE
 
-LOADER_VERSION: Final = 2  # a change of what the loader makes of a picture makes old caches useless
+LOADER_VERSION: Final = 3  # a change of what the loader makes of a picture makes old caches useless
 BLOCK: Final = 32  # pictures, and more where there would be more than
 BLOCKS: Final = 4096
 ROUNDS: Final = 3  # so often a block that doesn't hold what was written is made again

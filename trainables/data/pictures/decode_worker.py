@@ -8,22 +8,28 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import AvifImagePlugin
 
 from trainables.data.pictures.blocks import Block, BlockResult, decode, make_block
+from trainables.data.pictures.facts import PictureFacts, facts_from_json
+from trainables.data.pictures.look import look_at
 
 MAKE_BLOCK = "make_block"
 DECODE = "decode"
+LOOK = "look"
 
 
 def main() -> None:
     """Answer until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the process above ends this one
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there are as many workers as CPUs
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # no library's words among the answers
     for line in sys.stdin.buffer:
@@ -38,6 +44,8 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> None:
     try:
         if request["task"] == MAKE_BLOCK:
             answer: dict[str, Any] = asdict(make_block(_block(request["arguments"])))
+        elif request["task"] == LOOK:
+            answer = {"facts": [facts.as_json() for facts in _looked(**request["arguments"])]}
         else:
             pictures, faults = decode(**request["arguments"])
             answer = {"faults": faults}
@@ -51,6 +59,15 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> None:
 
 def _block(raw: Mapping[str, Any]) -> Block:
     return Block(**{**raw, "paths": tuple(raw["paths"]), "states": tuple((size, at) for size, at in raw["states"])})
+
+
+def _looked(paths: Sequence[str], pixel_limit: int) -> list[PictureFacts]:
+    return [look_at(Path(path), pixel_limit) for path in paths]
+
+
+def looked(answer: Mapping[str, Any]) -> list[PictureFacts]:
+    """The answer to LOOK."""
+    return [facts_from_json(raw) for raw in answer["facts"]]
 
 
 def block_result(answer: Mapping[str, Any]) -> BlockResult:

@@ -17,13 +17,15 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.pictures.blocks import Block, BlockResult
-from trainables.data.pictures.decode_worker import DECODE, MAKE_BLOCK, block_result
+from trainables.data.pictures.decode_worker import DECODE, LOOK, MAKE_BLOCK, block_result, looked
+from trainables.data.pictures.facts import PictureFacts
 from trainables.data.pictures.load import Fit
 from trainables.errors import UserError
 
@@ -85,6 +87,11 @@ class Decoders:
         """Begin to decode pictures into `target` (N, size, size, 3); the answer holds the `faults`."""
         arguments = {"paths": list(paths), "size": size, "fit": fit, "pixel_limit": pixel_limit}
         return self._ask(DECODE, arguments, target)
+
+    def look(self, paths: Sequence[Path], pixel_limit: int) -> Future[list[PictureFacts]]:
+        """Begin to look at pictures (`look.look_at`), the facts in the order of `paths`. UserError for a dead worker."""
+        request = {"task": LOOK, "arguments": {"paths": list(map(str, paths)), "pixel_limit": pixel_limit}}
+        return self._threads.submit(_look, self._idle, request)
 
     def _ask(
         self, task: str, arguments: Mapping[str, Any], target: NDArray[np.uint8] | None
@@ -170,6 +177,10 @@ def _converse(idle: _Idle, request: Mapping[str, Any], target: NDArray[np.uint8]
         raise
     idle.give_back(process)
     return answer
+
+
+def _look(idle: _Idle, request: Mapping[str, Any]) -> list[PictureFacts]:
+    return looked(_converse(idle, request, None))
 
 
 def _read_some(process: Process, target: memoryview) -> int:

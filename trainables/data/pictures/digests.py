@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from trainables.data.files import replace_file
 from trainables.data.pictures.load import unreadable
 
+PICTURES: Final = "pictures"  # the folder of this room's caches among all caches
 INDEX_FOLDER = "digests"
 THREADS = 16  # most of them wait for the disk
 SETTLED_NS = 2_000_000_000  # a file may change twice within one tick of its file system's clock
@@ -32,37 +33,59 @@ class FileDigest(NamedTuple):
     sha256: str
 
 
+class DigestIndex:
+    """The digests of some files, and what an index in `folder` remembers of them from earlier runs.
+
+    Several processes may use it at once: each replaces the index as a whole, and what one of them loses is read again.
+    """
+
+    def __init__(self, paths: Sequence[Path], folder: Path) -> None:
+        self._root = common_folder(paths)
+        self._file = folder / INDEX_FOLDER / f"{hashlib.sha256(os.fsencode(self._root)).hexdigest()[:32]}.json"
+        self._known = _read_index(self._file)
+        self._fresh: dict[str, FileDigest] = {}
+
+    def digests(
+        self, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
+    ) -> list[FileDigest | str]:
+        """Of these files, some of those it was made for: each one's digest, or its path and why it can't be read.
+
+        Those that are known unchanged aren't read. `progress` is told (files done, all files).
+        """
+        names = [os.path.relpath(path, self._root) for path in paths]
+        began = time.time_ns()
+        found: list[FileDigest | str] = []
+        with ThreadPoolExecutor(THREADS) as pool:
+            results = pool.map(lambda path, name: _digest(path, self._known.get(name)), paths, names)
+            for name, result in zip(names, results, strict=True):
+                if isinstance(result, FileDigest) and result.changed < began - SETTLED_NS:
+                    self._fresh[name] = result
+                found.append(result)
+                if progress is not None:
+                    progress(len(found), len(paths))
+        return found
+
+    def save(self) -> None:
+        """Remember what was found, beside what others have remembered meanwhile."""
+        fresh = {name: one for name, one in self._fresh.items() if self._known.get(name) != one}
+        if fresh:
+            _write_index(self._file, self._root, {**_read_index(self._file), **fresh})
+
+
 def file_digests(
     paths: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[FileDigest]:
     """Each file's digest, in the order of `paths`; those that the index in `folder` knows unchanged aren't read.
 
     `progress` is told (files done, all files).
-    Several processes may do it at once: each replaces the index as a whole, and what one of them loses is read again.
     Raises UserError that lists the first five files that can't be read and says how many there are.
     """
-    root = common_folder(paths)
-    index = folder / INDEX_FOLDER / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.json"
-    known = _read_index(index)
-    names = [os.path.relpath(path, root) for path in paths]
-    began = time.time_ns()
-    found: dict[str, FileDigest] = {}
-    faults: list[str] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        results = pool.map(lambda path, name: _digest(path, known.get(name)), paths, names)
-        for done, (name, result) in enumerate(zip(names, results, strict=True), start=1):
-            if isinstance(result, FileDigest):
-                found[name] = result
-            else:
-                faults.append(result)
-            if progress is not None:
-                progress(done, len(paths))
-    fresh = {name: one for name, one in found.items() if one.changed < began - SETTLED_NS and known.get(name) != one}
-    if fresh:
-        _write_index(index, root, {**_read_index(index), **fresh})
-    if faults:
+    index = DigestIndex(paths, folder)
+    results = index.digests(paths, progress)
+    index.save()
+    if faults := [result for result in results if isinstance(result, str)]:
         raise unreadable(faults, len(paths))
-    return [found[name] for name in names]
+    return [result for result in results if isinstance(result, FileDigest)]
 
 
 def content_digest(digests: Sequence[FileDigest]) -> str:

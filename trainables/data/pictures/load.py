@@ -6,26 +6,34 @@ import os
 import re
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from trainables.data.files import listed
+from trainables.data.pictures.content import foreign_content, heic_content
+from trainables.data.pictures.grey import deep_grey_to_rgb, is_deep_grey
 from trainables.errors import UserError
 
 Fit = Literal["pad", "crop"]
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 PIXEL_LIMIT: Final = 50_000_000
 PAD_COLOUR: Final = (124, 116, 104)  # ImageNet's mean: padding is about 0 once pictures are normalised
 
 # Pillow warns from 89 million pixels on; here the caller's limit decides, and a picture above it is told as a fault.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+# Pillow refuses PNGs with more than 1 MB of text or colour profile, which scanners and editors do write. These bounds
+# keep a file of a few kB from filling the memory all the same.
+PngImagePlugin.MAX_TEXT_CHUNK = 32 * 2**20
+PngImagePlugin.MAX_TEXT_MEMORY = 128 * 2**20
 
 _ORIENTATION_TAG: Final = 0x0112
 _TURNS: Final = {
@@ -38,7 +46,7 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 # What Pillow's readers raise for damaged files.
-_FAULTS: Final = (
+FAULTS: Final = (
     OSError,
     SyntaxError,
     ValueError,
@@ -56,15 +64,15 @@ def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT
 
     "pad" keeps the whole picture: the longer side becomes `size` px, the rest is PAD_COLOUR. "crop" makes the shorter
     side `size` px and keeps the centre. The first frame is taken, turned upright by EXIF; transparency is put on white;
-    16-bit values are scaled to 8.
+    16-bit values are scaled to 8, those that use 12 or 10 bits alone by what they use.
 
     Raises UserError that names the file and the reason where it can't be decoded or has more than `pixel_limit` pixels.
     """
     try:
         picture = _open_upright(path, pixel_limit, (size, fit))
-    except _FAULTS as error:
+    except FAULTS as error:
         raise UserError(
-            f"Every picture must be readable, but {path}: {_reason(path, error)}. Replace or remove it."
+            f"Every picture must be readable, but {path}: {reason_of(path, error)}. Replace or remove it."
         ) from error
     square = _padded(picture, size) if fit == "pad" else _cropped(picture, size)
     return np.array(square, dtype=np.uint8)
@@ -92,7 +100,7 @@ def load_into(target: NDArray[np.uint8], path: Path, size: int, fit: Fit, pixel_
     try:
         target[...] = load_picture(path, size, fit, pixel_limit)
     except UserError as error:
-        return f"{path}: {_reason(path, error.__cause__ or error)}"
+        return f"{path}: {reason_of(path, error.__cause__ or error)}"
     return None
 
 
@@ -109,7 +117,7 @@ def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:
     try:
         read_picture(path, pixel_limit)
     except UserError as error:
-        return _reason(path, error.__cause__ or error)
+        return reason_of(path, error.__cause__ or error)
     return None
 
 
@@ -120,34 +128,49 @@ def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     """
     try:
         return _open_upright(path, pixel_limit, None)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise UserError(
-            f"Every picture must be readable, but {path}: {_reason(path, error)}. Replace or remove it."
+            f"Every picture must be readable, but {path}: {reason_of(path, error)}. Replace or remove it."
         ) from error
 
 
 def _open_upright(path: Path, pixel_limit: int, target: tuple[int, Fit] | None) -> Image.Image:
+    with opened(path, pixel_limit) as image:
+        if target is not None:
+            image.draft(None, _draft_size(*image.size, *target))
+        return upright_rgb(image)
+
+
+@contextmanager
+def opened(path: Path, pixel_limit: int) -> Iterator[Image.Image]:
+    """The picture with its header read and no pixel decoded.
+
+    Raises one of FAULTS, as decoding does: of its kind, `reason_of` makes words.
+    """
     if not path.is_file():  # a pipe would wait for ever
         raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
     with _opened(path, pixel_limit) as image:
         width, height = image.size
         if width * height > pixel_limit:
             raise ValueError(_too_large(width * height, pixel_limit, f" ({width} x {height})"))
-        if target is not None:
-            image.draft(None, _draft_size(width, height, *target))
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        rgb = _rgb(image)
-    return rgb if turn is None else rgb.transpose(turn)
+        yield image
 
 
 def _opened(path: Path, pixel_limit: int) -> Image.Image:
-    """The picture with its header read and no pixel decoded; ValueError where it is above Pillow's own limit."""
+    """ValueError where the picture is above Pillow's own limit."""
     try:
         return Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:  # Pillow's own limit, checked as it opens
         pixels = int("".join(re.findall(r"\((\d+) pixels", str(error))) or 0)
         raise ValueError(_too_large(pixels, min(pixel_limit, 2 * (Image.MAX_IMAGE_PIXELS or pixel_limit)))) from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode an opened picture: RGB, turned by EXIF, transparency on white."""
+    image.load()
+    turn = _TURNS.get(orientation(image))
+    rgb = _rgb(image)
+    return rgb if turn is None else rgb.transpose(turn)
 
 
 def _draft_size(width: int, height: int, size: int, fit: Fit) -> tuple[int, int]:
@@ -156,39 +179,22 @@ def _draft_size(width: int, height: int, size: int, fit: Fit) -> tuple[int, int]
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; damaged EXIF doesn't make a picture useless. (Pillow itself turns a TIFF.)"""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except _FAULTS:
+    except FAULTS:
         return 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return _grey_to_rgb(np.asarray(image).astype(np.float64) / 257)
-    if image.mode in ("I", "F"):
-        return _grey_to_rgb(_to_eight_bits(np.asarray(image).astype(np.float64), whole=image.mode == "I"))
+    if is_deep_grey(image):
+        return deep_grey_to_rgb(image)
     if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, with_alpha).convert("RGB")
     return image.convert("RGB")
-
-
-def _to_eight_bits(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
-    """Grey values (H, W) in 0-255: 8-bit stays, 16-bit and 0-1 are scaled, any other range is stretched."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and not whole and high <= 1:
-        return values * 255
-    if low >= 0 and high <= 65_535:
-        return values if high <= 255 else values / 257
-    return (values - low) / (high - low) * 255 if high > low else np.zeros_like(values)
-
-
-def _grey_to_rgb(values: NDArray[np.float64]) -> Image.Image:
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
 
 
 def _padded(picture: Image.Image, size: int) -> Image.Image:
@@ -213,10 +219,18 @@ def _too_large(pixels: int, pixel_limit: int, shape: str = "") -> str:
     return f"{pixels:,} pixels{shape} are more than the limit of {pixel_limit:,}"
 
 
-def _reason(path: Path, error: BaseException) -> str:
+def reason_of(path: Path, error: BaseException) -> str:
     """Why reading failed, in words, without the path."""
     if isinstance(error, UnidentifiedImageError):
-        empty = path.stat().st_size == 0
-        return "the file is empty" if empty else f"the content is no picture in one of the formats {', '.join(FORMATS)}"
+        if path.stat().st_size == 0:
+            return "the file is empty"
+        known = foreign_content(path)
+        return (
+            f"the content is no picture in one of the formats {', '.join(FORMATS)}{f', but {known}' if known else ''}"
+        )
+    if heic := heic_content(path):
+        return f"the content is {heic}"
+    if "MAX_TEXT" in str(error):
+        return f"its text or colour profile takes more than {PngImagePlugin.MAX_TEXT_CHUNK // 2**20} MiB"
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return text.rstrip(".")

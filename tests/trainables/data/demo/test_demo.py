@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data.demo import demo, photograph
-from trainables.data.demo.demo import TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, make_demo, plan, things
+from trainables.data.demo import photograph
+from trainables.data.demo.demo import make_demo
+from trainables.data.demo.shots import GENERIC, TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, plan, things
 from trainables.data.pictures.load import load_pictures
 from trainables.data.reading.read_split import read_split
 from trainables.errors import UserError
@@ -89,7 +90,7 @@ class TestPlan:
         """No two names are equal in any case of letters; about 12 % are generic, a few have no counter."""
         names = [shot.name for shot in plan(5_000, seed=2)]
         assert len({name.casefold() for name in names}) == len(names)
-        generic = [n for n in names if n.lower().replace("_", " ").startswith(demo._GENERIC)]
+        generic = [n for n in names if n.lower().replace("_", " ").startswith(GENERIC)]
         assert 0.09 < len(generic) / len(names) < 0.15
         bare = [n for n in names if not any(c.isdigit() for c in n)]
         assert 0 < len(bare) / len(names) < 0.1
