@@ -33,12 +33,18 @@ class ShownFinding:
     """A finding's section."""
 
     kind: str
+    anchor: str
     level: Level
     title: tuple[Part, ...]
     remedy: tuple[Part, ...]
     places: tuple[ShownPlace, ...]
     groups: tuple[tuple[ShownPlace, ...], ...]
     more: str  # how much isn't shown
+
+    @property
+    def pictured(self) -> bool:
+        """Whether there is more than a sentence to it."""
+        return bool(self.places or self.groups)
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,10 @@ def page_view(check: DataCheck) -> PageView:
         accounting=_shown_values(check.accounting),
         shortcuts=tuple(_measured(check.findings, "shortcut-", "accuracy")),
         shifts=tuple(_measured(check.findings, "shift-", "auc")),
-        findings=tuple(_shown(finding, budget, roots) for finding in check.findings),
+        findings=tuple(
+            _shown(finding, f"finding-{number}", budget, roots)
+            for number, finding in enumerate(check.findings, start=1)
+        ),
     )
 
 
@@ -129,8 +138,8 @@ def _tiles(check: DataCheck) -> Iterator[tuple[str, str, str]]:
         yield split.capitalize(), f"{sum(own.values()):,}", f"samples of {present} classes"
     pictures = sum(own["pictures"] for own in check.pictures.values())
     if pictures:
-        unusable = sum(own["unusable"] for own in check.pictures.values())
-        yield "Pictures", f"{pictures:,}", f"{unusable:,} of them can’t be used" if unusable else "all can be used"
+        unreadable = sum(own["unreadable"] for own in check.pictures.values())
+        yield "Pictures", f"{pictures:,}", f"{unreadable:,} of them can’t be read" if unreadable else "all can be read"
 
 
 def _measured(findings: Sequence[Finding], prefix: str, key: str) -> Iterator[Measured]:
@@ -158,11 +167,12 @@ def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:
     ]
 
 
-def _shown(finding: Finding, budget: PictureBudget, roots: Sequence[Path]) -> ShownFinding:
+def _shown(finding: Finding, anchor: str, budget: PictureBudget, roots: Sequence[Path]) -> ShownFinding:
     groups = [group[:MOST_IN_A_GROUP] for group in finding.groups[:MOST_GROUPS]]
     places = finding.places[:MOST_PLACES]
     return ShownFinding(
         kind=finding.kind,
+        anchor=anchor,
         level=finding.level,
         title=parts(finding.title),
         remedy=parts(finding.remedy),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from textwrap import shorten
 
 from trainables.data.check.findings import Finding, Place, by_level
@@ -15,18 +16,17 @@ _MARKS = {"error": "ERROR", "warning": "Warning", "note": "Note"}
 
 
 def finding_lines(findings: Sequence[Finding], most: int = MOST_LINES) -> list[str]:
-    """A block a finding, errors first, as many as fit in `most` lines; the last line tells of the others.
+    """A block a finding, errors first, in at most `most` lines.
 
-    No line has a character that a terminal obeys.
+    Where they don't fit, the later ones are told by their titles alone, and where even those don't, the last line
+    counts the others. No line has a character that a terminal obeys.
     """
-    lines: list[str] = []
-    ordered = by_level(findings)
-    for number, finding in enumerate(ordered):
-        block = _block(finding)
-        if len(lines) + len(block) > most:
-            return [*lines, _rest(ordered[number:])]
-        lines += block
-    return lines
+    blocks = [_block(finding) for finding in by_level(findings)]
+    for whole in range(len(blocks), -1, -1):
+        lines = [*chain(*blocks[:whole]), *(block[0] for block in blocks[whole:])]
+        if len(lines) <= most:
+            return lines
+    return [*(block[0] for block in blocks[: most - 1]), f"... and {len(blocks) - most + 1} more"]
 
 
 def _block(finding: Finding) -> list[str]:
@@ -57,8 +57,3 @@ def _end(file: str) -> str:
     """The last folders of a long path."""
     parts = file.split("/")
     return file if len(parts) <= 4 else "/".join(["...", *parts[-3:]])
-
-
-def _rest(findings: Iterable[Finding]) -> str:
-    left = list(findings)
-    return f"... and {len(left)} more: {', '.join(dict.fromkeys(finding.kind for finding in left))}"

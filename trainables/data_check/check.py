@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trainables.data.check.counts import class_counts, count_findings
+from trainables.data.check.duplicates import duplicate_findings, near_groups
 from trainables.data.check.findings import Finding, Place, by_level
+from trainables.data.check.pictures import picture_findings, picture_numbers
+from trainables.data.check.shift import shift_findings
+from trainables.data.check.shortcuts import shortcut_findings
 from trainables.data.check.texts import TextSample, text_findings
 from trainables.data.check.tokenized import token_findings
+from trainables.data.pictures.examine import examine
+from trainables.data.pictures.facts import PictureFacts
 from trainables.data.samples import Split
 from trainables.data_check.result import DataCheck
 from trainables.data_check.sources import read_splits
@@ -35,18 +41,59 @@ class Checked:
     pixel_limit: int
     backbones: Mapping[str, int]  # pretrained text models, and how many tokens a text has at most
 
+    def reads(self, modality: str) -> bool:
+        """Whether a study of these data would read items of the modality."""
+        return not self.modalities or modality in self.modalities
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of all splits, in the order of the splits and their samples; those that have none left out."""
+
+    splits: tuple[str, ...]  # (P,)
+    rows: tuple[int, ...]  # (P,) in the split
+    places: tuple[Place, ...]  # (P,)
+    facts: tuple[PictureFacts, ...]  # (P,)
+
+    def of(self, split: str) -> list[PictureFacts]:
+        """Those of one split."""
+        return [one for one, name in zip(self.facts, self.splits, strict=True) if name == split]
+
+    def aligned(self, splits: Mapping[str, Split]) -> dict[str, list[PictureFacts | None]]:
+        """By split: the facts of each sample's picture."""
+        found: dict[str, list[PictureFacts | None]] = {name: [None] * len(split) for name, split in splits.items()}
+        for name, row, one in zip(self.splits, self.rows, self.facts, strict=True):
+            found[name][row] = one
+        return found
+
+    def near(self, splits: Mapping[str, Split]) -> dict[str, list[Hashable | None]]:
+        """By split: what near duplicates share, of each sample that has one."""
+        found: dict[str, list[Hashable | None]] = {name: [None] * len(split) for name, split in splits.items()}
+        for number, group in enumerate(near_groups(self.facts)):
+            for member in group:
+                found[self.splits[member]][self.rows[member]] = number
+        return found
+
 
 def check_data(data: Checked, caches: Path, *, bar: Bar) -> DataCheck:
     """Check a data set; no fault of the data raises. `caches`: the folder of all caches."""
     started = time.monotonic()
     read = read_splits(data.sources, data.modalities)
     counts = class_counts(read.splits)
-    findings = [*read.findings, *count_findings(counts), *_texts(read.splits, data)]
+    pictures = _looked_at(read.splits, data, caches, bar)
+    findings = [
+        *read.findings,
+        *picture_findings(pictures.facts, pictures.places),
+        *duplicate_findings(pictures.facts, pictures.places),
+        *_misleading(read.splits, pictures, bar),
+        *_texts(read.splits, data),
+        *count_findings(counts),
+    ]
     return DataCheck(
         name=data.name,
         sources=data.sources,
         counts=counts,
-        pictures={},
+        pictures={split: picture_numbers(own) for split in read.splits if (own := pictures.of(split))},
         accounting={},
         findings=tuple(by_level(findings)),
         checked=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -54,12 +101,36 @@ def check_data(data: Checked, caches: Path, *, bar: Bar) -> DataCheck:
     )
 
 
+def _looked_at(splits: Mapping[str, Split], data: Checked, caches: Path, bar: Bar) -> Pictures:
+    """Every picture that a study would read, decoded at most once."""
+    found = [
+        (name, row, path, split.classes[split.labels[row]])
+        for name, split in splits.items()
+        for row, path in enumerate(split.inputs.get(IMAGE.name, ()))
+        if path is not None and data.reads(IMAGE.name)
+    ]
+    with bar("Pictures") as progress:
+        facts = examine([path for _, _, path, _ in found], caches, pixel_limit=data.pixel_limit, progress=progress)
+    places = tuple(Place(str(path), split=name, label=label) for name, _, path, label in found)
+    return Pictures(tuple(one[0] for one in found), tuple(one[1] for one in found), places, tuple(facts))
+
+
+def _misleading(splits: Mapping[str, Split], pictures: Pictures, bar: Bar) -> list[Finding]:
+    """What tells the class and shouldn't, and in what the splits differ."""
+    if not splits:
+        return []
+    with bar("Shortcuts") as progress:
+        progress(0, 2)
+        facts, near = pictures.aligned(splits), pictures.near(splits)
+        found = shortcut_findings(splits, facts, near)
+        progress(1, 2)
+        return [*found, *shift_findings(splits, facts)]
+
+
 def _texts(splits: Mapping[str, Split], data: Checked) -> Iterator[Finding]:
     """What the texts say, where there are texts and a study reads them."""
-    if data.modalities and TEXT.name not in data.modalities:
-        return
     samples = [sample for name, split in splits.items() for sample in _text_samples(name, split)]
-    if not samples:
+    if not samples or not data.reads(TEXT.name):
         return
     alone = not any(item is not None for split in splits.values() for item in split.inputs.get(IMAGE.name, ()))
     yield from text_findings(samples, alone=alone)

@@ -17,7 +17,7 @@ class DataCheck:
     name: str
     sources: Mapping[str, Path]
     counts: Mapping[str, Mapping[str, int]]  # samples per class, in the order of the classes
-    pictures: Mapping[str, Mapping[str, Any]]  # see `picture_table`
+    pictures: Mapping[str, Mapping[str, Any]]  # see `picture_numbers`; splits with pictures
     accounting: Mapping[str, Mapping[str, Any]]  # every file or line: taken, left out, junk by kind
     findings: tuple[Finding, ...]  # errors first
     checked: str  # when, ISO 8601 in UTC

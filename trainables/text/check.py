@@ -35,7 +35,9 @@ def tokenize_with(backbone: str, max_length: int) -> Tokenize:
 
 def _tokenized(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokenized:
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    ids = [tuple(one for one in own.tolist() if one not in special) for own in encode(tokenizer, texts, max_length, RAW)]
+    ids = [
+        tuple(one for one in own.tolist() if one not in special) for own in encode(tokenizer, texts, max_length, RAW)
+    ]
     return Tokenized(
         tokens=np.array([len(own) for own in ids], dtype=np.int64),
         unknown=np.array([own.count(tokenizer.unk_token_id) for own in ids], dtype=np.int64),

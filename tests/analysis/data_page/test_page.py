@@ -79,7 +79,7 @@ def test_verdict_counts_and_findings_are_on_the_page() -> None:
     found = Finding("cut", "error", "A picture is cut short.", "Run `binwise data clean`.", (Place("a.jpg", "cut"),))
     shown = page(found)
     for text in (
-        "1 error: a study can't start",
+        "1 error: mend these data",
         "Blue",
         "75.0",
         "A picture is cut short.",

@@ -33,13 +33,22 @@ def test_places_that_belong_together_share_a_line() -> None:
     assert finding_lines([found])[1] == "  a.jpg (train) = b.jpg (val)"
 
 
-def test_many_findings_are_cut_and_counted() -> None:
+def test_later_findings_are_told_by_their_titles() -> None:
+    """Ten blocks of three lines don't fit in 20: the first five are whole, of the others the first line is left."""
+    found = [Finding(f"kind-{n}", "warning", f"Number {n}.", "Do.", (Place("a.jpg"),)) for n in range(10)]
+    lines = finding_lines(found, most=20)
+    assert len(lines) == 20
+    assert lines[:3] == ["Warning: Number 0.", "  a.jpg", "  -> Do."]
+    assert lines[-2:] == ["Warning: Number 8.", "Warning: Number 9."]
+
+
+def test_very_many_findings_are_counted() -> None:
     """A minute's reading, however much was found; the errors stay."""
-    notes = [Finding(f"kind-{n}", "warning", "Something.", "Do.") for n in range(100)]
-    lines = finding_lines([*notes, Finding("worst", "error", "Broken.")])
+    found = [Finding(f"kind-{n}", "warning", f"Number {n}.", "Do.") for n in range(100)]
+    lines = finding_lines([*found, Finding("worst", "error", "Broken.")])
     assert lines[0] == "ERROR: Broken."
-    assert len(lines) <= MOST_LINES + 1
-    assert lines[-1].startswith("... and ")
+    assert len(lines) == MOST_LINES
+    assert lines[-1] == "... and 66 more"
 
 
 @settings(max_examples=100)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import sqrt
-from statistics import median_high
-from typing import TYPE_CHECKING, Any
 
 from trainables.data.check.findings import Finding, Level, Place
 from trainables.data.samples import Split
 from trainables.names import TRAIN
 from trainables.words import counted
-
-if TYPE_CHECKING:
-    from trainables.data.pictures.facts import PictureFacts
 
 FEW = 5  # fewer samples of a class than this in a split say next to nothing about it
 SMALL = 200  # a split with fewer samples than this tells two models apart only where they are far apart
@@ -32,24 +26,6 @@ def class_counts(splits: Mapping[str, Split]) -> dict[str, dict[str, int]]:
 def count_findings(counts: Counts) -> list[Finding]:
     """What the numbers of samples alone say: see `class_counts`."""
     return [*_rare(counts), *_uneven(counts), *_small(counts)]
-
-
-def picture_table(facts: Sequence[PictureFacts]) -> dict[str, Any]:
-    """What a split's pictures are: how many, of what size (px, those that can be used), format and mode; bytes."""
-    usable = [one for one in facts if one.fault is None]
-    return {
-        "pictures": len(facts),
-        "unusable": len(facts) - len(usable),
-        "width": _range([one.width for one in usable]),
-        "height": _range([one.height for one in usable]),
-        "formats": dict(Counter(one.format for one in usable).most_common()),
-        "modes": dict(Counter(one.mode for one in usable).most_common()),
-        "bytes": sum(one.size_bytes for one in facts),
-    }
-
-
-def _range(values: Sequence[int]) -> dict[str, int]:
-    return {"least": min(values), "median": int(median_high(values)), "most": max(values)} if values else {}
 
 
 def _rare(counts: Counts) -> Iterator[Finding]:

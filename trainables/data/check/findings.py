@@ -50,10 +50,10 @@ def verdict_sentence(findings: Sequence[Finding]) -> str:
     errors, warnings = (sum(one.level == level for one in findings) for level in ("error", "warning"))
     if errors:
         also = f" and {counted(warnings, 'warning')}" if warnings else ""
-        return f"{counted(errors, 'error')}{also}: a study can't start on these data."
+        return f"{counted(errors, 'error')}{also}: mend these data before a search."
     if warnings:
-        return f"{counted(warnings, 'warning')}: a study may learn the wrong thing."
-    return "Nothing was found that may mislead a study."
+        return f"{counted(warnings, 'warning')}: a search may learn the wrong thing."
+    return "Nothing was found that may mislead a search."
 
 
 def by_level(findings: Sequence[Finding]) -> list[Finding]:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import PurePath
 
 from trainables.data.check.findings import Finding, Level, Place
 from trainables.data.check.names import name_key
@@ -25,6 +26,12 @@ class TextSample:
 
     text: str
     place: Place  # with the sample's split and label
+
+    @property
+    def told(self) -> Place:
+        """The place with its text, where that isn't its file's name."""
+        same = PurePath(self.place.file).stem == self.text
+        return self.place if same else replace(self.place, reason=f'"{self.text}"')
 
 
 def text_findings(samples: Sequence[TextSample], *, alone: bool) -> list[Finding]:
@@ -59,7 +66,7 @@ def _groups(samples: Iterable[TextSample], key: Callable[[str], Hashable]) -> li
 
 
 def _places(group: Sequence[TextSample]) -> tuple[Place, ...]:
-    return tuple(replace(sample.place, reason=sample.place.reason or f'"{sample.text}"') for sample in group)
+    return tuple(sample.told for sample in group)
 
 
 def _two_labels(groups: Sequence[Sequence[TextSample]], alone: bool) -> Iterator[Finding]:
@@ -143,7 +150,7 @@ def _known_shares(samples: Sequence[TextSample], key: Callable[[str], str]) -> d
 
 
 def _shares_said(shares: Mapping[str, float]) -> str:
-    return " and ".join(f"{share:.1%} of {split}'s" for split, share in shares.items())
+    return " and ".join(f"{share:.1%} of {split}'s" for split, share in shares.items() if share)
 
 
 def _stand(groups: Sequence[object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +61,7 @@ def _unknown(backbone: str, found: Tokenized, members: Sequence[Sequence[TextSam
         "your own texts."
         if much
         else "",
-        places=tuple(
-            replace(sample.place, reason=f'"{sample.text}"') for row in _worst_first(found) for sample in members[row]
-        ),
+        places=tuple(sample.told for row in _worst_first(found) for sample in members[row]),
         numbers={"backbone": backbone, "unknown": share, "blank_texts": blank_samples, "texts": total},
     )
 
@@ -90,9 +88,6 @@ def _made_equal(backbone: str, found: Tokenized, members: Sequence[Sequence[Text
         title=f"{backbone} makes {texts:,} different texts equal to another one"
         + (f"; {counted(torn, 'sample')} are then equal to one of another class." if torn else "."),
         remedy="Search a backbone that tells them apart: the text model can't." if torn else "",
-        groups=tuple(
-            tuple(replace(sample.place, reason=f'"{sample.text}"') for sample in own)
-            for own in sorted(samples, key=len, reverse=True)
-        ),
+        groups=tuple(tuple(sample.told for sample in own) for own in sorted(samples, key=len, reverse=True)),
         numbers={"backbone": backbone, "texts": texts, "samples_of_two_classes": torn},
     )
