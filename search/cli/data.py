@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.show.say import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trainables.data.making.import_folder import ImportReport
+
+MOST_CLASSES = 30  # that a line of a split has
 
 data_app = typer.Typer(help="Make data sets: the embedded one, or three splits from a folder.", no_args_is_help=True)
 
@@ -69,10 +73,12 @@ def data_import(
 
 def _say_counts(folder: Path, counts: Mapping[str, Mapping[str, int]], note: str) -> None:
     """A line a split: how many pictures of each class."""
-    typer.echo(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
+    from trainables.words import enumerated
+
+    say(f"{folder}: {sum(sum(split.values()) for split in counts.values())} pictures, {note}")
     for name, split in counts.items():
-        classes = ", ".join(f"{label} {number}" for label, number in split.items())
-        typer.echo(f"  {name:5}  {sum(split.values()):6}  {classes}")
+        classes = enumerated([f"{label} {number}" for label, number in split.items()], MOST_CLASSES)
+        say(f"  {name:5}  {sum(split.values()):6}  {classes}")
 
 
 def _say_left_out(report: ImportReport) -> None:
@@ -84,6 +90,6 @@ def _say_left_out(report: ImportReport) -> None:
     if report.left_out:
         kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
         said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        typer.echo(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
+        say(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
         for one in [one for one in report.left_out if "same picture" not in one.reason][:3]:
-            typer.echo(f"    {one.file}: {one.reason}")
+            say(f"    {one.file}: {one.reason}")
