@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import Item, Model
 from trainables.names import FUSED
+from trainables.words import enumerated, one_line
 
 LoadModel = Callable[[Path], Model]
+MOST_CLASSES = 10  # that a line of a prediction has
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,11 @@ class Prediction:
 
     def __str__(self) -> str:
         share, width = self.probabilities[self.decided_by][self.predicted], max(6, *map(len, self.probabilities))
-        lines = [f"{self.predicted} ({wording.percent(share)}, {self.decided_by})"]
+        lines = [f"{one_line(self.predicted)} ({wording.percent(share)}, {self.decided_by})"]
         for model, shares in self.probabilities.items():
             ranked = sorted(shares.items(), key=lambda one: -one[1])
-            lines.append(f"  {model:{width}}" + ", ".join(f"{name} {wording.percent(value)}" for name, value in ranked))
+            said = [f"{name} {wording.percent(value)}" for name, value in ranked]
+            lines.append(f"  {model:{width}}" + enumerated(said, MOST_CLASSES))
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
@@ -85,15 +88,16 @@ class Predictor:
             if (fault := modality_of(modality).fault(items[modality])) is not None:
                 raise UserError(fault)
         logits = {modality: _logits(self.models[modality], items[modality]) for modality in used}
-        decided_by = used[0]
+        decided_by, weights = used[0], {used[0]: 1.0}
         if len(used) > 1 and self.selection.fusion is not None:
-            decided_by = FUSED
-            logits[FUSED] = mix(logits, _weights_of(used, self.selection.fusion.weights))
+            decided_by, weights = FUSED, _weights_of(used, self.selection.fusion.weights)
+            logits[FUSED] = mix(logits, weights)
         classes = self.selection.classes
+        notes = [self._note(used, list(items)), *_silent_notes(weights, items)]
         return Prediction(
             predicted=classes[int(logits[decided_by].argmax())],
             decided_by=decided_by,
-            note=self._note(used, list(items)),
+            note="\n".join(filter(None, notes)) or None,
             probabilities={model: _by_class(classes, softmax(values[0])) for model, values in logits.items()},
             logits={model: _by_class(classes, values[0]) for model, values in logits.items()},
         )
@@ -120,6 +124,23 @@ class Predictor:
             was = "was" if len(ignored) == 1 else "were"
             return f"The study has no {' and no '.join(ignored)} model: the {wording.listed(ignored)} {was} not used."
         return None
+
+
+def _silent_notes(weights: Mapping[str, float], items: Mapping[str, Item]) -> Iterator[str]:
+    """What must be known where an item says nothing, such as a camera's file name, and yet has a weight."""
+    for name, weight in weights.items():
+        kind = modality_of(name)
+        if not kind.says_nothing(items[name]):
+            continue
+        said = f"The {name} “{one_line(kind.shown(items[name]))}” says nothing of what the sample is"
+        if len(weights) == 1:
+            yield f"{said}, yet the {name} model decided alone: its word counts for little."
+        else:
+            others = wording.listed([other for other in weights if other != name])
+            yield (
+                f"{said}: the {name} model’s word counts for little, but has a weight of {weight:.2f} in the fusion. "
+                f"Look at what {others} says alone."
+            )
 
 
 def _real_load_model() -> LoadModel:

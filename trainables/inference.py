@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainables.checkpoint import read_checkpoint
+from trainables.data.files import quoted
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import modality_of
@@ -29,6 +30,8 @@ def predict_split(folder: Path, split: Split, *, batch_size: int = 256) -> Predi
     """
     name, model = load_model(folder)
     if split.classes != model.classes:
-        raise UserError(f"The split's classes {split.classes} must be the model's, which are {model.classes}.")
+        raise UserError(
+            f"The split's classes must be the model's ({quoted(model.classes)}), but got {quoted(split.classes)}."
+        )
     logits, seconds = model.timed_logits(split.items(name), batch_size)
     return Predictions(split.ids, logits, split.labels, split.classes, seconds / max(len(split.ids), 1))

@@ -120,8 +120,18 @@ class Modality(Protocol):
         """The item of a picture file in a class-folder tree, or given to `predict`; None where a file tells nothing."""
         return None
 
+    def joined(self, items: Sequence[Item]) -> Item:
+        """One sample's item of several that it has, as its captions. ValueError, in words, where it can't have two."""
+        if len(items) != 1:
+            raise ValueError(f"a sample has one {self.name}, but {len(items)} are given")
+        return items[0]
+
     def is_empty(self, item: Item) -> bool:
         """Whether there is nothing in the item to learn from, such as in a blank text."""
+        return False
+
+    def says_nothing(self, item: Item) -> bool:
+        """Whether the item, though it isn't empty, tells nothing of what the sample is: a camera's `IMG_1234`."""
         return False
 
     def fault(self, item: Item) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -51,6 +52,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The same, with line ends and tabs as their escapes: a name that can't pass for a line of its own."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def enumerated(items: Sequence[str], most: int) -> str:
+    """`a, b, c`, of more than `most` the first ones and how many there are: `a, b and 998 more`; each on one line."""
+    shown = ", ".join(map(one_line, items[:most]))
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
 
 
 def is_obeyed(char: str) -> bool:

@@ -6,7 +6,9 @@ Drawn with Figure objects, without pyplot's global state. Names that a user chos
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -71,9 +73,19 @@ def percent_axis(ax: Axes, which: str) -> None:
 
 
 def short_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name on one line, cut where it is too long for an axis."""
+    """A name on one line, cut where it is too long for an axis; a wide letter, as Chinese has, counts twice."""
     plain = " ".join(name.split())
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    if sum(map(_cells, plain)) <= longest:
+        return plain
+    room = longest - 1
+    kept = takewhile(lambda upto: upto[1] <= room, zip(plain, accumulate(map(_cells, plain)), strict=True))
+    return "".join(letter for letter, _ in kept) + "…"
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1
 
 
 def legend(ax: Axes, theme: Theme, handles: Sequence[Any], names: Sequence[str]) -> None:

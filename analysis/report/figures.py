@@ -10,6 +10,8 @@ from analysis.numbers.fusion import AlphaGrid, alpha_curve
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.pareto import Front
 from analysis.report import plots, ternary
+from analysis.report.confusion_plots import MOST_CLASSES, confusion_figure
+from analysis.report.fonts import Lettering
 from analysis.report.plot_data import weights_info
 from analysis.report.theme import DARK, LIGHT, Theme
 from analysis.report.thumbnails import data_uri
@@ -46,13 +48,16 @@ def draw_pictures(
     val: Mapping[str, Predictions],
     grid: AlphaGrid | None,
     fronts: tuple[Front, ...],
+    letters: Lettering,
 ) -> dict[str, Picture]:
     """Every plot of the report by name; `val` are the val predictions by modality, `grid` the 11-point sweep.
 
-    Where no search had two objectives, and `fronts` is empty, there is no plot of them.
+    `letters`: how the classes' names are written. Where no search had two objectives, and `fronts` is empty, there is
+    no plot of them.
     """
-    found = [
-        *_score_pictures(selection, final),
+    with letters.applied():
+        found = list(_score_pictures(selection, final, letters))
+    found += [
         _picture(
             "learning_curves",
             "Val accuracy by epoch of every trial, the selected ones emphasised.",
@@ -67,14 +72,17 @@ def draw_pictures(
     return {picture.name: picture for picture in found}
 
 
-def _score_pictures(selection: Selection, final: FinalTest | None) -> Iterator[Picture]:
-    """Bars of every row, and confusion matrices of the models."""
-    majority = selection.classes[selection.majority_class]
+def _score_pictures(selection: Selection, final: FinalTest | None, letters: Lettering) -> Iterator[Picture]:
+    """Bars of every row, and what each model takes for what."""
+    majority = letters.names[selection.majority_class]
     names = {row: wording.row_name(row, majority) for row in row_order(selection.models) if row in selection.val}
     scores_val = {row: one.scores for row, one in selection.val.items()}
     scores_test = {row: one.scores for row, one in final.test.items()} if final else None
     split, shown = (TEST, scores_test) if scores_test else (VAL, scores_val)
     models = {model: shown[model] for model in (*selection.models, FUSED) if model in shown}
+    matrices = "Confusion matrices", "true classes by row, predicted ones by column"
+    pairs = "The pairs of classes most confused", "the true class, what it is taken for, samples"
+    what, how = matrices if len(letters.names) <= MOST_CLASSES else pairs
     yield _picture(
         "performance",
         f"Bars of accuracy and macro F1 of every row of the results table on val{' and test' if final else ''}.",
@@ -82,8 +90,8 @@ def _score_pictures(selection: Selection, final: FinalTest | None) -> Iterator[P
     )
     yield _picture(
         "confusion",
-        f"Confusion matrices on {split} of {', '.join(models)}: true classes by row, predicted ones by column.",
-        lambda theme: plots.confusion_figure(models, selection.classes, theme),
+        f"{what} on {split} of {', '.join(models)}: {how}.",
+        lambda theme: confusion_figure(models, letters.names, theme),
     )
 
 

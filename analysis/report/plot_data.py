@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analysis.numbers.confused import confused_pairs
 from analysis.numbers.fusion import AlphaCurve, AlphaGrid, BestAlpha
 from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture, mixture_grid, weight_curves
 from analysis.numbers.selection import best_epoch, qualifies, select_best
 from trainables.records import StopReason, TrialRecord
 
+_MOST_PAIRS = 15
 _MOST_STEPS = 4000  # of a drawn curve: more than the picture has pixels
 
 
@@ -67,6 +69,16 @@ class Confusion:
     classes: tuple[str, ...]  # (C,)
     counts: NDArray[np.int64]  # (C, C)
     shares: NDArray[np.float64]  # (C, C)
+
+
+@dataclass(frozen=True)
+class WorstPairs:
+    """The pairs of classes that a model confuses most, the worst first."""
+
+    model: str
+    pairs: tuple[tuple[str, str], ...]  # true and predicted class
+    counts: tuple[int, ...]  # samples
+    shares: tuple[float, ...]  # of the true class's samples
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,13 @@ def confusion_info(model: str, scores: Scores, classes: tuple[str, ...]) -> Conf
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     return Confusion(model, classes, counts, shares)
+
+
+def worst_pairs_info(model: str, scores: Scores, classes: tuple[str, ...]) -> WorstPairs:
+    """The first pairs of one model, at most as many as a picture has room for."""
+    worst = confused_pairs(scores.confusion)[:_MOST_PAIRS]
+    pairs = tuple((classes[one.true], classes[one.predicted]) for one in worst)
+    return WorstPairs(model, pairs, tuple(one.count for one in worst), tuple(one.share for one in worst))
 
 
 def bars_info(

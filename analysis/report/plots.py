@@ -1,4 +1,4 @@
-"""The report's pictures: `plot_x(info, ax)` draws what `plot_data.x_info` computed, `x_figure` gives PNG bytes."""
+"""The report's pictures, but for those of confused classes: `plot_x(info, ax)` draws what `plot_data.x_info` computed, `x_figure` gives PNG bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
@@ -15,7 +14,6 @@ from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.pareto import Front, TrialPoint
 from analysis.report.canvas import (
-    WIDTH,
     figure_to_png,
     legend,
     new_axes,
@@ -28,11 +26,9 @@ from analysis.report.canvas import (
 from analysis.report.plot_data import (
     AlphaPlot,
     Bars,
-    Confusion,
     LearningCurves,
     alpha_info,
     bars_info,
-    confusion_info,
     learning_curves_info,
 )
 from analysis.report.theme import LIGHT, Theme
@@ -44,7 +40,6 @@ _COST_AXES = {
     LATENCY: (1e3, "Latency in the evaluation on val, ms per sample"),
 }
 _WIDE = 20  # where costs are so many times apart, their axis is logarithmic
-_MOST_MATRICES = 4  # side by side
 _MOST_LABELS = 8  # of trials on the front, so that they don't cover each other
 
 
@@ -60,15 +55,6 @@ def alpha_figure(curve: AlphaCurve, grid: AlphaGrid, fusion: Mixture, theme: The
     """Val accuracy by alpha. Raises ValueError where the fusion isn't of two modalities."""
     figure = new_figure(3.8, theme)
     plot_alpha_curve(alpha_info(curve, grid, fusion), new_axes(figure, theme), theme)
-    return figure_to_png(figure)
-
-
-def confusion_figure(scores: Mapping[str, Scores], classes: tuple[str, ...], theme: Theme = LIGHT) -> bytes:
-    """The confusion matrix of each model, up to four side by side."""
-    columns = min(len(scores), _MOST_MATRICES)
-    figure, axes = panels(len(scores), _MOST_MATRICES, WIDTH / max(columns, 3) + 0.35, theme)
-    for place, ((model, one), ax) in enumerate(zip(scores.items(), axes, strict=True)):
-        plot_confusion(confusion_info(model, one, classes), ax, theme, names=place % columns == 0)
     return figure_to_png(figure)
 
 
@@ -143,29 +129,6 @@ def plot_alpha_curve(info: AlphaPlot, ax: Axes, theme: Theme = LIGHT) -> None:
     legend(ax, theme, *ax.get_legend_handles_labels())
 
 
-def plot_confusion(info: Confusion, ax: Axes, theme: Theme = LIGHT, *, names: bool = True) -> None:
-    """Counts, on colours for the share of the true class; class names at the left only where `names`."""
-    ramp = LinearSegmentedColormap.from_list("shares", list(theme.ramp))
-    ax.imshow(info.shares, cmap=ramp, vmin=0, vmax=1, aspect="equal")
-    size = len(info.classes)
-    short = [short_name(name) for name in info.classes]
-    upright = max(map(len, short)) * size <= 30
-    ax.set_xticks(
-        range(size), short, rotation=0 if upright else 40, ha="center" if upright else "right",
-        rotation_mode="anchor", parse_math=False,
-    )  # fmt: skip
-    ax.set_yticks(range(size), short if names else [""] * size, parse_math=False)
-    ax.tick_params(length=0, labelsize=max(5.0, 9 - 0.25 * max(size - 6, 0)))
-    ax.tick_params(axis="x", pad=9 if upright else 3)
-    if names:
-        ax.set_ylabel("True class", color=theme.muted)
-    ax.set_xlabel("Predicted class", color=theme.muted)
-    ax.spines[:].set_visible(False)
-    ax.grid(visible=False)
-    title(ax, info.model.capitalize(), theme)
-    _write_counts(info, ax, theme, ramp)
-
-
 def plot_bars(info: Bars, ax: Axes, theme: Theme = LIGHT, *, labelled: bool = True) -> None:
     """Horizontal bars, the first row on top: val pale, test full; the number at each bar's end."""
     places = np.arange(len(info.names))[::-1]
@@ -228,19 +191,6 @@ def _label_front(info: Front, scale: float, ax: Axes, theme: Theme) -> None:
         ax.annotate(
             point.trial_id, (point.cost * scale, point.accuracy), xytext=(7, -4), textcoords="offset points",
             va="top", fontsize=8, color=theme.ink, parse_math=False,
-        )  # fmt: skip
-
-
-def _write_counts(info: Confusion, ax: Axes, theme: Theme, ramp: LinearSegmentedColormap) -> None:
-    size = len(info.classes)
-    if size > 20:
-        return  # cells smaller than digits: the colours alone speak
-    for (row, column), number in np.ndenumerate(info.counts):
-        red, green, blue, _ = ramp(info.shares[row, column])
-        bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
-        ax.text(
-            column, row, f"{number:,}", ha="center", va="center", fontsize=max(4.5, 11 - 0.5 * size),
-            color="#14202b" if bright else "#ffffff", fontweight="bold" if row == column else "normal",
         )  # fmt: skip
 
 

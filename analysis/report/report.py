@@ -20,8 +20,10 @@ from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
 from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.report.cards import SampleCard, sample_cards
+from analysis.report.class_tables import ClassTable, class_table, write_class_tables
 from analysis.report.figures import Picture, draw_pictures
 from analysis.report.findings import Headline, headline, key_findings
+from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
 from analysis.report.leaderboard_csv import write_trials_table
 from analysis.report.missing_inputs import missing_note
@@ -29,6 +31,7 @@ from analysis.results import FinalTest, RowScores, Selection
 from analysis.rows import row_order
 from trainables.names import ANALYSIS_FOLDER, FUSED, REPORT_HTML, REPORT_MARKDOWN, TEST, VAL
 from trainables.records import Predictions, TrialRecord
+from trainables.words import printable
 
 PLOTS_FOLDER = "plots"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -45,15 +48,6 @@ class ResultRow:
     macro_f1: str
     weighted_f1: str
     milliseconds: str
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """One class: precision, recall and F1 of each model, as text."""
-
-    name: str
-    support: str
-    models: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ class Report:
     results: tuple[ResultRow, ...]
     remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
     models: tuple[str, ...]  # in the order of the class table
-    classes: tuple[ClassRow, ...]
+    classes: ClassTable
     grid: AlphaGrid | None  # of two modalities
     weights: tuple[WeightRow, ...]  # of more than two; else empty
     boards: tuple[Board, ...]
@@ -103,7 +97,8 @@ class Report:
 def write_report(study_folder: Path) -> tuple[Path, Path]:
     """Write `analysis/report.html` and `analysis/report.md` with `analysis/plots/*.png`; their paths.
 
-    `analysis/leaderboard.csv` is written beside them, all trials as one table.
+    `analysis/leaderboard.csv` is written beside them, all trials as one table, `classes.csv` with every class and
+    `confused.csv` with what is taken for what.
 
     May be repeated at any time. Raises UserError where the study wasn't analyzed or a file of the analysis can't be
     read.
@@ -112,6 +107,7 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
     for name, picture in report.pictures.items():
         replace_file(folder / PLOTS_FOLDER / f"{name}.png", picture.light)
     write_trials_table(folder, store.read_trials(study_folder))
+    write_class_tables(folder, _model_scores(report.selection, report.final))
     paths = folder / REPORT_HTML, folder / REPORT_MARKDOWN
     for path, render in zip(paths, (render_html, render_markdown), strict=True):
         replace_file(path, render(report).encode("utf-8", "backslashreplace"))
@@ -126,8 +122,8 @@ def build_report(study_folder: Path) -> Report:
     val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
     shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
     grid = _grid(val)
-    shown_rows = final.test if final else selection.val
-    models = tuple(model for model in (*selection.models, FUSED) if model in shown_rows)
+    scores = _model_scores(selection, final)
+    letters = lettering(selection.classes)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split))
     found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
     fronts = tuple(front for front in found if front is not None)
@@ -140,22 +136,26 @@ def build_report(study_folder: Path) -> Report:
         headline=headline(selection, final),
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
-        remarks=tuple(filter(None, (wording.linear_note(selection.val), missing_note(selection, shown, split)))),
-        models=models,
-        classes=_class_rows([shown_rows[model].scores for model in models]),
+        remarks=tuple(
+            filter(None, (wording.linear_note(selection.val), missing_note(selection, shown, split), letters.note))
+        ),
+        models=tuple(scores),
+        classes=class_table(scores, selection.system),
         grid=grid,
         weights=_weight_rows(selection),
         boards=tuple(_board(records, selection, modality) for modality in selection.models),
         fronts=fronts,
         shown_words=words,
         samples=samples,
-        pictures=draw_pictures(records, selection, final, val, grid, fronts),
+        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters),
     )
 
 
 def render_html(report: Report) -> str:
     """The page: no script, nothing loaded from elsewhere, every text escaped."""
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_readable
+    )
     return _rendered(environment, "report.html.j2", report)
 
 
@@ -169,14 +169,25 @@ def render_markdown(report: Report) -> str:
 
 def escape_markdown(value: Any) -> str:
     """A value as text that is no Markdown and no HTML, on one line."""
-    line = " ".join(str(value).split("\n")).replace("\r", " ")
+    line = printable(" ".join(str(value).split("\n")).replace("\r", " "))
     return re.sub(r"([\\`|<>\[\]*$~])", r"\\\1", line)
+
+
+def _readable(value: Any) -> Any:
+    """A text with what would turn or hide others on the page as its escape; markup and numbers as they are."""
+    return printable(value) if type(value) is str else value
 
 
 def _rendered(environment: Environment, template: str, report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals |= {"wording": wording, "front_sentence": front_sentence}
     return environment.get_template(template).render(report=report)
+
+
+def _model_scores(selection: Selection, final: FinalTest | None) -> dict[str, Scores]:
+    """The scores of the models and the fusion on test, or on val before the test."""
+    rows = final.test if final else selection.val
+    return {model: rows[model].scores for model in (*selection.models, FUSED) if model in rows}
 
 
 def _grid(val: Mapping[str, Predictions]) -> AlphaGrid | None:
@@ -218,19 +229,6 @@ def _result_row(name: str, main: bool, val: RowScores, test: RowScores | None) -
         macro_f1=wording.percent(shown.scores.macro_f1),
         weighted_f1=wording.percent(shown.scores.weighted_f1),
         milliseconds=wording.milliseconds(shown.seconds_per_sample),
-    )
-
-
-def _class_rows(scores: list[Scores]) -> tuple[ClassRow, ...]:
-    return tuple(
-        ClassRow(
-            name=rows[0].name,
-            support=wording.count(rows[0].support),
-            models=tuple(
-                (wording.percent(row.precision), wording.percent(row.recall), wording.percent(row.f1)) for row in rows
-            ),
-        )
-        for rows in zip(*(one.per_class for one in scores), strict=True)
     )
 
 

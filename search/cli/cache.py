@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.show.say import json_text, say
 from search.cli.options import RUNS, AsJson, Runs
 from trainables.errors import UserError
 
@@ -32,11 +32,11 @@ def list_command(runs: Runs = RUNS, as_json: AsJson = False) -> None:
     total = sum(entry.bytes for entry in entries)
     if as_json:
         found = {"root": str(root), "bytes": total, "caches": [entry.as_dict() for entry in entries]}
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        say(json_text(found, indent=1))
         return
     if entries:
         _print_table(entries)
-    typer.echo(f"{root}: {_counted(entries)}, {human_bytes(total)}")
+    say(f"{root}: {_counted(entries)}, {human_bytes(total)}")
 
 
 @cache_app.command("clear")
@@ -62,15 +62,15 @@ def clear_command(
         and (unused_days is None or time.time() - entry.used >= unused_days * 86_400)
     ]
     for link in links_below(root):
-        typer.echo(f"Left alone, as it is a link: {link}", err=True)
+        say(f"Left alone, as it is a link: {link}", err=True)
     if not entries:
-        typer.echo(f"{root}: nothing to clear")
+        say(f"{root}: nothing to clear")
         return
     _refuse_while_used(runs)
     if not yes:
         _ask(entries)
     freed = clear_caches(root, entries)
-    typer.echo(f"{root}: {_counted(entries)} cleared, {human_bytes(freed)} freed")
+    say(f"{root}: {_counted(entries)} cleared, {human_bytes(freed)} freed")
 
 
 def _root(runs: Path) -> Path:
@@ -107,10 +107,10 @@ def _counted(entries: Sequence[CacheEntry]) -> str:
 
 
 def _print_table(entries: Sequence[CacheEntry]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
+    from search.show.console import console
     from trainables.words import human_bytes, human_seconds
 
     table = Table(box=None, pad_edge=False)
@@ -123,5 +123,5 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
         about = [str(entry.about.get(key, "")) for key in ("count", "size", "fit")]
         age = f"{human_seconds(max(0.0, time.time() - entry.used))} ago"
         state = "" if entry.complete else "unfinished"
-        table.add_row(entry.kind, escape(entry.what), *map(escape, about), human_bytes(entry.bytes), age, state)
-    Console().print(table)
+        table.add_row(*map(Text, (entry.kind, entry.what, *about, human_bytes(entry.bytes), age, state)))
+    console().print(table)

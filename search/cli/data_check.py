@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import RUNS, AsJson, Overrides, Runs
+from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def data_check(
     found = check_data(checked, runs.absolute() / "cache", bar=progress_bar)
     page = _written(found, out or folder)
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=1))
+        typer.echo(json_text(found.as_dict(), indent=1))
     else:
         for line in summary_lines(found, page):
-            typer.echo(line)
+            say(line)
     if found.verdict == "errors" or (strict and found.verdict == "warnings"):
         raise typer.Exit(1)
 
@@ -123,7 +123,7 @@ def _written(found: DataCheck, folder: Path) -> Path:
 
     page = folder.absolute() / DATA_CHECK_HTML
     try:
-        replace_file(page.with_name(DATA_CHECK_FILE), json.dumps(found.as_dict(), indent=1).encode())
+        replace_file(page.with_name(DATA_CHECK_FILE), json_text(found.as_dict(), indent=1).encode())
         write_page(page, found)
     except OSError as error:
         raise UserError(

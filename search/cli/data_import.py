@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.split_table import say_splits
+from search.show.say import say
 
 if TYPE_CHECKING:
     from trainables.data.making.import_folder import ImportReport
@@ -55,6 +56,6 @@ def _say_left_out(report: ImportReport) -> None:
     if report.left_out:
         kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
         said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        typer.echo(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
+        say(f"  left out: {len(report.left_out)} ({said}), each with its reason in {LEFT_OUT_FILE}; such as")
         for one in [one for one in report.left_out if "same picture" not in one.reason][:3]:
-            typer.echo(f"    {one.file}: {one.reason}")
+            say(f"    {one.file}: {one.reason}")

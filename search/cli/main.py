@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from search.show.say import say
 from search.cli.cache import cache_app
 from search.cli.data import data_app
 from search.cli.options import RUNS, Runs
@@ -72,10 +73,10 @@ def main() -> None:
             sys.exit(128 + signal.SIGTERM)
         raise
     except UserError as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         sys.exit(2)
     except PermissionError as error:
-        typer.echo(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
+        say(f"Error: The folders that are named must be writable, but {error.filename} isn't.", err=True)
         sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import typer
 
+from search.show.say import say
 from search.exports.addresses import redacted
 from search.study.folder import TRACKING_FILE
 from trainables.errors import UserError
@@ -26,7 +27,7 @@ START_SECONDS = 60.0
 def serve(runs: Path, port: int, uri: str | None) -> int:
     """Run the UI until it is stopped; its exit code. UserError where there is no record or no free port."""
     if uri is not None and uri.startswith(("http://", "https://")):
-        typer.echo(f"That store has its own UI: {redacted(uri)}")
+        say(f"That store has its own UI: {redacted(uri)}")
         return 0
     if uri is None and not (runs / "mlflow.db").is_file():
         raise UserError(f"The UI needs a record to show, but {runs / 'mlflow.db'} isn't there: run a study first.")
@@ -44,7 +45,7 @@ def serve(runs: Path, port: int, uri: str | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         if _answers(server, free):
-            typer.echo(f"MLflow's UI: http://{HOST}:{free}/{page(runs if uri is None else None)} (Ctrl-C ends it)")
+            say(f"MLflow's UI: http://{HOST}:{free}/{page(runs if uri is None else None)} (Ctrl-C ends it)")
         return server.wait()
     except KeyboardInterrupt:
         return 0

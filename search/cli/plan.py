@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from search.show.say import json_text, say
 from search.cli.json_output import json_alone
 from search.cli.options import AsJson, Overrides, StudyFile
 from search.cli.search import check_test
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from search.study.config import StudyConfig
 
 
+MOST_CLASSES = 30  # that a line of a split has
+
+
 def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
     from search.study.yaml_file import load_study
@@ -27,11 +30,11 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False)
     with json_alone(wanted=as_json):
         found = _planned(config)
     if as_json:
-        typer.echo(json.dumps(as_dict(config, found), ensure_ascii=False, indent=1))
+        say(json_text(as_dict(config, found), indent=1))
         return
     options = " ".join(f"--set {override}" for override in overrides or [])
     for line in [*plan_lines(config, found), f"Next: {f'binwise run {study} {options}'.strip()}"]:
-        typer.echo(line)
+        say(line)
 
 
 def _planned(config: StudyConfig) -> Preflight:
@@ -73,8 +76,10 @@ def plan_lines(config: StudyConfig, found: Preflight) -> list[str]:
 
 
 def _count_lines(found: Preflight) -> list[str]:
+    from trainables.words import enumerated
+
     return [
-        f"  {name:5}  {', '.join(f'{label} {count:,}' for label, count in counts.items())}"
+        f"  {name:5}  {enumerated([f'{label} {count:,}' for label, count in counts.items()], MOST_CLASSES)}"
         for name, counts in _counts(found).items()
     ]
 

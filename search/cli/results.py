@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.show.say import json_text, say
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from search.study.config import StudyConfig
 
 results_app = typer.Typer()
@@ -42,7 +40,10 @@ def report(study: StudyRef, runs: Runs = RUNS) -> None:
 def predict(
     study: StudyRef,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A picture.")] = None,
-    text: Annotated[str | None, typer.Option(help="Its description; default: the picture's file name.")] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="Its description, or several captions; default: the picture's file name."),
+    ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", metavar="MODALITY=VALUE", help="As a CSV's cell has it.")
     ] = None,
@@ -53,26 +54,31 @@ def predict(
     from analysis.predictor import Predictor
 
     # What people have most often has an option of its own.
-    given = given_items(file, [*(inputs or []), *([f"text={text}"] if text is not None else [])])
+    given = given_items(file, [*(inputs or []), *(f"text={caption}" for caption in text or [])])
     _, folder = recorded(study, runs)
     prediction = Predictor.load(folder).predict(given)
-    typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False) if as_json else str(prediction))
+    say(json_text(prediction.as_dict()) if as_json else str(prediction))
 
 
 def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
     """The items to predict, by modality: what is said of each, and what the file tells the others.
 
-    Raises UserError where nothing is given, a modality isn't known, or a value is no item.
+    Of a modality that is given several times, as captions may be, a sample has all. Raises UserError where nothing is
+    given, a modality isn't known, or a value is no item.
     """
     from trainables.modalities import modality_of, registered
 
     given = {name: one.from_file(file) for name, one in registered().items()} if file is not None else {}
+    cells: dict[str, list[str]] = {}
     for pair in inputs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"--input must be MODALITY=VALUE, but got {pair!r}: such as {next(iter(registered()))}=...")
+        cells.setdefault(name, []).append(value)
+    for name, values in cells.items():
+        kind = modality_of(name)
         try:
-            given[name] = modality_of(name).from_cell(value, Path.cwd())
+            given[name] = kind.joined([kind.from_cell(value, Path.cwd()) for value in values])
         except UserError:
             raise
         except ValueError as error:
@@ -89,9 +95,11 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     """Choose on val, and say what was chosen."""
     from analysis.pipeline import analyze as choose
 
+    from search.show.console import console
+
     with console().status("Choosing on val"):
         selection = choose(folder, linear_baseline=config.linear_baseline)
-    typer.echo(selection.summary())
+    say(selection.summary())
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
 
 
@@ -101,9 +109,11 @@ def test_study(config: StudyConfig, folder: Path) -> None:
 
     if config.data.test is None:
         raise UserError("The study must name a test split to be tested on, but data.test is empty.")
+    from search.show.console import console
+
     with console().status("Testing, once"):
         result = test_once(folder, config.data.test)
-    typer.echo(result.summary())
+    say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
 
 
@@ -116,12 +126,14 @@ def report_study(config: StudyConfig, folder: Path) -> None:
     from search.study.folder import Layout
     from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
 
+    from search.show.console import console
+
     with console().status("Writing the report"):
         html, markdown = write_report(folder)
         plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
     _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
-    typer.echo(f"Report: {html}\n        {markdown}")
-    typer.echo(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
+    say(f"Report: {html}\n        {markdown}")
+    say(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
 
 
 def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
@@ -131,11 +143,4 @@ def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> N
 
     reason = log_results(config, Layout.of(config), metrics, files)
     if reason is not None:
-        typer.echo(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)
-
-
-def console() -> Console:
-    """Where a person reads; rich takes a while to import."""
-    from rich.console import Console
-
-    return Console()
+        say(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from search.show.say import say
 from search.cli.find_study import recorded
 from search.cli.json_output import json_alone
 from search.cli.options import (
@@ -22,7 +23,7 @@ from search.cli.options import (
     StudyRef,
     WarmStart,
 )
-from search.cli.results import analyze_study, console, report_study, test_study
+from search.cli.results import analyze_study, report_study, test_study
 from search.session.mode import Mode
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def resume_command(study: StudyRef, runs: Runs = RUNS, more: More = 0, as_json: 
 
 def say_next(config: StudyConfig, outcome: SearchOutcome) -> None:
     """Where the study is, and the command that comes next."""
-    typer.echo(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
+    say(f"Study: {outcome.folder}\nNext: binwise analyze {config.name}")
 
 
 def finish(config: StudyConfig, outcome: SearchOutcome) -> None:
@@ -78,6 +79,7 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
     """The search, to an end after which there is something to analyze; else the command ends here."""
     from search.ledger.state import Outcome
     from search.machines.local import check_local_resources
+    from search.show.console import console
 
     check_local_resources(config)
     # From here on it takes seconds: Ray and torch are imported.
@@ -105,7 +107,7 @@ def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
     from search.ledger.state import Outcome
 
     why = f": {outcome.detail}" if outcome.detail else ""
-    typer.echo(
+    say(
         f"{outcome.outcome.value.replace('_', ' ').capitalize()}{why}. {outcome.ended} of {outcome.planned} trials "
         f"ended; what ran goes on from its last state.\nGo on with: binwise resume {config.name}",
         err=True,

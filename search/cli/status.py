@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.show.say import say
 from search.cli.find_study import layout_of
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
 from trainables.errors import UserError
@@ -61,15 +62,15 @@ def stop_command(
     holder = holder_of(layout)
     if holder is None:
         if not as_json:
-            typer.echo(f"Nothing runs {layout.name}.", err=True)
+            say(f"Nothing runs {layout.name}.", err=True)
         _show(_status(layout), as_json=as_json)
         return
     if not as_json:
-        typer.echo(f"Asking process {holder.pid} on {holder.host} to stop {layout.name}", err=True)
+        say(f"Asking process {holder.pid} on {holder.host} to stop {layout.name}", err=True)
     gone = ask_to_stop(layout, holder, wait)
     _show(_status(layout), as_json=as_json)
     if not gone:
-        typer.echo(
+        say(
             f"It was asked to stop, and hasn't ended after {wait:g} s: a trial may be in a long step. Wait longer with "
             f"`binwise stop {layout.name} --wait 300`, or end process {holder.pid} on {holder.host}: what is on record "
             "is whole.",
@@ -132,40 +133,40 @@ def _status(layout: Layout) -> Status:
 
 
 def _show(status: Status, *, as_json: bool) -> None:
-    from rich.console import Console
     from rich.text import Text
 
+    from search.show.console import console
     from search.show.terminal_picture import status_picture
     from search.show.views import json_line
 
     if as_json:
-        typer.echo(json_line(status.as_dict()))
+        say(json_line(status.as_dict()))
         return
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-    console.print(status_picture(status, console.width, height=1000))
-    console.print(Text("\n".join(["", *(f"Next: {command}" for command in status.next)])), soft_wrap=True)
+    screen = console() if sys.stdout.isatty() else console(width=PIPE_WIDTH)
+    screen.print(status_picture(status, screen.width, height=1000))
+    screen.print(Text("\n".join(["", *(f"Next: {command}" for command in status.next)])), soft_wrap=True)
 
 
 def _watch(layout: Layout, *, as_json: bool) -> None:
     """The picture until the study ends; off a terminal a line whenever something has happened."""
-    from rich.console import Console
     from rich.live import Live
 
+    from search.show.console import console
     from search.show.terminal_picture import status_picture
     from search.show.views import json_line, status_line
 
-    console = Console()
+    screen = console()
     status, seen = _status(layout), -1
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
         while status.is_running:
             size = layout.ledger_file.stat().st_size
-            if console.is_terminal and not as_json:
+            if screen.is_terminal and not as_json:
                 live.update(
-                    status_picture(status, console.width, console.height - 1, hint="Ctrl-C leaves the study running."),
+                    status_picture(status, screen.width, screen.height - 1, hint="Ctrl-C leaves the study running."),
                     refresh=True,
                 )
             elif size != seen:
-                typer.echo(json_line(status.as_dict()) if as_json else status_line(status))
+                say(json_line(status.as_dict()) if as_json else status_line(status))
             seen = size
             time.sleep(WATCH_SECONDS)
             status = _status(layout)
@@ -177,19 +178,18 @@ def _all_studies(runs: Path, *, as_json: bool) -> None:
     from search.show.views import json_line, study_line
     from search.study.folder import Layout
     from trainables.names import STUDY_FILE
-    from trainables.words import printable
 
     folders = sorted(path.parent for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
     if not folders and not as_json:
-        typer.echo(f"No study was run under {runs / 'studies'}.")
+        say(f"No study was run under {runs / 'studies'}.")
     for folder in folders:
         try:
             status = _status(Layout(runs.absolute(), folder.name))
         except UserError as error:
             broken = {"name": folder.name, "state": "unreadable", "detail": str(error)}
-            typer.echo(json_line(broken) if as_json else printable(f"{folder.name}  can't be read: {error}"))
+            say(json_line(broken) if as_json else f"{folder.name}  can't be read: {error}")
             continue
-        typer.echo(json_line(status.as_dict()) if as_json else printable(study_line(status)))
+        say(json_line(status.as_dict()) if as_json else study_line(status))
 
 
 def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_json: bool) -> None:
@@ -199,10 +199,10 @@ def _study_logs(layout: Layout, events: list[Event], state: StudyState, *, as_js
 
     if as_json:
         told = [event.to_json() for event in events if event.kind.value.startswith(("study", "session", "trial_ended"))]
-        typer.echo(json_line({"study": state.name, "events": told}))
+        say(json_line({"study": state.name, "events": told}))
         return
     for line in study_story(state, events, running=holder_of(layout) is not None):
-        typer.echo(line)
+        say(line)
 
 
 def _trial_logs(
@@ -215,9 +215,9 @@ def _trial_logs(
     log = worker_log(layout.folder / trial.modality / trial.trial_id / LOG_FILE, whole=whole)
     if as_json:
         told = [event.to_json() for event in events if event.trial_id == trial.trial_id]
-        typer.echo(json_line({"study": state.name, "trial": trial.trial_id, "events": told, "log": log}))
+        say(json_line({"study": state.name, "trial": trial.trial_id, "events": told, "log": log}))
         return
     for line in trial_story(trial, events):
-        typer.echo(line)
+        say(line)
     if log:
-        typer.echo("\n".join(["", f"What its worker printed ({'all of it' if whole else 'the end'}):", *log]))
+        say("\n".join(["", f"What its worker printed ({'all of it' if whole else 'the end'}):", *log]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
+from search.show.say import json_text, say
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
 
@@ -22,7 +22,7 @@ def sync(
 
     _, folder = recorded(study, runs)
     result = sync_study(folder, uri)
-    typer.echo(json.dumps(result.as_dict(), indent=1) if as_json else _told(result))
+    say(json_text(result.as_dict(), indent=1) if as_json else _told(result))
     if not result.agrees:
         raise typer.Exit(1)
 

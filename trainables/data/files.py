@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainables.errors import UserError
+from trainables.words import enumerated, one_line
 
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
 
 
 def listed(items: Sequence[str], first: int = 5) -> str:
-    """The first few items, one a line, and how many more there are."""
-    lines = [f"  {item}" for item in items[:first]]
+    """The first few items, each on one line whatever is in its names, and how many more there are."""
+    lines = [f"  {one_line(item)}" for item in items[:first]]
     if len(items) > first:
         lines.append(f"  ... and {len(items) - first} more ({len(items)} in all)")
     return "\n".join(lines)
 
 
-def quoted(names: Sequence[str]) -> str:
-    """Names for a message: `"a", "b"`, or `(none)`."""
-    return ", ".join(f'"{name}"' for name in names) or "(none)"
+def quoted(names: Sequence[str], first: int = 30) -> str:
+    """Names for a message: `"a", "b"`, or `(none)`; of very many the first ones and how many more there are."""
+    return enumerated([f'"{name}"' for name in names], first) or "(none)"
 
 
 def is_picture_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The linear baseline of texts: logistic regression on character n-grams."""
+"""The linear baseline of texts: logistic regression on character n-grams, of all of a sample's captions together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from trainables.data.samples import Split
 from trainables.linear_baseline import linear_predictions
 from trainables.records import Predictions
+from trainables.text.captions import captions_of
 
 
 def text_baseline(train: Split, evaluate: Mapping[str, Split]) -> dict[str, Predictions]:
@@ -19,5 +20,10 @@ def text_baseline(train: Split, evaluate: Mapping[str, Split]) -> dict[str, Pred
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=1, sublinear_tf=True, lowercase=True),
         LogisticRegression(C=10.0, max_iter=2000),
     )
-    model.fit(train.items("text"), train.labels)
-    return {name: linear_predictions(model, split.items("text"), split) for name, split in evaluate.items()}
+    model.fit(_texts(train), train.labels)
+    return {name: linear_predictions(model, _texts(split), split) for name, split in evaluate.items()}
+
+
+def _texts(split: Split) -> list[str]:
+    """(N,) one text a sample: no n-gram reaches over the line end between two captions."""
+    return ["\n".join(captions_of(item)) for item in split.items("text")]

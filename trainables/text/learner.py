@@ -1,8 +1,13 @@
-"""The learner that trains a text network: batches of texts of about one length, layers that join from the top."""
+"""The learner that trains a text network: batches of texts of about one length, layers that join from the top.
+
+Of a sample with several captions each epoch sees one, drawn anew: every sample weighs the same, and an epoch has as many
+steps as the samples make. Val's logits are the means over a sample's captions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,10 +17,20 @@ from torch import Tensor
 from trainables.learning.groups import layers_of, set_learning
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import Batch, Stepper
+from trainables.text.captions import CaptionRows
 from trainables.text.network import TextNetwork, predict_sequences
 from trainables.text.tokens import TokenSequences, pad
 
 WINDOW = 50  # batches whose texts are put by length together
+
+
+@dataclass(frozen=True)
+class TokenizedSplit:
+    """One split's samples, tokenized."""
+
+    sequences: TokenSequences  # (M,) of all captions
+    captions: CaptionRows  # of N samples
+    labels: NDArray[np.int64]  # (N,)
 
 
 class TextLearner(TorchLearner):
@@ -26,8 +41,8 @@ class TextLearner(TorchLearner):
         network: TextNetwork,
         stepper: Stepper,
         *,
-        train: tuple[TokenSequences, NDArray[np.int64]],
-        val: tuple[TokenSequences, NDArray[np.int64]],
+        train: TokenizedSplit,
+        val: TokenizedSplit,
         pad_id: int,
         batch_size: int,
         evaluation_batch_size: int,
@@ -36,10 +51,9 @@ class TextLearner(TorchLearner):
         layers_per_epoch: int | None,
         seed: int,
     ) -> None:
-        super().__init__(stepper, val_labels=val[1], seed=seed)
+        super().__init__(stepper, val_labels=val.labels, seed=seed)
         self.network = network
-        self._train, self._val_sequences, self._pad_id = train, val[0], pad_id
-        self._lengths = torch.from_numpy(train[0].lengths)
+        self._train, self._val, self._pad_id, self._seed = train, val, pad_id, seed
         self._batch_size = batch_size
         self._evaluation_batch_size, self._token_budget = evaluation_batch_size, token_budget
         self._layers = layers_of(network.classifier)
@@ -53,29 +67,35 @@ class TextLearner(TorchLearner):
 
     def plan_epoch(self) -> list[Tensor]:
         """Every sample once, in random order; a batch's texts are of about one length, so that little is padding."""
-        return length_batches(self._lengths, self._batch_size, self.generator)
+        lengths = torch.from_numpy(self._train.sequences.lengths[self._drawn()])
+        return length_batches(lengths, self._batch_size, self.generator)
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """Token ids and masks, each batch as long as its longest text, with labels."""
-        sequences, labels = self._train
+        train, drawn = self._train, self._drawn()
         device = self._stepper.device
         for rows in plan:
             chosen = rows.numpy()
-            ids, mask = pad(sequences[chosen], self._pad_id)
+            ids, mask = pad(train.sequences[drawn[chosen]], self._pad_id)
             inputs = tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in (ids, mask))
-            yield inputs, torch.from_numpy(labels[chosen]).to(device, non_blocking=True)
+            yield inputs, torch.from_numpy(train.labels[chosen]).to(device, non_blocking=True)
+
+    def _drawn(self) -> NDArray[np.int64]:
+        """(N,) which caption of each sample the epoch sees."""
+        return self._train.captions.drawn(self._seed, self.epoch)
 
     def val_logits(self) -> NDArray[np.float32]:
-        """Logits on the val texts."""
-        return predict_sequences(
+        """Logits on the val texts, one row a sample."""
+        logits = predict_sequences(
             self.network,
-            self._val_sequences,
+            self._val.sequences,
             self._pad_id,
             self._evaluation_batch_size,
             self._stepper.device,
             token_budget=self._token_budget,
             precision=self._stepper.precision.name,
         )
+        return self._val.captions.mean(logits)
 
 
 def learning_layers(epoch: int, layers: int, frozen_epochs: int, layers_per_epoch: int | None) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +24,9 @@ from trainables.modality import (
     combined,
     distinct,
 )
+from trainables.text.captions import TextItem, captions_of, flattened, text_item
 from trainables.text.config import TextTrialConfig
+from trainables.words import says_nothing
 
 if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class TextModality(Modality):
-    """An item is a text: one sample's caption, or its file's name."""
+    """An item is a text, one sample's caption or its file's name; or a tuple of its captions, two or more."""
 
     name: ClassVar[str] = "text"
     column: ClassVar[str] = "text"
@@ -51,25 +55,42 @@ class TextModality(Modality):
 
     def from_cell(self, cell: str, root: Path) -> str:
         """The cell as it is: "NA" and "01" are texts."""
-        return cell
+        return _decoded(cell)
 
     def from_file(self, path: Path) -> str:
-        """A picture's name without its ending."""
-        return path.stem
+        """A picture's name without its ending; bytes in it that are no UTF-8 are replaced."""
+        return _decoded(path.stem)
 
-    def is_empty(self, item: str) -> bool:
-        """Whether a text has nothing to read: no character but spaces and what can't be seen."""
-        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in item)
+    def joined(self, items: Sequence[TextItem]) -> TextItem:
+        """All captions of one sample; of equal ones the first."""
+        return text_item(list(dict.fromkeys(flattened(items))))
 
-    def fault(self, item: str) -> str | None:
+    def is_empty(self, item: TextItem) -> bool:
+        """Whether there is nothing to read: no character but spaces and what can't be seen, in none of the captions."""
+        letters = "".join(captions_of(item))
+        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in letters)
+
+    def says_nothing(self, item: TextItem) -> bool:
+        """Whether no caption has a word for what is seen, as a camera's file name has none."""
+        return all(map(says_nothing, captions_of(item)))
+
+    def fault(self, item: TextItem) -> str | None:
         """Where there is nothing to read."""
         if not self.is_empty(item):
             return None
         return f"The text must have something to read, but got {item!r}. Give its words, or leave it out."
 
-    def from_json(self, value: Any) -> str:
-        """The value as a text."""
-        return str(value)
+    def to_json(self, item: TextItem) -> str | list[str]:
+        """A text; a list of several captions."""
+        return item if isinstance(item, str) else list(item)
+
+    def from_json(self, value: Any) -> TextItem:
+        """The value as a text, a list as captions. ValueError where the list is empty."""
+        return text_item(list(map(str, value))) if isinstance(value, list) else str(value)
+
+    def shown(self, item: TextItem) -> str:
+        """The captions with dots between them."""
+        return " · ".join(captions_of(item))
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
         """Each backbone with each kind of weights, for the longest texts of the space."""
@@ -93,9 +114,8 @@ class TextModality(Modality):
             config = TextTrialConfig.parsed({**values.own, "max_length": length})
             cut = count_cut_texts(config, splits, place.made)
             lines += [
-                f"{self.name}: {count:,} of {len(splits[split]):,} {split} texts are longer than {length} tokens and "
-                "are cut"
-                for split, count in cut.items()
+                f"{self.name}: {count:,} of {texts:,} {split} texts are longer than {length} tokens and are cut"
+                for split, (count, texts) in cut.items()
                 if count
             ]
         return Plan(lines=tuple(lines))
@@ -116,15 +136,25 @@ class TextModality(Modality):
         """All layers learn from the first epoch on."""
         return {"layers_per_epoch": None}
 
+    def probe_train(self, train: Split, config: TextTrialConfig) -> Split:
+        """Of several captions the longest one: a probe is of the largest batch that a trial may draw."""
+        longest = tuple(max(captions_of(item), key=len) for item in train.items(self.name))
+        return replace(train, inputs={**train.inputs, self.name: longest})
+
     def sizes(self, train: Split) -> NDArray[np.int64]:
-        """(N,) each text's characters."""
-        return np.array([len(text) for text in train.items(self.name)], dtype=np.int64)
+        """(N,) each text's characters, of several captions the longest one's."""
+        return np.array([max(map(len, captions_of(item))) for item in train.items(self.name)], dtype=np.int64)
 
     def baseline(self, checkpoint: Path, train: Split, evaluate: Mapping[str, Split]) -> dict[str, Predictions]:
         """Logistic regression on character n-grams."""
         from trainables.text.baseline import text_baseline
 
         return text_baseline(train, evaluate)
+
+
+def _decoded(text: str) -> str:
+    """A text that has an encoding: no tokenizer takes the half characters that stand for undecodable bytes."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 MODALITY = TextModality()

@@ -16,8 +16,9 @@ from trainables.learning.groups import decayed_groups, layers_of
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import TRAIN, VAL
+from trainables.text.captions import CaptionRows, TextItem, flattened
 from trainables.text.config import TextTrialConfig
-from trainables.text.learner import TextLearner
+from trainables.text.learner import TextLearner, TokenizedSplit
 from trainables.text.network import (
     TextNetwork,
     check_max_length,
@@ -45,7 +46,7 @@ def build_network(config: TextTrialConfig, train: Split, token_folder: Path | No
             config.dropout,
             architecture=config.architecture,
             vocabulary_size=config.vocabulary_size,
-            texts=train.items("text"),
+            texts=flattened(train.items("text")),
             token_folder=token_folder,
         )
     else:
@@ -57,7 +58,7 @@ def build_network(config: TextTrialConfig, train: Split, token_folder: Path | No
 def build_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TextLearner, Companions]:
     """A text network at the beginning of its training, and what writes its tokenizer and config."""
     network, tokenizer = build_network(config, data.splits[TRAIN], data.caches / TOKENS)
-    sequences = {name: _encoded(tokenizer, split, config, data.caches) for name, split in data.splits.items()}
+    tokenized = {name: _tokenized(tokenizer, split, config, data.caches) for name, split in data.splits.items()}
     device = pick_device()
     network.to(device)
     groups = decayed_groups(
@@ -69,8 +70,8 @@ def build_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple
     learner = TextLearner(
         network,
         make_stepper(config, network, groups, data.splits[TRAIN], device, config.token_budget),
-        train=(sequences[TRAIN], data.splits[TRAIN].labels),
-        val=(sequences[VAL], data.splits[VAL].labels),
+        train=tokenized[TRAIN],
+        val=tokenized[VAL],
         pad_id=tokenizer.pad_token_id,
         batch_size=config.batch_size,
         evaluation_batch_size=config.evaluation_batch_size,
@@ -82,35 +83,39 @@ def build_learner(config: TextTrialConfig, data: DataAccess, seed: int) -> tuple
     return learner, lambda folder: save_text_model(network, tokenizer, folder)
 
 
-def _encoded(tokenizer: Any, split: Split, config: TextTrialConfig, caches: Path) -> TokenSequences:
+def _tokenized(tokenizer: Any, split: Split, config: TextTrialConfig, caches: Path) -> TokenizedSplit:
+    items = split.items("text")
+    return TokenizedSplit(_encoded(tokenizer, flattened(items), config, caches), CaptionRows.of(items), split.labels)
+
+
+def _encoded(tokenizer: Any, texts: Sequence[str], config: TextTrialConfig, caches: Path) -> TokenSequences:
     return encoded_texts(
         tokenizer,
-        split.items("text"),
+        texts,
         max_length=config.max_length,
         cleaning=config.cleaning,
         folder=caches / TOKENS,
     )
 
 
-def count_cut_texts(config: TextTrialConfig, splits: Mapping[str, Split], caches: Path) -> dict[str, int]:
-    """How many texts of each split a text trial cuts to its `max_length`. Its tokens lie in `caches` afterwards.
+def count_cut_texts(
+    config: TextTrialConfig, splits: Mapping[str, Split], caches: Path
+) -> dict[str, tuple[int, int]]:
+    """How many texts of each split a text trial cuts to its `max_length`, and of how many (every caption is a text).
 
-    Raises UserError where the tokenizer can't be had.
+    Its tokens lie in `caches` afterwards. Raises UserError where the tokenizer can't be had.
     """
+    texts = {name: flattened(split.items("text")) for name, split in splits.items()}
     if config.weights == "none":
-        tokenizer = fresh_tokenizer(splits[TRAIN].items("text"), config.vocabulary_size, caches / TOKENS)
+        tokenizer = fresh_tokenizer(texts[TRAIN], config.vocabulary_size, caches / TOKENS)
     else:
         tokenizer = pretrained_tokenizer(config.backbone)
-    return {
-        name: count_cut(
-            tokenizer,
-            split.items("text"),
-            _encoded(tokenizer, split, config, caches),
-            max_length=config.max_length,
-            cleaning=config.cleaning,
-        )
-        for name, split in splits.items()
-    }
+    return {name: (_count_cut(tokenizer, own, config, caches), len(own)) for name, own in texts.items()}
+
+
+def _count_cut(tokenizer: Any, texts: Sequence[str], config: TextTrialConfig, caches: Path) -> int:
+    sequences = _encoded(tokenizer, texts, config, caches)
+    return count_cut(tokenizer, texts, sequences, max_length=config.max_length, cleaning=config.cleaning)
 
 
 class TextModel:
@@ -124,16 +129,17 @@ class TextModel:
         self._device = pick_device()
         self._network = network.to(self._device)
 
-    def logits(self, items: Sequence[str]) -> NDArray[np.float32]:
-        """Logits (N, C) of texts."""
+    def logits(self, items: Sequence[TextItem]) -> NDArray[np.float32]:
+        """Logits (N, C) of texts; of several captions their mean."""
         return self.timed_logits(items, batch_size=256)[0]
 
-    def timed_logits(self, items: Sequence[str], batch_size: int) -> tuple[NDArray[np.float32], float]:
+    def timed_logits(self, items: Sequence[TextItem], batch_size: int) -> tuple[NDArray[np.float32], float]:
         """Logits (N, C) of texts, and the network's seconds; tokenizing isn't counted."""
-        sequences = encode(self._tokenizer, list(items), self._max_length, self._cleaning)
+        sequences = encode(self._tokenizer, flattened(items), self._max_length, self._cleaning)
         began = time.perf_counter()
         logits = predict_sequences(self._network, sequences, self._tokenizer.pad_token_id, batch_size, self._device)
-        return logits, time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        return CaptionRows.of(items).mean(logits), seconds
 
 
 def load_model(folder: Path, checkpoint: Checkpoint) -> TextModel:

@@ -225,7 +225,7 @@ def test_training_batches_hold_each_text_once_with_its_label(data: DataAccess) -
     """An epoch has all 20 texts with their labels, each batch as long as its longest text."""
     learner = build(TEXT, data).learner
     assert isinstance(learner, TextLearner)
-    sequences, labels = learner._train
+    sequences, labels = learner._train.sequences, learner._train.labels
     expected = sorted((sequence.tolist(), int(label)) for sequence, label in zip(sequences, labels, strict=True))
     seen = []
     for (ids, mask), own in learner.batches(learner.plan_epoch()):

@@ -150,13 +150,13 @@ def test_trials_share_the_cache(data: DataAccess, tokenized: list[int]) -> None:
     assert tokenized == [20, 10]
 
 
-def cut(trial: dict[str, Any], data: DataAccess) -> dict[str, int]:
-    """How many texts of each split the trial cuts."""
+def cut(trial: dict[str, Any], data: DataAccess) -> dict[str, tuple[int, int]]:
+    """How many texts of each split the trial cuts, of how many."""
     return count_cut_texts(TextTrialConfig.parsed(trial), data.splits, data.caches)
 
 
 def test_cut_texts_of_a_trial_are_counted(data: DataAccess) -> None:
     """By split; with room for every text there are none."""
     trial = {"backbone": "distilbert", "weights": "none", "vocabulary_size": 200}
-    assert cut({**trial, "max_length": 4}, data) == {TRAIN: 20, VAL: 10}
-    assert cut({**trial, "max_length": 60}, data) == {TRAIN: 0, VAL: 0}
+    assert cut({**trial, "max_length": 4}, data) == {TRAIN: (20, 20), VAL: (10, 10)}
+    assert cut({**trial, "max_length": 60}, data) == {TRAIN: (0, 20), VAL: (0, 10)}
