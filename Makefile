@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 STUDY ?= configs/demo.yaml
 BENCH ?=
-JOBS ?= 2
+JOBS ?= 3
 CHAOS ?=
 PYTEST ?=
 WHEEL ?=
@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
-	@echo "make test         set up and run all tests, two files at a time (JOBS=4: four; PYTEST=--durations=25)"
+	@echo "make test         set up and run all tests, three files at a time (JOBS=5: five; PYTEST=--durations=25)"
 	@echo "make chaos        disturb a small study at random moments, 30 rounds (40 minutes; CHAOS=--rounds 5 --seed 7)"
 	@echo "make bench        measure speed and memory beside a reference (about 10 minutes; BENCH=--quick: 3)"
 	@echo "make check        formatting, lint, types, import contracts, dead code, the house's limits"

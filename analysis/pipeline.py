@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from trainables.data.reading.options import ReadOptions
     from trainables.data.samples import Split
 
 ReadSplits = Callable[[Path], "Mapping[str, Split]"]
@@ -48,7 +49,7 @@ class Models:
     """What the pipeline needs of the data and of the trained models."""
 
     read_splits: ReadSplits  # study folder -> its train and val split, by name
-    read_split: ReadSplit  # (source, classes=, modalities=) -> the split there
+    read_split: ReadSplit  # (source, classes=, modalities=, options=) -> the split there
     predict_split: PredictSplit  # (checkpoint folder, split) -> predictions in any order of samples
     linear_baseline: LinearBaseline  # (checkpoints by modality, train, splits) -> split -> modality -> predictions
     val_logits: ValLogits  # checkpoint folder -> its trial's val logits (N, C); None where it has none
@@ -58,7 +59,7 @@ def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
     from trainables.checkpoint import read_val_logits
     from trainables.data.reading.read_split import read_split
-    from trainables.data.samples import read_study_data
+    from trainables.data.study_data import read_study_data
     from trainables.inference import predict_split
 
     return Models(
@@ -118,9 +119,14 @@ def analyze(
 
 
 def final_test(
-    study_folder: Path, test_source: Path, *, progress: Progress | None = None, models: Models | None = None
+    study_folder: Path,
+    test_source: Path,
+    *,
+    options: ReadOptions | None = None,
+    progress: Progress | None = None,
+    models: Models | None = None,
 ) -> FinalTest:
-    """Evaluate the frozen selection on the test data at `test_source`, once.
+    """Evaluate the frozen selection on the test data at `test_source`, read as the study's `options` say, once.
 
     The opening is recorded before the data are read; should reading or predicting fail, the same selection may try
     again. Raises UserError where there is no selection, the source doesn't exist, a checkpoint isn't the selected one
@@ -135,7 +141,7 @@ def final_test(
     digest = store.selection_digest(selection)
     openings = store.open_final_test(study_folder, digest)
     say(f"Opened the test for selection {digest[:12]}")
-    test = models.read_split(test_source, classes=selection.classes, modalities=tuple(selection.models))
+    test = models.read_split(test_source, classes=selection.classes, modalities=tuple(selection.models), **_given(options))
     say(f"Evaluating {len(test.ids)} test samples")
     predictions = _predict(study_folder, selection.models, test, models)
     baseline: Mapping[str, Predictions] = {}
@@ -151,7 +157,11 @@ def final_test(
 
 
 def check_test_source(
-    test_source: Path, train_source: Path | None = None, *, modalities: Sequence[str] = BUILT_IN
+    test_source: Path,
+    train_source: Path | None = None,
+    *,
+    modalities: Sequence[str] = BUILT_IN,
+    options: ReadOptions | None = None,
 ) -> None:
     """Raises UserError where the test data aren't there.
 
@@ -165,8 +175,13 @@ def check_test_source(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
     if train_source is not None:
-        classes = read_split(train_source, modalities=modalities).classes
-        read_split(test_source, classes=classes, modalities=modalities)
+        classes = read_split(train_source, modalities=modalities, **_given(options)).classes
+        read_split(test_source, classes=classes, modalities=modalities, **_given(options))
+
+
+def _given(options: ReadOptions | None) -> dict[str, ReadOptions]:
+    """The argument, where there is one."""
+    return {} if options is None else {"options": options}
 
 
 def _silent(_message: str) -> None:

@@ -114,10 +114,27 @@ class Modality(Protocol):
     names_samples: ClassVar[bool] = False  # whether a CSV's cells of its column are the samples' ids
 
     def from_cell(self, cell: str, root: Path) -> Item:
-        """The item of a CSV's cell; `root` is the CSV's folder. ValueError with the fault in words."""
+        """The item of a CSV's cell; `root` is the folder of its files. ValueError with the fault in words."""
+
+    def from_cells(self, cells: Sequence[str], root: Path, *, allow_links: bool = False) -> list[Item | ValueError]:
+        """The items of a CSV's column, or why a cell has none. `allow_links`: files may lie outside `root` over links.
+
+        What `from_cell` does, for a million cells.
+        """
+        found: list[Item | ValueError] = []
+        for cell in cells:
+            try:
+                found.append(self.from_cell(cell, root))
+            except ValueError as fault:
+                found.append(fault)
+        return found
 
     def from_file(self, path: Path) -> Item:
         """The item of a picture file in a class-folder tree, or given to `predict`; None where a file tells nothing."""
+        return None
+
+    def from_beside(self, text: str) -> Item:
+        """The item of a text file that lies beside a picture in a class-folder tree; None where it tells nothing."""
         return None
 
     def joined(self, items: Sequence[Item]) -> Item:

@@ -35,7 +35,8 @@ PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
 
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
-DATA_FILE = "data.json"
+DATA_FILE = "data.jsonl.gz"  # train and val
+OLD_DATA_FILE = "data.json"  # the same, as an earlier version wrote it
 LEDGER_FILE = "ledger.jsonl"
 TRIALS_FILE = "trials.jsonl"
 OPTUNA_JOURNAL = "optuna.journal"

@@ -48,11 +48,14 @@ def data_import(
 
 
 def _say_left_out(report: ImportReport) -> None:
-    """How many files were left out and why; the file beside the splits lists each."""
+    """What became of every file; how many were left out and why, and where each is listed."""
     from collections import Counter
 
+    from trainables.data.accounting import account_lines
     from trainables.data.making.import_folder import LEFT_OUT_FILE
 
+    for line in account_lines("files", report.account):
+        say(f"  {line}")
     if report.left_out:
         kinds = Counter("duplicate" if "same picture" in one.reason else "unusable" for one in report.left_out)
         said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())

@@ -106,13 +106,14 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
 def test_study(config: StudyConfig, folder: Path) -> None:
     """Test, once, and say what came out."""
     from analysis.pipeline import final_test as test_once
+    from search.preflight.data import read_options
 
     if config.data.test is None:
         raise UserError("The study must name a test split to be tested on, but data.test is empty.")
     from search.show.console import console
 
     with console().status("Testing, once"):
-        result = test_once(folder, config.data.test)
+        result = test_once(folder, config.data.test, options=read_options(config.data))
     say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
 

@@ -97,9 +97,11 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
 def check_test(config: StudyConfig) -> None:
     """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
     from analysis.pipeline import check_test_source
+    from search.preflight.data import read_options
 
     if config.data.test is not None:
-        check_test_source(config.data.test, config.data.train, modalities=config.modalities)
+        options = read_options(config.data)
+        check_test_source(config.data.test, config.data.train, modalities=config.modalities, options=options)
 
 
 def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:

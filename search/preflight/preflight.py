@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search.machines.shares import Node, Share, check_resources, plan_cluster
 from search.preflight.checks import Checks
-from search.preflight.data import read_data
+from search.preflight.data import data_lines, read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import plan_inputs, plan_lines
@@ -40,14 +40,17 @@ class Preflight:
     lines: tuple[str, ...]  # to be told a person
 
 
-def first_look(study: StudyConfig, layout: Layout) -> dict[str, Split]:
+def first_look(
+    study: StudyConfig, layout: Layout, classes: Sequence[str] | None = None
+) -> dict[str, Split]:
     """Train and val by name, read before Ray is started, which takes seconds: without data nothing can be tried.
 
+    `classes`: those that a study on record was begun with.
     Raises UserError where they can't be read, with MLflow's fault if there is one.
     """
     checks = Checks()
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    splits = checks.run(lambda: read_data(study))
+    splits = checks.run(lambda: read_data(study, classes))
     if splits is None:
         checks.raise_faults()
     assert splits is not None  # noqa: S101  # no check failed
@@ -86,7 +89,13 @@ def preflight(
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
-    lines = (f"{study.name}: {data_text(splits)}", *_probe_lines(probes, shares, gpu_bytes), disk, *plan_lines(plans))
+    lines = (
+        f"{study.name}: {data_text(splits)}",
+        *data_lines(splits),
+        *_probe_lines(probes, shares, gpu_bytes),
+        disk,
+        *plan_lines(plans),
+    )
     return Preflight(splits, networks, probes, shares, plans, seconds, lines)
 
 

@@ -25,7 +25,8 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.provenance import code_commit, data_facts, versions
 from search.study.yaml_file import dump_study, study_of
-from trainables.data.samples import Split, splits_to_json
+from trainables.data.samples import Split
+from trainables.data.study_data import packed
 from trainables.errors import UserError
 from trainables.names import TRAIN, VAL
 from trainables.words import human_seconds
@@ -150,7 +151,7 @@ def _create(shown_study: StudyConfig, layout: Layout, splits: Mapping[str, Split
         uid=uuid.uuid4().hex,
         warm=warm_trials(mode.warm_start, shown_study, layout.runs) if mode.warm_start else None,
     )
-    create_study_folder(layout, dump_study(shown_study), splits_to_json(splits[TRAIN], splits[VAL]), created)
+    create_study_folder(layout, dump_study(shown_study), packed(splits[TRAIN], splits[VAL]), created)
 
 
 def remove_study(layout: Layout) -> None:

@@ -11,6 +11,7 @@ from search.ledger.state import Outcome
 from search.machines.mps import mps_daemon
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.machines.shares import check_resources
+from search.preflight.data import begun_with
 from search.preflight.inputs import prepare_inputs
 from search.preflight.preflight import first_look, preflight
 from search.session.mode import Mode
@@ -45,7 +46,7 @@ def run_search(
             console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
-        splits = first_look(study, layout)
+        splits = first_look(study, layout, begun_with(state))
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()
             check_resources(study, nodes)

@@ -11,9 +11,11 @@ from trainables.config import FREE_ON_RESUME
 from trainables.errors import UserError
 from trainables.modalities import modality_of, registered
 
-# Keys that change nothing of what a trial learns or of how trials compare.
+# Keys that change nothing of what a trial learns or of how trials compare. How the data are read is among them, since
+# their digest is on record: other samples are refused.
 FREE = re.compile(
-    r"description|time_budget|linear_baseline|runs|data\.(train|val|test|decode)|(failures|cluster|tracking)\..+"
+    r"description|time_budget|linear_baseline|runs|"
+    r"data\.(train|val|test|decode|image_root|allow_links|columns(\..+)?|labels\..+)|(failures|cluster|tracking)\..+"
 )
 FREE_IN_SEARCH = re.compile(r"search\.(target|concurrency|resources\..+)")
 GROWING = "search.trials"

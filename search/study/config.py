@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from search.space.dimensions import Frozen
 from search.study.faults import shown, suggestion
 from search.study.sections import SearchedSection, searched_values, section_type
 from trainables.config import Count, Natural
+from trainables.data.reading.options import LABEL
 from trainables.modalities import BUILT_IN, names
 from trainables.modality import Decode
 
@@ -102,6 +104,35 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Text = Annotated[str, Field(min_length=1)]
 
 
+def _columns(given: dict[str, str]) -> dict[str, str]:
+    known = (LABEL, *names())
+    faults = [f"unknown column {shown(name)}; {suggestion(name, known)}" for name in given if name not in known]
+    faults += [f"{name} must have a column's name, but got an empty one." for name, one in given.items() if not one]
+    if double := sorted(column for column, number in Counter(given.values()).items() if number > 1):
+        faults.append(f"each must have a column of its own, but got {shown(double[0])} twice.")
+    if faults:
+        raise ValueError(" ".join(faults))
+    return given
+
+
+def _merge(given: dict[str, str]) -> dict[str, str]:
+    faults = [
+        f"{shown(spelling)} becomes {shown(name)}, which becomes {shown(given[name])}: name the last one for both."
+        for spelling, name in given.items()
+        if given.get(name, name) != name
+    ]
+    faults += [f"{shown(spelling)} must become a class, but got {shown(name)}." for spelling, name in given.items() if not name.strip()]
+    if faults:
+        raise ValueError(" ".join(faults))
+    return given
+
+
+class LabelsSection(Frozen):
+    """How labels, or the names of class folders, become classes."""
+
+    merge: Annotated[dict[str, str], AfterValidator(_merge)] = Field(default_factory=dict)  # a spelling -> its class
+
+
 class DataSection(Frozen):
     """The splits: each a folder with one folder a class, or a `.csv`. Relative to the current directory."""
 
@@ -110,6 +141,11 @@ class DataSection(Frozen):
     test: AbsolutePath | None = None
     pixel_limit: Count = 50_000_000  # a larger picture isn't decoded
     decode: Decode = "auto"  # cache: once, onto the disk; stream: for every batch; auto: cache where the disk has room
+    # A CSV's own columns, by `label` or a modality's name: {text: caption, label: category}
+    columns: Annotated[dict[str, str], AfterValidator(_columns)] = Field(default_factory=dict)
+    image_root: AbsolutePath | None = None  # the folder that a CSV's paths are relative to; null: the CSV's own
+    allow_links: StrictBool = False  # whether links may leave the data set's folder
+    labels: LabelsSection = LabelsSection()
 
 
 class TrackingSection(Frozen):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
@@ -87,11 +84,11 @@ class Layout:
         return self.runs / "artifacts"
 
 
-def create_study_folder(layout: Layout, study_yaml: str, data: Mapping[str, Any], created: StudyCreated) -> None:
-    """Make the folder of a new study, whole or not at all; `created`: its ledger's first event."""
+def create_study_folder(layout: Layout, study_yaml: str, data: bytes, created: StudyCreated) -> None:
+    """Make the folder of a new study, whole or not at all; `data`: its packed table, `created`: its first event."""
     with new_folder(layout.folder) as temporary:
         (temporary / STUDY_FILE).write_text(study_yaml, "utf-8")
-        (temporary / DATA_FILE).write_text(json.dumps(data), "utf-8")
+        (temporary / DATA_FILE).write_bytes(data)
         create_ledger(temporary / LEDGER_FILE, created, time.time())
 
 

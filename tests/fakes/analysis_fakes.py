@@ -15,6 +15,7 @@ from PIL import Image
 from split_fakes import with_inputs
 
 from analysis.pipeline import Models
+from trainables.data.reading.options import ReadOptions
 from trainables.data.samples import Split
 from trainables.names import DATA_FILE, SIZE, TRIALS_FILE, VAL_ACCURACY, WEIGHTS_FILE
 from trainables.records import EpochResult, Predictions, StopReason, TrialRecord
@@ -121,6 +122,7 @@ class FakeModels:
 
     def __init__(self, splits: Mapping[str, Split], test: Split) -> None:
         self.splits, self.test, self.reads, self.predicted = splits, test, 0, 0
+        self.options: ReadOptions | None = None  # how the test data were asked for
         self.fail_reading: Exception | None = None
         self.fail_predicting: Exception | None = None
         self.without_baseline: frozenset[str] = frozenset()  # modalities
@@ -131,9 +133,17 @@ class FakeModels:
         assert (study_folder / DATA_FILE).exists()
         return self.splits
 
-    def read_split(self, source: Path, *, classes: tuple[str, ...], modalities: Sequence[str]) -> Split:
+    def read_split(
+        self,
+        source: Path,
+        *,
+        classes: tuple[str, ...],
+        modalities: Sequence[str],
+        options: ReadOptions | None = None,
+    ) -> Split:
         """The test split."""
         self.reads += 1
+        self.options = options
         assert set(modalities) <= set(self.test.inputs)
         if self.fail_reading:
             raise self.fail_reading

@@ -75,7 +75,7 @@ def tear_file(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -
 
 def state_files(now: Round, trial: str | None) -> list[Path]:
     """What a study is read from beside its ledger, and the state that a trial resumes from; nothing that is empty."""
-    names = ("study.yaml", "data.json", "trials.jsonl", "optuna.journal", "mlflow.json")
+    names = ("study.yaml", "data.jsonl.gz", "trials.jsonl", "optuna.journal", "mlflow.json")
     states = (now.study / "text" / trial / "last").glob("*") if trial else ()
     files = (*(now.study / name for name in names), *states)
     return [path for path in files if path.is_file() and path.stat().st_size]

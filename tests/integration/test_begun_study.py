@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from test_third_modality import binwise
+from command_line import binwise, binwise_here
 
 from search.ledger.ledger import read_ledger
 from search.ledger.lines import read_lines
@@ -28,13 +28,13 @@ def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "mlruns/studies/begun"
     before = read_lines(folder / "ledger.jsonl").lines
     weights = (folder / "image/image_000/best/weights.safetensors").read_bytes()
-    for arguments in (
-        ("search", "study.yaml", "--resume"),
-        ("analyze", "begun"),
-        ("test", "begun"),
-        ("report", "begun"),
+    for run, *arguments in (
+        (binwise, "search", "study.yaml", "--resume"),
+        (binwise_here, "analyze", "begun"),
+        (binwise_here, "test", "begun"),
+        (binwise_here, "report", "begun"),
     ):
-        done = binwise(tmp_path, *arguments)
+        done = run(tmp_path, *arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
     assert read_lines(folder / "ledger.jsonl").lines[: len(before)] == before
     state = read_ledger(folder / "ledger.jsonl")[1]

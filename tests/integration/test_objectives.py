@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import optuna
 import pytest
+from command_line import binwise
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
@@ -48,14 +46,7 @@ def reported(folder: Path, name: str, epochs: int, more: str) -> tuple[Path, str
     if not (folder / "data").exists():
         make_demo(folder / "data", pictures=400, size=32, seed=0, workers=1)
     (folder / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, more=more))
-    done = subprocess.run(
-        [sys.executable, "-c", "from search.cli.main import main; main()", "run", f"{name}.yaml"],
-        cwd=folder,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = binwise(folder, "run", f"{name}.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     study = folder / "mlruns" / "studies" / name
     records = [TrialRecord.from_json(line) for line in (study / "trials.jsonl").read_text().splitlines()]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import binwise
 
 from trainables.data.demo.demo import make_demo
 
@@ -41,16 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plan(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run it as a process of its own."""
-    code = "from search.cli.main import main; main()"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
-    return subprocess.run(
-        [sys.executable, "-c", code, "plan", "study.yaml", *options],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return binwise(folder, "plan", "study.yaml", *options, NO_PROXY="127.0.0.1")
 
 
 def test_a_study_is_planned_and_nothing_is_left(folder: Path) -> None:

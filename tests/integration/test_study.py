@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import optuna
 import pytest
+from command_line import CODE, binwise, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
-from trainables.names import FINAL_TEST_FILE
+from trainables.names import DATA_FILE, FINAL_TEST_FILE
 from trainables.records import StopReason, TrialRecord
 
 STUDY = """
@@ -51,20 +53,6 @@ text:
 pytestmark = pytest.mark.timeout(480)
 
 
-def binwise(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a process of its own, in `folder`."""
-    code = "from search.cli.main import main; main()"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the study after `binwise search`, during which the test split couldn't be read."""
@@ -91,7 +79,7 @@ def study_folder(searched: Path) -> Path:
 def reported(searched: Path, study_folder: Path) -> Path:
     """The study's folder after analyze, test and report."""
     for command in ("analyze", "test", "report"):
-        done = binwise(searched, command, "small")
+        done = binwise_here(searched, command, "small")
         assert done.returncode == 0, done.stdout + done.stderr
     return study_folder
 
@@ -175,10 +163,11 @@ def test_asha_stopped_what_is_pruned(study_folder: Path) -> None:
 
 def test_trials_never_hold_the_test_split(searched: Path, study_folder: Path) -> None:
     """What a trial is given names no test split; and the search above ran while there was none to read."""
-    raw = json.loads((study_folder / "data.json").read_text())
-    assert set(raw) == {"classes", "train", "val"}
+    table = gzip.decompress((study_folder / DATA_FILE).read_bytes())
+    assert list(json.loads(table.splitlines()[0])["splits"]) == ["train", "val"]
     test_folder = str(searched / "data" / "Test")
-    for path in [study_folder / "data.json", *study_folder.glob("*/*.json"), *study_folder.glob("*/*/*/meta.json")]:
+    assert test_folder.encode() not in table
+    for path in [*study_folder.glob("*/*.json"), *study_folder.glob("*/*/*/meta.json")]:
         assert test_folder not in path.read_text("utf-8", errors="replace")
 
 
@@ -208,7 +197,7 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
     result = reported / "analysis" / FINAL_TEST_FILE
     before = result.read_bytes()
     for command in ("test", "analyze"):
-        again = binwise(searched, command, "small")
+        again = binwise_here(searched, command, "small")
         assert again.returncode == 2
         assert "Traceback" not in again.stderr
     assert result.read_bytes() == before
@@ -217,7 +206,7 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
 def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
     """A picture with its name gives probabilities of image, text and fused that sum to one."""
     picture = next((searched / "data" / "Test" / "Blue").glob("*.jpg"))
-    done = binwise(searched, "predict", "small", str(picture), "--json")
+    done = binwise_here(searched, "predict", "small", str(picture), "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     probabilities = answer["probabilities"]
@@ -251,7 +240,7 @@ def test_json_lines_stand_alone(searched: Path) -> None:
     """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
     changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
     process = subprocess.Popen(
-        [sys.executable, "-c", "from search.cli.main import main; main()", "run", "study.yaml", "--json"]
+        [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]
         + [word for change in changes for word in ("--set", change)],
         cwd=searched,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,10 +54,7 @@ pytestmark = pytest.mark.timeout(480)
 
 def binwise(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, where the package is installed (or, as here, on the path with its metadata)."""
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
-    code = "from search.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return command_line.binwise(folder, *arguments, PYTHONPATH=str(PACKAGE))
 
 
 def make_data(folder: Path) -> None:

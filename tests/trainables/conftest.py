@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from hub_server import Hub, running
 from huggingface_hub import constants
 from trainables_fakes import PIXEL_LIMIT, TRIAL, make_data
 
-from trainables.data.samples import splits_to_json
+from trainables.data.study_data import packed
 from trainables.modality import DataAccess
-from trainables.names import TRAIN, VAL
+from trainables.names import DATA_FILE, TRAIN, VAL
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -52,9 +51,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def data_file(data: DataAccess, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study's data.json."""
-    path = tmp_path_factory.mktemp("study") / "data.json"
-    path.write_text(json.dumps(splits_to_json(data.splits[TRAIN], data.splits[VAL])))
+    """The study's table of train and val."""
+    path = tmp_path_factory.mktemp("study") / DATA_FILE
+    path.write_bytes(packed(data.splits[TRAIN], data.splits[VAL]))
     return path
 
 

@@ -1,8 +1,9 @@
-"""Folders: the pictures below one; and files and folders that appear whole or not at all."""
+"""Lists for messages, and files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -34,78 +35,13 @@ def is_picture_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
 
 
-def class_folders(source: Path) -> dict[str, Path]:
-    """The folders directly in `source` by name, sorted; hidden ones left out.
+def name_text(name: str) -> str:
+    """A picture's name without its ending: `old_bottle_3.jpg` -> `old_bottle_3`.
 
-    Raises UserError where `source` isn't a folder, or pictures lie directly in it, where they have no class.
+    What looks like no file ending stays: of `3.5 inch pipe` everything.
     """
-    if not source.is_dir():
-        raise UserError(
-            f"A data set's folder must exist, but got {source}. "
-            f"Check the path; a relative one starts here: {Path.cwd()}."
-        )
-    entries = sorted(entry for entry in source.iterdir() if not entry.name.startswith("."))
-    loose = [entry.name for entry in entries if is_picture_name(entry.name) and not entry.is_dir()]
-    if loose:
-        raise UserError(
-            f"Every picture must lie in its class's folder, but these lie directly in {source}:\n{listed(loose)}\n"
-            "Move them into a class's folder or out of the data set."
-        )
-    return {entry.name: entry for entry in entries if entry.is_dir()}
-
-
-def pictures_below(folder: Path, root: Path) -> list[Path]:
-    """All pictures in `folder` and its sub-folders, sorted; hidden files and folders left out.
-
-    `root` is a resolved folder that holds `folder`. Links are followed where they stay within `root`.
-    Raises UserError that lists links which leave `root` or lead nowhere, and names that aren't valid UTF-8.
-    """
-    faults: list[str] = []
-    found = list(_walk(folder, root, frozenset(), faults))
-    if faults:
-        raise UserError(
-            f"The data set's files must lie within {root} and have UTF-8 names, but:\n{listed(faults)}\n"
-            "Copy linked files into the folder, and rename the others."
-        )
-    return sorted(found)
-
-
-def _walk(folder: Path, root: Path, above: frozenset[Path], faults: list[str]) -> Iterator[Path]:
-    real = folder.resolve()
-    if not real.is_relative_to(root):
-        faults.append(f"{folder}: a link that leaves the folder, to {real}")
-        return
-    if real in above:  # a link to a folder above itself
-        return
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            path = Path(entry.path)
-            if entry.is_dir():
-                yield from _walk(path, root, above | {real}, faults)
-            elif is_picture_name(entry.name):
-                fault = _name_fault(entry) or _link_fault(entry, root)
-                if fault is None:
-                    yield path
-                else:
-                    faults.append(fault)
-
-
-def _name_fault(entry: os.DirEntry[str]) -> str | None:
-    try:
-        entry.path.encode("utf-8")
-    except UnicodeEncodeError:
-        return f"{os.fsencode(entry.path)!r}: the name isn't valid UTF-8"
-    return None
-
-
-def _link_fault(entry: os.DirEntry[str], root: Path) -> str | None:
-    if not entry.is_file():
-        return f"{entry.path}: a link that leads nowhere" if entry.is_symlink() else f"{entry.path}: not a regular file"
-    if entry.is_symlink() and not (target := Path(entry.path).resolve()).is_relative_to(root):
-        return f"{entry.path}: a link that leaves the folder, to {target}"
-    return None
+    stem, ending = os.path.splitext(name)
+    return stem if is_picture_name(name) or re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{0,4}", ending) else name
 
 
 def require_free(destination: Path) -> None:

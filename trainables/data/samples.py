@@ -1,4 +1,4 @@
-"""One table of samples a split, as `data.json` keeps it, and its digest."""
+"""One table of samples a split, and its digest."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.accounting import Accounting
 from trainables.data.files import listed, quoted
 from trainables.errors import UserError
 from trainables.modalities import modality_of, names
@@ -29,8 +30,10 @@ class Split:
     # (N,) unique; in a class-folder tree "<Class>/<file name>"; in a CSV the column that names samples, else "row-<n>"
     ids: tuple[str, ...]
     labels: NDArray[np.int64]  # (N,) index into classes
-    classes: tuple[str, ...]  # (C,) sorted
+    classes: tuple[str, ...]  # (C,) in natural order, or as the study was begun with
     inputs: Mapping[str, tuple[Item, ...]]  # by modality: (N,) items; None where a sample has none
+    # What became of each file or line of its source; None where it was read from none, or is a part of a split
+    account: Accounting | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {len(self.ids), *self.labels.shape, *map(len, self.inputs.values())}
@@ -73,93 +76,6 @@ class Split:
         """Samples per class, in the order of `classes`; 0 where the split has none."""
         numbers = np.bincount(self.labels, minlength=len(self.classes))
         return {name: int(number) for name, number in zip(self.classes, numbers, strict=True)}
-
-
-def splits_to_json(train: Split, val: Split) -> dict[str, Any]:
-    """What a study's `data.json` holds: the classes, and the samples of train and val.
-
-    Test is left out on purpose: what trials can't read, they can't tune on.
-    """
-    if train.classes != val.classes:
-        raise ValueError(f"train and val must share their classes, but got {train.classes} and {val.classes}.")
-    return {"classes": list(train.classes), TRAIN: _samples_json(train), VAL: _samples_json(val)}
-
-
-def _samples_json(split: Split) -> list[dict[str, Any]]:
-    columns = {
-        name: [None if item is None else modality_of(name).to_json(item) for item in items]
-        for name, items in split.inputs.items()
-    }
-    return [
-        {"id": sample_id, "label": label, **{name: column[row] for name, column in columns.items()}}
-        for row, (sample_id, label) in enumerate(zip(split.ids, split.label_names, strict=True))
-    ]
-
-
-def read_study_data(path: Path) -> dict[str, Split]:
-    """The splits `train` and `val` of a study's `data.json`.
-
-    Raises:
-        UserError: there is none, or it isn't what `splits_to_json` writes.
-    """
-    try:
-        return splits_from_json(json.loads(path.read_text("utf-8")))
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"{path} must be there, but {error.strerror}. Copy the whole study, or resume it.") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{path} must be as the search wrote it, but it is damaged ({error}). Resume the study."
-        ) from error
-
-
-def splits_from_json(raw: Mapping[str, Any]) -> dict[str, Split]:
-    """The splits `train` and `val` of a study's `data.json`.
-
-    Raises:
-        UserError: the content isn't what `splits_to_json` writes.
-    """
-    if set(raw) != {"classes", TRAIN, VAL}:
-        raise UserError(
-            f"A study's {DATA_FILE} must hold exactly classes, {TRAIN} and {VAL}, but it holds "
-            f"{quoted(sorted(raw))}. Restore the file."
-        )
-    classes = tuple(raw["classes"])
-    return {name: _split_from_json(raw[name], classes, name) for name in (TRAIN, VAL)}
-
-
-def _split_from_json(samples: Sequence[Mapping[str, Any]], classes: tuple[str, ...], split: str) -> Split:
-    place = {name: number for number, name in enumerate(classes)}
-    held = sorted(set(samples[0]) - {"id", "label"}) if samples else []
-    chosen = [name for name in names() if name in held]
-    rows = [_sample_from_json(sample, held, chosen, f"{split}[{number}]") for number, sample in enumerate(samples)]
-    if unknown := sorted({label for _, label, _ in rows} - set(classes)):
-        raise UserError(f"Each label in a study's {DATA_FILE} must be one of {quoted(classes)}, but got "
-                        f"{quoted(unknown)} in {split}. Restore the file.")  # fmt: skip
-    ids = tuple(sample_id for sample_id, _, _ in rows)
-    if len(set(ids)) != len(ids):
-        raise UserError(
-            f"The ids in a study's {DATA_FILE} must be unique, but in {split} some occur twice. Restore the file."
-        )
-    labels = np.array([place[label] for _, label, _ in rows], dtype=np.int64)
-    inputs = {name: tuple(items[column] for _, _, items in rows) for column, name in enumerate(chosen)}
-    return Split(ids, labels, classes, inputs)
-
-
-def _sample_from_json(
-    sample: Mapping[str, Any], held: Sequence[str], chosen: Sequence[str], place: str
-) -> tuple[str, str, list[Item]]:
-    try:
-        if len(chosen) < len(held) or set(sample) != {"id", "label", *held}:
-            raise KeyError("its keys")
-        items = [None if sample[name] is None else modality_of(name).from_json(sample[name]) for name in chosen]
-        return str(sample["id"]), str(sample["label"]), items
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"Each sample in a study's {DATA_FILE} needs id, label and the same modalities, of those that are known "
-            f"({', '.join(names())}), but {place} is {sample!r}. Restore the file."
-        ) from error
 
 
 def split_digest(split: Split) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from trainables.config import TrialConfig
+from trainables.data.paths import Folders, picture_path
 from trainables.errors import UserError
 from trainables.image.config import ImageTrialConfig
 from trainables.modality import (
@@ -47,23 +47,19 @@ class ImageModality(Modality):
     names_samples: ClassVar[bool] = True
 
     def from_cell(self, cell: str, root: Path) -> Path:
-        """A path relative to the CSV's folder, of a regular file within it."""
-        if not cell:
-            raise ValueError("the image is empty")
-        if "://" in cell:
-            raise ValueError(f'"{cell}" is a URL; only files are read')
-        if PurePosixPath(cell).is_absolute() or PureWindowsPath(cell).drive or PureWindowsPath(cell).root:
-            raise ValueError(f'"{cell}" is an absolute path; it must be relative to the CSV\'s folder')
-        # "./a.jpg" and "a.jpg" are one picture.
-        path = root / posixpath.normpath(cell)
-        try:
-            if not path.resolve().is_relative_to(root):
-                raise ValueError(f'"{cell}" leaves the CSV\'s folder')
-            if not path.is_file():
-                raise ValueError(f'"{cell}" is no existing regular file')
-        except OSError as error:
-            raise ValueError(f'"{cell}" can\'t be read: {error.strerror}') from error
-        return path
+        """A path relative to `root`, or an absolute one, of a regular file within it; `\\` may stand for `/`."""
+        return picture_path(cell, root, Folders(root))
+
+    def from_cells(self, cells: Sequence[str], root: Path, *, allow_links: bool = False) -> list[Path | ValueError]:
+        """The paths of a column; folders are resolved once."""
+        folders = Folders(root, allow_links=allow_links)
+        found: list[Path | ValueError] = []
+        for cell in cells:
+            try:
+                found.append(picture_path(cell, root, folders))
+            except ValueError as fault:
+                found.append(fault)
+        return found
 
     def from_file(self, path: Path) -> Path:
         """The picture file is the item."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import TrialConfig
+from trainables.data.files import name_text
 from trainables.modality import (
     Companions,
     DataAccess,
@@ -57,9 +58,17 @@ class TextModality(Modality):
         """The cell as it is: "NA" and "01" are texts."""
         return _decoded(cell)
 
+    def from_cells(self, cells: Sequence[str], root: Path, *, allow_links: bool = False) -> list[str | ValueError]:
+        """The cells as they are."""
+        return list(cells)
+
     def from_file(self, path: Path) -> str:
         """A picture's name without its ending; bytes in it that are no UTF-8 are replaced."""
-        return _decoded(path.stem)
+        return _decoded(name_text(path.name))
+
+    def from_beside(self, text: str) -> str:
+        """The text is the caption, instead of the picture's name."""
+        return text
 
     def joined(self, items: Sequence[TextItem]) -> TextItem:
         """All captions of one sample; of equal ones the first."""

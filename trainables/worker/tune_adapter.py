@@ -25,7 +25,8 @@ from trainables.checkpoint import (
     save_state,
     write_val_logits,
 )
-from trainables.data.samples import Split, read_study_data
+from trainables.data.samples import Split
+from trainables.data.study_data import read_study_data
 from trainables.errors import UserError
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.modality import DataAccess
@@ -42,7 +43,7 @@ from trainables.worker.usage import Usage, own_gpu
 HYPERPARAMETERS = "hyperparameters"
 NUMBER = "number"
 MODALITY = "modality"
-DATA = "data"  # the study's data.json
+DATA = "data"  # the study's table of train and val
 CACHES = "caches"  # the folder of all caches
 PIXEL_LIMIT = "pixel_limit"
 DECODE = "decode"

@@ -103,5 +103,5 @@ def test_damaged_files_are_made_anew(tmp_path: Path, damage: str) -> None:
     assert [(t.state, t.value, t.params) for t in journal_trials(layout)] == [
         (t.state, t.value, t.params) for t in trials
     ]
-    own = {"study.yaml", "data.json", "ledger.jsonl", "ledger.mirror.jsonl", "trials.jsonl", "optuna.journal"}
+    own = {"study.yaml", "data.jsonl.gz", "ledger.jsonl", "ledger.mirror.jsonl", "trials.jsonl", "optuna.journal"}
     assert {path.name for path in layout.folder.iterdir()} == own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
 from trainables.data.samples import Split
+from trainables.data.study_data import read_study_data
 from trainables.errors import UserError
 from trainables.records import StopReason
 
@@ -85,7 +85,7 @@ def test_a_new_study_is_on_record(tmp_path: Path) -> None:
     assert {"torch", "ray"} <= set(state.versions)
     assert len(state.uid) == 32
     assert load_study(layout.study_file) == made
-    assert json.loads(layout.data_file.read_text())["classes"] == ["Blue", "Green"]
+    assert read_study_data(layout.data_file)["val"].classes == ("Blue", "Green")
 
 
 def test_an_empty_folder_is_no_study(tmp_path: Path) -> None:

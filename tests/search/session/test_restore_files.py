@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def restored(made: StudyConfig) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gone", "empty", "half", "binary"])
-@pytest.mark.parametrize("name", ["study.yaml", "data.json", "trials.jsonl", "optuna.journal"])
+@pytest.mark.parametrize("name", ["study.yaml", "data.jsonl.gz", "trials.jsonl", "optuna.journal"])
 def test_a_torn_file_is_made_anew(ended: StudyConfig, name: str, kind: str) -> None:
     """Byte for byte, but for who wrote Optuna's journal and when."""
     path = Layout.of(ended).folder / name
@@ -82,10 +83,10 @@ def test_a_torn_file_is_made_anew(ended: StudyConfig, name: str, kind: str) -> N
 def test_a_flipped_bit_of_the_data_is_seen(ended: StudyConfig) -> None:
     """By the digest: the table would be read without a fault."""
     path = Layout.of(ended).data_file
-    whole = path.read_text()
-    path.write_text(whole.replace("yogurt", "yogurp"))
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(gzip.decompress(whole).replace(b"yogurt", b"yogurp")))
     restored(ended)
-    assert path.read_text() == whole
+    assert path.read_bytes() == whole
 
 
 def test_what_was_edited_by_hand_stays(ended: StudyConfig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from trainables_fakes import assert_same_tensors
 from tune_fakes import FIELDS, best_of, folder_of, names, run, worker
 
 from trainables.checkpoint import read_checkpoint, read_val_logits
-from trainables.data.samples import splits_to_json
+from trainables.data.study_data import packed
 from trainables.errors import UserError
 from trainables.inference import predict_split
 from trainables.learning.loop import Progress
@@ -159,9 +158,9 @@ def test_a_halved_batch_is_told_once(raw: Any) -> None:
 
 def test_a_changed_table_is_read_anew(data: DataAccess, tmp_path: Path) -> None:
     """The table is read once per version of the file, and a new version isn't missed."""
-    path = tmp_path / "data.json"
-    path.write_text(json.dumps(splits_to_json(data.splits[TRAIN], data.splits[VAL])))
+    path = tmp_path / "data.jsonl.gz"
+    path.write_bytes(packed(data.splits[TRAIN], data.splits[VAL]))
     first = read_splits(str(path), 1)
     assert read_splits(str(path), 1) is first
-    path.write_text(json.dumps(splits_to_json(data.splits[VAL], data.splits[VAL])))
+    path.write_bytes(packed(data.splits[VAL], data.splits[VAL]))
     assert len(read_splits(str(path), 2)[TRAIN]) == 10

@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.accounting import Accounting
 from trainables.data.check.names import joined, name_key
-from trainables.data.files import class_folders, new_folder, pictures_below, quoted, require_free
+from trainables.data.files import new_folder, quoted, require_free
 from trainables.data.making import grouping
 from trainables.data.pictures.load import PIXEL_LIMIT, picture_fault, read_picture
+from trainables.data.reading.tree_rows import Tree, class_folders, walk_tree
+from trainables.data.reading.walk import Caption
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS
 from trainables.words import harmless_cell
@@ -41,6 +44,7 @@ class ImportReport:
     counts: dict[str, dict[str, int]]  # pictures by split folder and class
     groups: int  # sets of pictures that stayed together, those of one picture counted too
     left_out: tuple[LeftOut, ...]  # sorted by file
+    account: Accounting  # of every file below the class folders; `taken` counts duplicates and unusable pictures, too
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def import_folder(
     """
     _check_numbers(val, test, seed)
     folders = _chosen_folders(source, destination, classes)
-    pictures = _examine(folders, source.resolve(), pixel_limit, progress)
+    tree = walk_tree(source, only=sorted(folders))
+    pictures = _examine(tree, pixel_limit, progress)
     left_out = _left_out(pictures)
     labels = sorted(folders)
     groups, splits = _split_groups(
@@ -88,12 +93,13 @@ def import_folder(
         destination=destination,
         counts={name: dict.fromkeys(labels, 0) for name in SPLIT_FOLDERS},
         groups=len(groups),
-        left_out=tuple(LeftOut(pictures[member].file, reason) for member, reason in sorted(left_out.items())),
+        left_out=_all_left_out(pictures, left_out, tree.account),
+        account=tree.account,
     )
     with new_folder(destination) as folder:
-        taken: set[str] = set()
+        taken, captions = set[str](), tree.captions
         for member, split in dealt:
-            _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken)
+            _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken, captions.get(pictures[member].path))
             report.counts[SPLIT_FOLDERS[split]][pictures[member].label] += 1
         _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
     return report
@@ -110,7 +116,7 @@ def _check_numbers(val: float, test: float, seed: int) -> None:
 
 
 def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | None) -> dict[str, Path]:
-    found = class_folders(source)
+    found, _ = class_folders(source)
     require_free(destination)
     if Path(os.path.realpath(destination)).is_relative_to(source.resolve()):
         raise UserError(
@@ -130,15 +136,13 @@ def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | No
     return {name: found[name] for name in chosen}
 
 
-def _examine(
-    folders: dict[str, Path], root: Path, pixel_limit: int, progress: Callable[[int, int], None] | None
-) -> list[_Picture]:
+def _examine(tree: Tree, pixel_limit: int, progress: Callable[[int, int], None] | None) -> list[_Picture]:
     """Every picture, sorted by file, decoded once; Pillow decodes outside Python's lock, so threads do."""
-    places = [(path, label) for label, folder in folders.items() for path in pictures_below(root / folder.name, root)]
+    places = [(path, label) for label, found in tree.classes.items() for path in found.pictures]
 
     def examine(place: tuple[Path, str]) -> _Picture:
         path, label = place
-        file = path.relative_to(root).as_posix()
+        file = path.relative_to(tree.root).as_posix()
         try:
             picture = read_picture(path, pixel_limit)
         except UserError:
@@ -168,6 +172,15 @@ def _left_out(pictures: Sequence[_Picture]) -> dict[int, str]:
         else:
             reasons |= dict.fromkeys(members[1:], f"same picture as {pictures[members[0]].file}")
     return reasons
+
+
+def _all_left_out(
+    pictures: Sequence[_Picture], left_out: dict[int, str], account: Accounting
+) -> tuple[LeftOut, ...]:
+    """Pictures that no split gets, and files that aren't pictures to be read, sorted by file."""
+    found = [LeftOut(pictures[member].file, reason) for member, reason in left_out.items()]
+    found += [LeftOut(one.file, one.reason) for one in account.listed]
+    return tuple(sorted(found, key=lambda one: one.file))
 
 
 def _conflict(pictures: Sequence[_Picture], member: int, members: Iterable[int]) -> str:
@@ -217,10 +230,14 @@ def _too_few(
     )
 
 
-def _copy(picture: _Picture, split_folder: Path, taken: set[str]) -> None:
+def _copy(picture: _Picture, split_folder: Path, taken: set[str], caption: Caption | None) -> None:
+    """The picture, and the text file that lies beside it."""
     folder = split_folder / picture.label
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(picture.path, folder / _free_name(picture.path, f"{split_folder.name}/{picture.label}", taken))
+    target = folder / _free_name(picture.path, f"{split_folder.name}/{picture.label}", taken)
+    shutil.copy2(picture.path, target)
+    if caption is not None:
+        shutil.copy2(caption.file, target.with_suffix(caption.file.suffix))
 
 
 def _free_name(path: Path, folder: str, taken: set[str]) -> str:
