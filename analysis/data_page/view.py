@@ -105,7 +105,7 @@ def page_view(check: DataCheck) -> PageView:
         more_classes=max(0, len(rows) - MOST_CLASSES),
         largest_share=max((share for row in rows for _, share in row.cells), default=1.0) or 1.0,
         pictures=_shown_values(check.pictures),
-        accounting=_shown_values(check.accounting),
+        accounting=_shown_values(check.as_dict()["accounting"]),
         shortcuts=tuple(_measured(check.findings, "shortcut-", "accuracy")),
         shifts=tuple(_measured(check.findings, "shift-", "auc")),
         findings=tuple(

@@ -8,7 +8,9 @@ from search.cli.data_check import data_check
 from search.cli.data_demo import data_demo
 from search.cli.data_import import data_import
 
-data_app = typer.Typer(help="Make data sets, the embedded one or three splits from a folder; check any.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Make data sets, the embedded one or three splits from a folder; check any.", no_args_is_help=True
+)
 data_app.command("demo")(data_demo)
 data_app.command("import")(data_import)
 data_app.command("check")(data_check)

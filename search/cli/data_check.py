@@ -98,6 +98,7 @@ def _folder(path: Path, runs: Path, overrides: list[str]) -> tuple[Checked, Path
 
 
 def _study(study: StudyConfig) -> Checked:
+    from search.preflight.data import read_options
     from search.study.sections import searched_values
     from trainables.data_check.check import Checked
     from trainables.names import TEST, TRAIN, VAL
@@ -112,6 +113,7 @@ def _study(study: StudyConfig) -> Checked:
         modalities=study.modalities,
         pixel_limit=study.data.pixel_limit,
         backbones=searched_backbones(searched_values(study.section(MODALITY.name))) if texts else {},
+        options=read_options(study.data),
     )
 
 
@@ -134,15 +136,27 @@ def _written(found: DataCheck, folder: Path) -> Path:
 
 
 def summary_lines(found: DataCheck, page: Path) -> list[str]:
-    """What a person reads: the verdict, the counts, a block a finding, where the page is."""
+    """What a person reads: the verdict, what every split holds, a block a finding, where the page is."""
     from search.show.findings import finding_lines
     from trainables.data.check.findings import verdict_sentence
     from trainables.words import one_line
 
-    counts = (f"{split} {sum(own.values()):,}" for split, own in found.counts.items())
     return [
         f"{one_line(found.name)}: {verdict_sentence(found.findings)}",
-        f"  {', '.join(counts) or 'no sample could be read'}",
+        *(f"  {split:5} {_held(found, split)}" for split in found.counts),
         *finding_lines(found.findings),
         f"Page: {one_line(str(page))}",
     ]
+
+
+def _held(found: DataCheck, split: str) -> str:
+    """`790 samples of 4 classes; 795 files: 790 pictures taken, 5 junk (5 .DS_Store)`."""
+    from trainables.data.accounting import FILES, lines_text
+    from trainables.words import one_line
+
+    own, account = found.counts[split], found.accounting.get(split)
+    held = f"{sum(own.values()):,} samples of {sum(number > 0 for number in own.values())} classes"
+    if account is None:
+        return held
+    files = account.unit == FILES
+    return f"{held}; " + one_line(f"{account.total:,} files: {account.summary()}" if files else lines_text(account))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from trainables.data.check.accounting import SUMS, accounting_findings
 from trainables.data.check.counts import class_counts, count_findings
 from trainables.data.check.duplicates import duplicate_findings, near_groups
 from trainables.data.check.findings import Finding, Place, by_level
@@ -19,12 +20,14 @@ from trainables.data.check.texts import TextSample, text_findings
 from trainables.data.check.tokenized import token_findings
 from trainables.data.pictures.examine import examine
 from trainables.data.pictures.facts import PictureFacts
+from trainables.data.reading.options import ReadOptions
 from trainables.data.samples import Split
 from trainables.data_check.result import DataCheck
 from trainables.data_check.sources import read_splits
 from trainables.errors import UserError
 from trainables.image.modality import MODALITY as IMAGE
 from trainables.modality import Tell
+from trainables.text.captions import captions_of
 from trainables.text.check import tokenize_with
 from trainables.text.modality import MODALITY as TEXT
 
@@ -40,6 +43,7 @@ class Checked:
     modalities: Sequence[str]  # of which every sample must have an item; empty: whatever is there
     pixel_limit: int
     backbones: Mapping[str, int]  # pretrained text models, and how many tokens a text has at most
+    options: ReadOptions = field(default_factory=ReadOptions)
 
     def reads(self, modality: str) -> bool:
         """Whether a study of these data would read items of the modality."""
@@ -78,23 +82,23 @@ class Pictures:
 def check_data(data: Checked, caches: Path, *, bar: Bar) -> DataCheck:
     """Check a data set; no fault of the data raises. `caches`: the folder of all caches."""
     started = time.monotonic()
-    read = read_splits(data.sources, data.modalities)
-    counts = class_counts(read.splits)
+    read = read_splits(data.sources, data.modalities, data.options)
     pictures = _looked_at(read.splits, data, caches, bar)
     findings = [
         *read.findings,
+        *(one for one in accounting_findings(read.splits) if one.kind != SUMS),
         *picture_findings(pictures.facts, pictures.places),
         *duplicate_findings(pictures.facts, pictures.places),
         *_misleading(read.splits, pictures, bar),
         *_texts(read.splits, data),
-        *count_findings(counts),
+        *count_findings(read.splits),
     ]
     return DataCheck(
         name=data.name,
         sources=data.sources,
-        counts=counts,
+        counts=class_counts(read.splits),
         pictures={split: picture_numbers(own) for split in read.splits if (own := pictures.of(split))},
-        accounting={},
+        accounting={name: split.account for name, split in read.splits.items() if split.account is not None},
         findings=tuple(by_level(findings)),
         checked=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=time.monotonic() - started,
@@ -150,4 +154,4 @@ def _text_samples(name: str, split: Split) -> Iterator[TextSample]:
     for sample_id, label, file, item in zip(split.ids, split.label_names, files, items, strict=False):
         if item is not None:
             place = Place(str(file or sample_id), split=name, label=label)
-            yield from (TextSample(text, place) for text in ((item,) if isinstance(item, str) else item))
+            yield from (TextSample(text, place) for text in captions_of(item))

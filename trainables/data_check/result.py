@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.data.accounting import Accounting
 from trainables.data.check.findings import Finding, verdict
 
 
@@ -18,7 +19,7 @@ class DataCheck:
     sources: Mapping[str, Path]
     counts: Mapping[str, Mapping[str, int]]  # samples per class, in the order of the classes
     pictures: Mapping[str, Mapping[str, Any]]  # see `picture_numbers`; splits with pictures
-    accounting: Mapping[str, Mapping[str, Any]]  # every file or line: taken, left out, junk by kind
+    accounting: Mapping[str, Accounting]  # every file or line of a source
     findings: tuple[Finding, ...]  # errors first
     checked: str  # when, ISO 8601 in UTC
     seconds: float  # that it took
@@ -38,6 +39,17 @@ class DataCheck:
             "sources": {split: str(path) for split, path in self.sources.items()},
             "counts": {split: dict(own) for split, own in self.counts.items()},
             "pictures": {split: dict(own) for split, own in self.pictures.items()},
-            "accounting": {split: dict(own) for split, own in self.accounting.items()},
+            "accounting": {split: _sums(own) for split, own in self.accounting.items()},
             "findings": [finding.as_dict() for finding in self.findings],
         }
+
+
+def _sums(account: Accounting) -> dict[str, Any]:
+    return {
+        "unit": account.unit,
+        "total": account.total,
+        "taken": account.taken,
+        "used": dict(account.used),
+        "listed": account.listed_kinds,
+        "junk": dict(account.junk),
+    }

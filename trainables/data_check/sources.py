@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from trainables.data.check.findings import Finding, Place
+from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs
 from trainables.errors import UserError
 from trainables.names import TEST, TRAIN, VAL
 
+_DEFAULTS = ReadOptions()
 ALL = "all"  # the one split of a folder that isn't split
 # What the last word of a split's folder or CSV may be: `Train`, `final_dataset_Val`, `testing.csv`.
 _SPLIT_WORDS = {
@@ -53,13 +56,13 @@ def splits_in(folder: Path) -> dict[str, Path]:
     return {ALL: folder}
 
 
-def read_splits(sources: Mapping[str, Path], modalities: Sequence[str]) -> ReadSplits:
+def read_splits(sources: Mapping[str, Path], modalities: Sequence[str], options: ReadOptions = _DEFAULTS) -> ReadSplits:
     """Every split, as far as it can be read: what stops a study is a finding, and the rest is read nevertheless."""
     findings: list[Finding] = []
     read: dict[str, Split] = {}
     classes: tuple[str, ...] | None = None
     for name, source in sources.items():
-        split = _read(name, source, classes, modalities, findings)
+        split = _read(name, partial(read_split, source, options=options), classes, modalities, findings)
         if split is not None:
             read[name] = split
             classes = classes or split.classes
@@ -70,12 +73,16 @@ def read_splits(sources: Mapping[str, Path], modalities: Sequence[str]) -> ReadS
 
 
 def _read(
-    name: str, source: Path, classes: Sequence[str] | None, modalities: Sequence[str], findings: list[Finding]
+    name: str,
+    read: Callable[..., Split],
+    classes: Sequence[str] | None,
+    modalities: Sequence[str],
+    findings: list[Finding],
 ) -> Split | None:
     """The split, read ever less strictly: as a study would, without required inputs, with classes of its own."""
     for known, wanted in ((classes, modalities), (classes, ()), (None, ())):
         try:
-            return read_split(source, classes=known, modalities=wanted)
+            return read(classes=known, modalities=wanted)
         except UserError as error:
             finding = fault_finding("unreadable-split", error, name)
             if finding.title not in [one.title for one in findings]:
@@ -87,9 +94,11 @@ def fault_finding(kind: str, error: UserError, split: str = "") -> Finding:
     """What stops a study as a finding: the rule, the places that the message lists, and what to do."""
     lines = str(error).splitlines()
     listed = [number for number, line in enumerate(lines) if line.startswith("  ")]
-    head = lines[: listed[0]] if listed else lines[:1]
-    tail = lines[listed[-1] + 1 :] if listed else lines[1:]
+    if not listed:
+        title, _, remedy = str(error).partition(". ")
+        return Finding(kind, "error", f"{title.rstrip('.')}.", remedy)
     places = tuple(Place(lines[number].strip(), split=split) for number in listed)
+    head, tail = lines[: listed[0]], lines[listed[-1] + 1 :]
     return Finding(kind, "error", " ".join(head), " ".join(tail), places)
 
 

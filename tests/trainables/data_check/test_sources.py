@@ -42,7 +42,7 @@ def test_a_fault_is_a_finding_and_the_rest_is_read(tmp_path: Path) -> None:
     draw_pictures(tmp_path / "Train", {"Blue": 2, "Green": 1})
     draw_pictures(tmp_path / "Val", {"Blue": 1, "Amber": 3})
     found = read_splits({name: tmp_path / name.capitalize() for name in ("train", "val", "test")}, ())
-    assert [(one.kind, one.level, "Amber" in one.title) for one in found.findings] == [
+    assert [(one.kind, one.level, "Amber" in str(one.places)) for one in found.findings] == [
         ("unreadable-split", "error", True),
         ("unreadable-split", "error", False),
     ]

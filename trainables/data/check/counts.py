@@ -1,19 +1,18 @@
-"""Samples per class and split: classes that are absent, rare or far larger than others, splits that are small."""
+"""Samples per class and split: classes that are rare or far larger than others, splits that are small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import sqrt
 
-from trainables.data.check.findings import Finding, Level, Place
+from trainables.data.check.findings import Finding, Level
+from trainables.data.check.labels import few_samples
 from trainables.data.samples import Split
 from trainables.names import TRAIN
 from trainables.words import counted
 
-FEW = 5  # fewer samples of a class than this in a split say next to nothing about it
 SMALL = 200  # a split with fewer samples than this tells two models apart only where they are far apart
 UNEVEN, VERY_UNEVEN = 3.0, 10.0  # the largest class of train by the smallest
-_SHOWN = 3  # classes that a title names
 
 Counts = Mapping[str, Mapping[str, int]]  # by split: samples per class
 
@@ -23,36 +22,10 @@ def class_counts(splits: Mapping[str, Split]) -> dict[str, dict[str, int]]:
     return {name: split.counts() for name, split in splits.items()}
 
 
-def count_findings(counts: Counts) -> list[Finding]:
-    """What the numbers of samples alone say: see `class_counts`."""
-    return [*_rare(counts), *_uneven(counts), *_small(counts)]
-
-
-def _rare(counts: Counts) -> Iterator[Finding]:
-    """Classes that a split lacks, and those that it has fewer than `FEW` samples of: a finding a split."""
-    for split, own in counts.items():
-        absent = [label for label, count in own.items() if count == 0]
-        few = {label: count for label, count in own.items() if 0 < count < FEW}
-        if absent:
-            yield Finding(
-                kind="absent-class",
-                level="error" if split == TRAIN else "warning",
-                title=f"{_classes(absent)} {_has(absent)} no sample in {split}.",
-                remedy=f"Move samples of {_it(absent)} into {split}, whole groups of alike names at a time; "
-                "what isn't there can't be measured.",
-                places=tuple(Place(label, "no sample", split, label) for label in absent),
-                numbers={"split": split, "classes": absent},
-            )
-        if few:
-            yield Finding(
-                kind="few-samples",
-                level="warning",
-                title=f"{_classes(list(few))} {_has(list(few))} fewer than {FEW} samples in {split}.",
-                remedy=f"Add samples of {_it(list(few))}, or leave {_it(list(few))} out: with so few, accuracy per "
-                "class and macro F1 are matters of luck.",
-                places=tuple(Place(label, counted(count, "sample"), split, label) for label, count in few.items()),
-                numbers={"split": split, "samples": few},
-            )
+def count_findings(splits: Mapping[str, Split]) -> list[Finding]:
+    """What the numbers of samples alone say; `splits` by name."""
+    counts = class_counts(splits)
+    return [*few_samples(splits), *_uneven(counts), *_small(counts)]
 
 
 def _uneven(counts: Counts) -> Iterator[Finding]:
@@ -90,19 +63,3 @@ def _small(counts: Counts) -> Iterator[Finding]:
                 remedy="Take smaller differences between models for luck, or make the split larger.",
                 numbers={"split": split, "samples": total, "half_width": half},
             )
-
-
-def _classes(labels: list[str]) -> str:
-    """`"Green"`; `3 classes ("Blue", "Green", "TTR")`; the first few of many."""
-    if len(labels) == 1:
-        return f'"{labels[0]}"'
-    shown = ", ".join(f'"{label}"' for label in labels[:_SHOWN])
-    return f"{len(labels)} classes ({shown}{', ...' if len(labels) > _SHOWN else ''})"
-
-
-def _has(labels: list[str]) -> str:
-    return "has" if len(labels) == 1 else "have"
-
-
-def _it(labels: list[str]) -> str:
-    return "it" if len(labels) == 1 else "them"

@@ -31,7 +31,7 @@ Tokenize = Callable[[Sequence[str]], Tokenized]
 def token_findings(backbone: str, tokenize: Tokenize, samples: Sequence[TextSample]) -> list[Finding]:
     """Texts that a backbone's tokenizer doesn't know, and different texts that are one text to it.
 
-    Each different text is tokenized once. Case and spaces make no difference here: many tokenizers drop them on purpose.
+    Each different text is tokenized once. Case and spaces don't count: many tokenizers drop them.
     """
     rows: dict[str, list[TextSample]] = {}
     for sample in samples:
