@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trainables.data.check.accounting import SUMS, accounting_findings
 from trainables.data.check.counts import class_counts, count_findings
-from trainables.data.check.duplicates import duplicate_findings, near_groups
+from trainables.data.check.duplicates import duplicate_findings
 from trainables.data.check.findings import Finding, Place, by_level
 from trainables.data.check.pictures import picture_findings, picture_numbers
 from trainables.data.check.shift import shift_findings
@@ -70,12 +70,14 @@ class Pictures:
             found[name][row] = one
         return found
 
-    def near(self, splits: Mapping[str, Split]) -> dict[str, list[Hashable | None]]:
-        """By split: what near duplicates share, of each sample that has one."""
+    def near(self, splits: Mapping[str, Split], duplicates: Sequence[Finding]) -> dict[str, list[Hashable | None]]:
+        """By split: what near duplicates share, of each sample that has one; by the groups of `duplicates`."""
         found: dict[str, list[Hashable | None]] = {name: [None] * len(split) for name, split in splits.items()}
-        for number, group in enumerate(near_groups(self.facts)):
-            for member in group:
-                found[self.splits[member]][self.rows[member]] = number
+        numbers = {place: number for number, place in enumerate(self.places)}
+        # Equal pictures come before near ones, whose groups hold them whole.
+        for key, group in enumerate(group for finding in duplicates for group in finding.groups):
+            for place in group:
+                found[place.split][self.rows[numbers[place]]] = key
         return found
 
 
@@ -84,12 +86,13 @@ def check_data(data: Checked, caches: Path, *, bar: Bar) -> DataCheck:
     started = time.monotonic()
     read = read_splits(data.sources, data.modalities, data.options)
     pictures = _looked_at(read.splits, data, caches, bar)
+    duplicates = duplicate_findings(pictures.facts, pictures.places)
     findings = [
         *read.findings,
         *(one for one in accounting_findings(read.splits) if one.kind != SUMS),
         *picture_findings(pictures.facts, pictures.places),
-        *duplicate_findings(pictures.facts, pictures.places),
-        *_misleading(read.splits, pictures, bar),
+        *duplicates,
+        *_misleading(read.splits, pictures, duplicates, bar),
         *_texts(read.splits, data),
         *count_findings(read.splits),
     ]
@@ -119,13 +122,15 @@ def _looked_at(splits: Mapping[str, Split], data: Checked, caches: Path, bar: Ba
     return Pictures(tuple(one[0] for one in found), tuple(one[1] for one in found), places, tuple(facts))
 
 
-def _misleading(splits: Mapping[str, Split], pictures: Pictures, bar: Bar) -> list[Finding]:
+def _misleading(
+    splits: Mapping[str, Split], pictures: Pictures, duplicates: Sequence[Finding], bar: Bar
+) -> list[Finding]:
     """What tells the class and shouldn't, and in what the splits differ."""
     if not splits:
         return []
     with bar("Shortcuts") as progress:
         progress(0, 2)
-        facts, near = pictures.aligned(splits), pictures.near(splits)
+        facts, near = pictures.aligned(splits), pictures.near(splits, duplicates)
         found = shortcut_findings(splits, facts, near)
         progress(1, 2)
         return [*found, *shift_findings(splits, facts)]
