@@ -14,6 +14,7 @@ from trainables.data.check.findings import Finding, Place
 from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs
+from trainables.data_check.loosely import loosely_read
 from trainables.errors import UserError
 from trainables.names import TEST, TRAIN, VAL
 
@@ -63,6 +64,8 @@ def read_splits(sources: Mapping[str, Path], modalities: Sequence[str], options:
     classes: tuple[str, ...] | None = None
     for name, source in sources.items():
         split = _read(name, partial(read_split, source, options=options), classes, modalities, findings)
+        if split is None and source.is_dir():
+            split = loosely_read(source)
         if split is not None:
             read[name] = split
             classes = classes or split.classes
