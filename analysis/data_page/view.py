@@ -192,7 +192,7 @@ def _more(finding: Finding, places: int, groups: int) -> str:
 
 
 def _place(place: Place, budget: PictureBudget, roots: Sequence[Path]) -> ShownPlace:
-    where = " · ".join(one_line(one) for one in (place.split, place.label) if one)
+    where = " · ".join(map(one_line, place.where))
     return ShownPlace(one_line(_short(place.file, roots)), one_line(place.reason), where, budget.uri(place.file))
 
 

@@ -39,7 +39,7 @@ def _block(finding: Finding) -> list[str]:
 
 def _places(finding: Finding) -> Iterator[str]:
     """Up to three places, or groups of places, and how many more there are."""
-    told = [" = ".join(_place(one) for one in group[:PLACES]) for group in finding.groups[:PLACES]]
+    told = [" = ".join(_member(one) for one in group[:PLACES]) for group in finding.groups[:PLACES]]
     told += [_place(one) for one in finding.places[: PLACES - len(told)]]
     yield from told
     left = len(finding.groups) + len(finding.places) - len(told)
@@ -48,9 +48,17 @@ def _places(finding: Finding) -> Iterator[str]:
 
 
 def _place(place: Place) -> str:
-    where = ", ".join(one_line(one) for one in (place.split, place.label) if one)
-    file = _end(one_line(place.file))
-    return f"{file}{f' ({where})' if where else ''}{f': {one_line(place.reason)}' if place.reason else ''}"
+    return _named(_end(one_line(place.file)), place) + (f": {one_line(place.reason)}" if place.reason else "")
+
+
+def _member(place: Place) -> str:
+    """Of several on one line, a file's name alone."""
+    return _named(one_line(place.file).rsplit("/", 1)[-1], place)
+
+
+def _named(file: str, place: Place) -> str:
+    where = ", ".join(map(one_line, place.where))
+    return f"{file} ({where})" if where else file
 
 
 def _end(file: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.check.findings import Finding, Place
+from trainables.data.check.findings import ALL, Finding, Place
 from trainables.data.reading.options import ReadOptions
 from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split, check_pairs
@@ -19,7 +19,6 @@ from trainables.errors import UserError
 from trainables.names import TEST, TRAIN, VAL
 
 _DEFAULTS = ReadOptions()
-ALL = "all"  # the one split of a folder that isn't split
 # What the last word of a split's folder or CSV may be: `Train`, `final_dataset_Val`, `testing.csv`.
 _SPLIT_WORDS = {
     "train": TRAIN,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from picture_fakes import draw_pictures
 
-from trainables.data_check.sources import ALL, fault_finding, read_splits, splits_in
+from trainables.data.check.findings import ALL
+from trainables.data_check.sources import fault_finding, read_splits, splits_in
 from trainables.errors import UserError
 
 

@@ -10,6 +10,7 @@ from trainables.words import counted
 
 Level = Literal["error", "warning", "note"]  # a search can't start | it may learn the wrong thing | worth knowing
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+ALL = "all"  # the one split of data that aren't split
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Place:
     reason: str = ""
     split: str = ""
     label: str = ""
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """Split and label, of those that tell something."""
+        return tuple(one for one in (self.split, self.label) if one and one != ALL)
 
 
 @dataclass(frozen=True)
