@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data_page.pictures import PictureBudget
-from trainables.data.check.findings import Finding, Level, Place, verdict_sentence
+from trainables.data.check.findings import ALL, Finding, Level, Place, verdict_sentence
 from trainables.data_check.result import DataCheck
 from trainables.words import one_line
 
 MOST_PLACES, MOST_GROUPS, MOST_IN_A_GROUP = 8, 6, 4  # of a finding
 MOST_CLASSES = 40
+MOST_LETTERS = 160  # of a file or a reason: a caption may be a whole page
 
 Part = tuple[str, bool]  # a piece of a sentence, and whether it is a command or a key
 
@@ -135,7 +136,7 @@ def _shown_values(value: Any) -> Any:
 def _tiles(check: DataCheck) -> Iterator[tuple[str, str, str]]:
     for split, own in check.counts.items():
         present = sum(count > 0 for count in own.values())
-        yield split.capitalize(), f"{sum(own.values()):,}", f"samples of {present} classes"
+        yield "Samples" if split == ALL else split.capitalize(), f"{sum(own.values()):,}", f"of {present} classes"
     pictures = sum(own["pictures"] for own in check.pictures.values())
     if pictures:
         unreadable = sum(own["unreadable"] for own in check.pictures.values())
@@ -192,8 +193,17 @@ def _more(finding: Finding, places: int, groups: int) -> str:
 
 
 def _place(place: Place, budget: PictureBudget, roots: Sequence[Path]) -> ShownPlace:
-    where = " · ".join(map(one_line, place.where))
-    return ShownPlace(one_line(_short(place.file, roots)), one_line(place.reason), where, budget.uri(place.file))
+    return ShownPlace(
+        file=_cut(_short(place.file, roots)),
+        reason=_cut(place.reason),
+        where=" · ".join(map(one_line, place.where)),
+        picture=budget.uri(place.file),
+    )
+
+
+def _cut(text: str) -> str:
+    shown = one_line(text)
+    return shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS].rstrip()} …"
 
 
 def _short(file: str, roots: Sequence[Path]) -> str:

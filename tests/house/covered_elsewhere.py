@@ -5,6 +5,8 @@ from __future__ import annotations
 _REPORT = "tests/analysis/report/test_report.py"
 
 COVERED = {
+    "analysis/data_page/pictures.py": "tests/analysis/data_page/test_page.py",
+    "analysis/data_page/view.py": "tests/analysis/data_page/test_page.py",
     "analysis/files.py": "tests/analysis/test_store.py",
     "analysis/report/canvas.py": "tests/analysis/report/test_plots.py",
     "analysis/report/cards.py": _REPORT,
@@ -53,6 +55,7 @@ COVERED = {
     "trainables/data/files.py": "tests/trainables/data/reading/test_read_split.py",
     "trainables/data/making/grouping.py": "tests/trainables/data/making/test_import_folder.py",
     "trainables/data/pictures/decode_worker.py": "tests/trainables/data/pictures/test_decoders.py",
+    "trainables/data_check/result.py": "tests/search/cli/test_data_check.py",
     "trainables/errors.py": "tests/trainables/test_records.py",
     "trainables/image/architectures.py": "tests/trainables/image/test_backbones.py",
     "trainables/image/baseline.py": "tests/trainables/test_linear_baseline.py",

@@ -90,6 +90,25 @@ def test_verdict_counts_and_findings_are_on_the_page() -> None:
     assert shown.tags.count("code") == 3  # the command, and two sources
 
 
+def test_a_long_text_is_cut() -> None:
+    """A caption in thirty languages doesn't make the page a book."""
+    shown = page(Finding("kind", "note", "Note.", places=(Place("a.jpg", "kanne " * 1000),)))
+    assert shown.text.count("kanne") == 27
+    assert "kann …" in shown.text
+
+
+def test_what_was_measured_is_drawn_to_scale() -> None:
+    """A shortcut's accuracy with its interval beside the majority; the shift's area beside a half."""
+    counter = {"accuracy": 0.8, "low": 0.75, "high": 0.85, "majority": 0.3}
+    shown = page(
+        Finding("shortcut-counter", "warning", "The number tells.", numbers=counter),
+        Finding("shift-names-val-test", "note", "They differ.", numbers={"auc": 0.7, "low": 0.65, "high": 0.75}),
+    )
+    styles = [value for name, value in shown.attributes if name == "style"]
+    assert {"left: 75.0%; width: 10.0%", "left: 30.0%", "left: 80.0%", "left: 50.0%", "left: 70.0%"} <= set(styles)
+    assert "Names val test" in shown.text
+
+
 def test_nothing_found_is_said() -> None:
     """A page without findings has a verdict all the same."""
     assert "Nothing was found" in page().text

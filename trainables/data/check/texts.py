@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
+from textwrap import shorten
 
 from trainables.data.check.findings import Finding, Level, Place
 from trainables.data.check.names import name_key
@@ -171,7 +172,7 @@ def names_that_say_nothing(samples: Sequence[TextSample]) -> list[Finding]:
     found = Finding(
         kind="names-that-say-nothing",
         level="warning" if share >= NOTHING_SHARE or uneven else "note",
-        title=f'{_of_all(len(empty), len(samples))} say nothing, such as "{empty[0].text}"'
+        title=f'{_of_all(len(empty), len(samples))} say nothing, such as "{shorten(empty[0].text, 60)}"'
         + (f" ({', '.join(f'{split} {own:.0%}' for split, own in by_split.items())})." if uneven else "."),
         remedy="Search pictures alone (`modalities: [image]`), or give these samples texts of their own."
         if share >= NOTHING_SHARE
@@ -204,10 +205,10 @@ def label_words(samples: Sequence[TextSample]) -> list[Finding]:
     """How many texts hold the name of a class, as whole words, and how often it is their own class's name."""
     labels = {label: _padded(label) for label in sorted({sample.place.label for sample in samples})}
     labels = {label: words for label, words in labels.items() if words.strip()}
-    named = [(sample, found) for sample in samples if (found := _named(sample.text, labels))]
+    named = [(sample, held) for sample in samples if (held := _named(sample.text, labels))]
     if not named:
         return []
-    own = [sample for sample, found in named if sample.place.label in found]
+    own = [sample for sample, held in named if sample.place.label in held]
     share, right = len(named) / len(samples), len(own) / len(named)
     telling = share >= TELLING_SHARE and right >= TELLING_RIGHT
     found = Finding(

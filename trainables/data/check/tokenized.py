@@ -73,21 +73,26 @@ def _worst_first(found: Tokenized) -> list[int]:
 
 
 def _made_equal(backbone: str, found: Tokenized, members: Sequence[Sequence[TextSample]]) -> Iterator[Finding]:
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for row, ids in enumerate(found.ids):
-        alike.setdefault(ids, []).append(row)
-    groups = [rows for rows in alike.values() if len({folded(members[row][0].text) for row in rows}) > 1]
+    groups = _equal_to_it(found, members)
     if not groups:
         return
-    samples = [[sample for row in rows for sample in members[row]] for rows in groups]
-    torn = sum(len(own) for own in samples if len({sample.place.label for sample in own}) > 1)
-    texts, total = sum(map(len, groups)), sum(map(len, members))
+    torn = sum(len(own) for own in groups if len({sample.place.label for sample in own}) > 1)
+    texts, total = len({sample.text for own in groups for sample in own}), sum(map(len, members))
     yield Finding(
         kind="texts-made-equal",
         level="warning" if torn >= BLANK_SHARE * total else "note",
         title=f"{backbone} makes {texts:,} different texts equal to another one"
         + (f"; {counted(torn, 'sample')} are then equal to one of another class." if torn else "."),
         remedy="Search a backbone that tells them apart: the text model can't." if torn else "",
-        groups=tuple(tuple(sample.told for sample in own) for own in sorted(samples, key=len, reverse=True)),
+        groups=tuple(tuple(sample.told for sample in own) for own in groups),
         numbers={"backbone": backbone, "texts": texts, "samples_of_two_classes": torn},
     )
+
+
+def _equal_to_it(found: Tokenized, members: Sequence[Sequence[TextSample]]) -> list[list[TextSample]]:
+    """Samples whose texts have the same tokens and differ by more than case and spaces, the largest group first."""
+    alike: dict[tuple[int, ...], list[TextSample]] = {}
+    for ids, own in zip(found.ids, members, strict=True):
+        alike.setdefault(ids, []).extend(own)
+    groups = [own for own in alike.values() if len({folded(sample.text) for sample in own}) > 1]
+    return sorted(groups, key=len, reverse=True)
