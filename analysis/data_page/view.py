@@ -170,7 +170,7 @@ def _class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[ClassRow]:
 
 def _shown(finding: Finding, anchor: str, budget: PictureBudget, roots: Sequence[Path]) -> ShownFinding:
     groups = [group[:MOST_IN_A_GROUP] for group in finding.groups[:MOST_GROUPS]]
-    places = finding.places[:MOST_PLACES]
+    places = finding.told_places[:MOST_PLACES]
     return ShownFinding(
         kind=finding.kind,
         anchor=anchor,

@@ -40,7 +40,7 @@ def _block(finding: Finding) -> list[str]:
 def _places(finding: Finding) -> Iterator[str]:
     """Up to three places, or groups of places, and how many more there are."""
     told = [" = ".join(_member(one) for one in group[:PLACES]) for group in finding.groups[:PLACES]]
-    told += [_place(one) for one in finding.places[: PLACES - len(told)]]
+    told += [_place(one) for one in finding.told_places[: PLACES - len(told)]]
     yield from told
     left = len(finding.groups) + len(finding.places) - len(told)
     if left:

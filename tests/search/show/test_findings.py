@@ -12,13 +12,13 @@ from trainables.words import is_obeyed
 
 def test_a_block_has_title_three_places_and_remedy() -> None:
     """Of five places two are only counted; a note is its title alone."""
-    places = tuple(Place(f"{n}.jpg", "cut short", "val", "Blue") for n in range(5))
+    places = tuple(Place(f"{n}.jpg", f"cut at {n}", "val", "Blue") for n in range(5))
     found = [Finding("odd", "note", "Odd.", "Look.", places), Finding("cut", "warning", "Cut.", "Copy again.", places)]
     assert finding_lines(found) == [
         "Warning: Cut.",
-        "  0.jpg (val, Blue): cut short",
-        "  1.jpg (val, Blue): cut short",
-        "  2.jpg (val, Blue): cut short",
+        "  0.jpg (val, Blue): cut at 0",
+        "  1.jpg (val, Blue): cut at 1",
+        "  2.jpg (val, Blue): cut at 2",
         "  ... and 2 more",
         "  -> Copy again.",
         "Note: Odd.",

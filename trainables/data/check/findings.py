@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from trainables.words import counted
@@ -39,6 +39,12 @@ class Finding:
     places: tuple[Place, ...] = ()
     groups: tuple[tuple[Place, ...], ...] = ()  # places that belong together, such as two equal pictures
     numbers: Mapping[str, Any] = field(default_factory=dict)  # what was measured
+
+    @property
+    def told_places(self) -> tuple[Place, ...]:
+        """The places for a person, without a reason that all of several share: the title has it."""
+        shared = len(self.places) > 1 and len({place.reason for place in self.places}) == 1
+        return tuple(replace(place, reason="") for place in self.places) if shared else self.places
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

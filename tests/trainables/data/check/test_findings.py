@@ -42,3 +42,12 @@ def test_plain_values_and_where() -> None:
     assert json.loads(json.dumps(one.as_dict()))["groups"][0][1]["file"] == "a.jpg"
     assert place.where == ("Blue",)
     assert Place("a.jpg", split="val").where == ("val",)
+
+
+def test_a_reason_that_all_places_share_is_told_once() -> None:
+    """By the title; different reasons stay, and so does that of a single place."""
+    alike = Finding("kind", "note", "Empty.", places=(Place("a", "empty"), Place("b", "empty")))
+    assert [place.reason for place in alike.told_places] == ["", ""]
+    unlike = Finding("kind", "note", "Broken.", places=(Place("a", "empty"), Place("b", "cut")))
+    assert unlike.told_places == unlike.places
+    assert Finding("kind", "note", "One.", places=(Place("a", "empty"),)).told_places[0].reason == "empty"
