@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis import data_page
 from analysis.data_page.page import render_page, write_page
 from analysis.data_page.pictures import MOST_BYTES, MOST_PICTURES
 from analysis.data_page.view import MOST_CLASSES, page_view
@@ -112,6 +114,14 @@ def test_what_was_measured_is_drawn_to_scale() -> None:
 def test_nothing_found_is_said() -> None:
     """A page without findings has a verdict all the same."""
     assert "Nothing was found" in page().text
+
+
+def test_the_dark_ground_has_a_condition_that_browsers_know() -> None:
+    """A medium comes before what is asked of it; the other way round the whole condition is `not all`, always false."""
+    rendered = render_page(page_view(check()))
+    assert rendered.count("@media screen and (prefers-color-scheme: dark)") == 2
+    for path in (Path(data_page.__file__).parents[1]).rglob("templates/*"):
+        assert not re.search(r"\)\s+and\s+(screen|print)\b", path.read_text("utf-8")), path
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
