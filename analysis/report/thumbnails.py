@@ -25,7 +25,7 @@ def thumbnail_uri(path: Path | None, side: int = SIDE) -> str | None:
                 return None
             image.draft("RGB", (side * 2, side * 2))  # JPEG decodes at a fraction of its size
             return data_uri(_encoded(_on_white(ImageOps.exif_transpose(image), side)), "image/jpeg")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError):
         return None
 
 

@@ -21,7 +21,17 @@ from rendering import bounds_table
 
 from trainables.data.files import replace_file
 
-BENCHMARKS = ("input_path", "cache_build", "image_loop", "text_loop", "memory", "compile", "mixture", "search_overhead")
+BENCHMARKS = (
+    "input_path",
+    "cache_build",
+    "data_check",
+    "image_loop",
+    "text_loop",
+    "memory",
+    "compile",
+    "mixture",
+    "search_overhead",
+)
 BY_NAME = ("learning", "search_quality")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]

@@ -1,7 +1,7 @@
-"""Pictures that are there more than once: equal ones and near duplicates, within a split, across splits, with two labels.
+"""Pictures that are there more than once, equal or nearly: within a split, across splits, with two labels.
 
-Equal are files with the same bytes, and those that show the same pixels, however they were saved. A picture in train and
-in test makes the test number too good; one with two labels can't be learned.
+Equal are files with the same bytes, and those that show the same pixels, however they were saved. A picture in train
+and in test makes the test number too good; one with two labels can't be learned.
 """
 
 from __future__ import annotations

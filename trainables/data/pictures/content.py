@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,8 @@ HEAD: Final = 512  # bytes
 
 _HEIC_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEIC: Final = (
-    "HEIC, which isn't read: convert it to JPEG first (on macOS `sips -s format jpeg`, elsewhere `heif-convert`, or let "
-    'the phone take pictures as "most compatible")'
+    "HEIC, which isn't read: convert it to JPEG (on macOS with `sips -s format jpeg`, elsewhere with `heif-convert`), "
+    'or let the phone take "most compatible" pictures'
 )
 _STARTS: Final = (
     (b"%PDF", "a PDF document"),
@@ -38,19 +39,16 @@ _DRAWING: Final = re.compile(rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype
 def foreign_content(path: Path) -> str | None:
     """What the file is, in words and with what to do, where that can be told; None otherwise."""
     head = _head(path)
-    if is_heic(head):
-        return _HEIC
-    if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
-        return "a video"
-    if head and not any(head):
-        return "nothing but zero bytes: restore it from a copy"
-    if known := next((words for start, words in _STARTS if head.startswith(start)), None):
-        return known
-    if _WEB_PAGE.match(head):
-        return "a web page, perhaps of a download that failed"
-    if _DRAWING.match(head):
-        return "an SVG drawing: export it as PNG"
-    return "text" if _is_text(head) else None
+    tests = (
+        (is_heic, _HEIC),
+        (_is_video, "a video"),
+        (_is_zeros, "nothing but zero bytes: restore it from a copy"),
+        *((partial(_starts, start), words) for start, words in _STARTS),
+        (_WEB_PAGE.match, "a web page, perhaps of a download that failed"),
+        (_DRAWING.match, "an SVG drawing: export it as PNG"),
+        (_is_text, "text"),
+    )
+    return next((words for test, words in tests if test(head)), None)
 
 
 def heic_content(path: Path) -> str | None:
@@ -73,6 +71,18 @@ def _head(path: Path) -> bytes:
             with path.open("rb") as stream:
                 return stream.read(HEAD)
     return b""
+
+
+def _starts(start: bytes, head: bytes) -> bool:
+    return head.startswith(start)
+
+
+def _is_video(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def _is_zeros(head: bytes) -> bool:
+    return bool(head) and not any(head)
 
 
 def _is_text(head: bytes) -> bool:

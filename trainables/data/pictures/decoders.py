@@ -89,7 +89,7 @@ class Decoders:
         return self._ask(DECODE, arguments, target)
 
     def look(self, paths: Sequence[Path], pixel_limit: int) -> Future[list[PictureFacts]]:
-        """Begin to look at pictures (`look.look_at`), the facts in the order of `paths`. UserError for a dead worker."""
+        """Begin to look at pictures (`look.look_at`): facts in the order of `paths`. UserError for a dead worker."""
         request = {"task": LOOK, "arguments": {"paths": list(map(str, paths)), "pixel_limit": pixel_limit}}
         return self._threads.submit(_look, self._idle, request)
 

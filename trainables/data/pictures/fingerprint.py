@@ -1,7 +1,7 @@
 """What a picture looks like in 1,152 bytes, by which near duplicates are found (`data/check/near.py`).
 
-Its luma in 32 x 32 and its two chroma channels in 8 x 8 each (YCbCr of JPEG), whatever the picture's shape. Each value is
-a mean over a part of the picture, so that the number of its pixels and noise hardly matter.
+Its luma in 32 x 32 and its two chroma channels in 8 x 8 each (YCbCr of JPEG), whatever the picture's shape. Each value
+is a mean over a part of the picture, so that the number of its pixels and noise hardly matter.
 """
 
 from __future__ import annotations

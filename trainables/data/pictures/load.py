@@ -25,10 +25,13 @@ Fit = Literal["pad", "crop"]
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 PIXEL_LIMIT: Final = 50_000_000
+STRIP: Final = 1_000_000  # pixels that are put on white at a time
 PAD_COLOUR: Final = (124, 116, 104)  # ImageNet's mean: padding is about 0 once pictures are normalised
 
 # Pillow warns from 89 million pixels on; here the caller's limit decides, and a picture above it is told as a fault.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Damaged metadata, which are told by `examine`.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # Pillow refuses PNGs with more than 1 MB of text or colour profile, which scanners and editors do write. These bounds
 # keep a file of a few kB from filling the memory all the same.
@@ -54,7 +57,7 @@ FAULTS: Final = (
     LookupError,
     EOFError,
     OverflowError,
-    NotImplementedError,
+    RuntimeError,  # AVIF's; NotImplementedError is one
     struct.error,
 )
 
@@ -191,10 +194,21 @@ def _rgb(image: Image.Image) -> Image.Image:
     if is_deep_grey(image):
         return deep_grey_to_rgb(image)
     if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A large one in strips, since what is made on the way takes three times the memory of the picture itself."""
+    rows = max(1, STRIP // image.width)
+    if rows >= image.height:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        whole.paste(_on_white(image.crop(box)), (0, top))
+    return whole
 
 
 def _padded(picture: Image.Image, size: int) -> Image.Image:

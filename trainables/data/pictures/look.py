@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from trainables.data.pictures.cut_jpeg import missing_share
+from trainables.data.pictures.cut_jpeg import lacks_scans, missing_share
 from trainables.data.pictures.facts import PictureFacts
 from trainables.data.pictures.fingerprint import fingerprint
 from trainables.data.pictures.grey import held_bits, is_deep_grey
@@ -78,6 +78,8 @@ def _notes(path: Path, image: Image.Image, picture: Image.Image) -> Iterator[str
         yield f"{FLAT}: it has one colour and shows nothing"
     if image.format in JPEGS and (missing := missing_share(path, image, DRAFT)):
         yield f"{CUT}: its data end early, and the lower {max(0.01, missing):.0%} of it is grey"
+    if image.info.get("progressive") and lacks_scans(path):
+        yield f"{CUT}: its data end early, so that it is blurred"
     if not _has_sound_metadata(image):
         yield f"{METADATA}: its EXIF is damaged, so that it may lie on its side"
     if _has_frames(image):
@@ -93,13 +95,17 @@ def _is_transparent(image: Image.Image) -> bool:
         return False
     if is_deep_grey(image):
         return True
-    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
+    lowest, _ = with_alpha.getchannel("A").getextrema()
     return lowest < 255  # type: ignore[operator]
 
 
 def _has_sound_metadata(image: Image.Image) -> bool:
+    """Read anew: Pillow complains of a picture's damage once."""
+    exif = Image.Exif()
     try:
-        image.getexif().get_ifd(_EXIF_FOLDER)
+        exif.load(image.info.get("exif", b""))
+        exif.get_ifd(_EXIF_FOLDER)
     except FAULTS:
         return False
     return True

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+from trainables.data.files import is_picture_name
+from trainables.data.pictures import load
 from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures, picture_fault, read_picture
 from trainables.errors import UserError
 
@@ -264,3 +266,59 @@ def test_many_pictures_keep_their_order(tmp_path: Path) -> None:
     for threads in (1, 3, None):
         np.testing.assert_array_equal(load_pictures(paths, 32, "crop", threads=threads), singly)
     assert load_pictures([], 32, "pad").shape == (0, 32, 32, 3)
+
+
+class TestFormats:
+    """What is read, and what is named."""
+
+    def test_jfif_and_avif_are_pictures(self, tmp_path: Path) -> None:
+        """By their names, and by their content, turned by what they say."""
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        names = ["a.jfif", "a.avif"]
+        for name, kind in zip(names, ("JPEG", "AVIF"), strict=True):
+            halves(64, 32).save(tmp_path / name, kind, exif=exif, quality=95)
+            assert is_picture_name(name)
+            picture = np.asarray(read_picture(tmp_path / name)).astype(int)
+            assert picture.shape == (64, 32, 3)
+            assert abs(picture[2:20] - RED).max() < 30
+
+    @pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heix", b"msf1\0\0\0\0hevcmsf1"])
+    def test_heic_is_named_with_its_remedy(self, tmp_path: Path, brands: bytes) -> None:
+        """Whatever the file is called: the message says HEIC, and what to do."""
+        for name in ("a.heic", "a.jpg", "a"):
+            (tmp_path / name).write_bytes(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(200))
+            fault = picture_fault(tmp_path / name) or ""
+            assert "HEIC" in fault
+            assert "heif-convert" in fault
+            with pytest.raises(UserError, match="heif-convert"):
+                load_picture(tmp_path / name, 32, "pad")
+
+    def test_much_text_is_no_fault_and_a_flood_is(self, tmp_path: Path) -> None:
+        """3 MB of text and of colour profile are read; 40 MB from a few kB are refused, in words."""
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Comment", "x" * 3_000_000, zip=True)
+        profile = bytes(range(256)) * 12_000
+        path = saved(tmp_path / "a.png", halves(10, 10), pnginfo=text, icc_profile=profile)
+        assert picture_fault(path) is None
+        text.add_text("Comment", "x" * 40_000_000, zip=True)
+        flood = saved(tmp_path / "b.png", halves(10, 10), pnginfo=text)
+        assert picture_fault(flood) == "its text or colour profile takes more than 32 MiB"
+
+
+def test_a_large_transparent_picture_is_put_on_white_in_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels are those of doing it at once, whatever the strips, with alpha and with a palette."""
+    rng = np.random.default_rng(0)
+    rgba = Image.fromarray(rng.integers(0, 256, (37, 23, 4), dtype=np.uint8))
+    palette = Image.fromarray(rng.integers(0, 8, (37, 23), dtype=np.uint8)).convert("P")
+    paths = [
+        saved(tmp_path / "a.png", rgba),
+        saved(tmp_path / "b.png", palette, transparency=bytes(range(0, 240, 30))),
+        saved(tmp_path / "c.png", rgba.convert("LA")),
+    ]
+    at_once = [np.asarray(read_picture(path)) for path in paths]
+    assert at_once[1].min() > 0
+    for strip in (1, 100, 23 * 36):
+        monkeypatch.setattr(load, "STRIP", strip)
+        for path, expected in zip(paths, at_once, strict=True):
+            np.testing.assert_array_equal(np.asarray(read_picture(path)), expected)
