@@ -141,7 +141,9 @@ def final_test(
     digest = store.selection_digest(selection)
     openings = store.open_final_test(study_folder, digest)
     say(f"Opened the test for selection {digest[:12]}")
-    test = models.read_split(test_source, classes=selection.classes, modalities=tuple(selection.models), **_given(options))
+    test = models.read_split(
+        test_source, classes=selection.classes, modalities=tuple(selection.models), options=options
+    )
     say(f"Evaluating {len(test.ids)} test samples")
     predictions = _predict(study_folder, selection.models, test, models)
     baseline: Mapping[str, Predictions] = {}
@@ -162,11 +164,13 @@ def check_test_source(
     *,
     modalities: Sequence[str] = BUILT_IN,
     options: ReadOptions | None = None,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """Raises UserError where the test data aren't there.
 
     With `train_source`, before a search, also where the test split is empty, has a class that train lacks, or a sample
-    without one of `modalities`: names are listed for that and forgotten, no picture is opened.
+    without one of `modalities`: names are listed for that and forgotten, no picture is opened. `classes`: those that a
+    study on record was begun with.
     """
     from trainables.data.reading.read_split import read_split
 
@@ -175,13 +179,8 @@ def check_test_source(
             f"The test data must exist, but {test_source} doesn't. Check the path: the test was not opened."
         )
     if train_source is not None:
-        classes = read_split(train_source, modalities=modalities, **_given(options)).classes
-        read_split(test_source, classes=classes, modalities=modalities, **_given(options))
-
-
-def _given(options: ReadOptions | None) -> dict[str, ReadOptions]:
-    """The argument, where there is one."""
-    return {} if options is None else {"options": options}
+        train = read_split(train_source, classes=classes, modalities=modalities, options=options)
+        read_split(test_source, classes=train.classes, modalities=modalities, options=options)
 
 
 def _silent(_message: str) -> None:

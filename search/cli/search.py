@@ -85,7 +85,7 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
     # From here on it takes seconds: Ray and torch are imported.
     from search.session.run import run_search
 
-    check_test(config)
+    check_test(config, resume=mode.resume or mode.more > 0)
     if mode.more:
         _refuse_if_tested(config)
     outcome = run_search(config, console(), mode, json_out=json_out)
@@ -94,14 +94,24 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
     return outcome
 
 
-def check_test(config: StudyConfig) -> None:
-    """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened."""
+def check_test(config: StudyConfig, *, resume: bool = False) -> None:
+    """Before hours of search: is there a test split to end with? Its names are listed here, and no file is opened.
+
+    `resume`: the classes are those of the study's record, where there is one.
+    """
     from analysis.pipeline import check_test_source
-    from search.preflight.data import read_options
+    from search.preflight.data import begun_with, read_options
+    from search.session.open_study import found_state
+    from search.study.folder import Layout
 
     if config.data.test is not None:
-        options = read_options(config.data)
-        check_test_source(config.data.test, config.data.train, modalities=config.modalities, options=options)
+        check_test_source(
+            config.data.test,
+            config.data.train,
+            modalities=config.modalities,
+            options=read_options(config.data),
+            classes=begun_with(found_state(Layout.of(config))) if resume else None,
+        )
 
 
 def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:

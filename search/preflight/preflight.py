@@ -40,9 +40,7 @@ class Preflight:
     lines: tuple[str, ...]  # to be told a person
 
 
-def first_look(
-    study: StudyConfig, layout: Layout, classes: Sequence[str] | None = None
-) -> dict[str, Split]:
+def first_look(study: StudyConfig, layout: Layout, classes: Sequence[str] | None = None) -> dict[str, Split]:
     """Train and val by name, read before Ray is started, which takes seconds: without data nothing can be tried.
 
     `classes`: those that a study on record was begun with.

@@ -121,7 +121,11 @@ def _merge(given: dict[str, str]) -> dict[str, str]:
         for spelling, name in given.items()
         if given.get(name, name) != name
     ]
-    faults += [f"{shown(spelling)} must become a class, but got {shown(name)}." for spelling, name in given.items() if not name.strip()]
+    faults += [
+        f"{shown(spelling)} must become a class, but got {shown(name)}."
+        for spelling, name in given.items()
+        if not name.strip()
+    ]
     if faults:
         raise ValueError(" ".join(faults))
     return given

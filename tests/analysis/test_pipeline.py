@@ -14,6 +14,7 @@ from modality_names import IMAGE, TEXT
 from analysis import results, store
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
+from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,7 +65,9 @@ def test_analyze_selects_and_freezes(tmp_path: Path, fakes: FakeModels) -> None:
 def test_final_test_runs_once(tmp_path: Path, fakes: FakeModels) -> None:
     """The first test is written; a second is refused without reading the data, and no file changes by a byte."""
     analyze(tmp_path, linear_baseline=True, models=fakes.models())
-    result = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    options = ReadOptions(merge={"blue": "Blue"})
+    result = final_test(tmp_path, tmp_path / "pictures", options=options, models=fakes.models())
+    assert fakes.options is options
     assert store.read_final_test(tmp_path) == result
     assert result.test["image"].scores.accuracy == accuracy(fakes.test, IMAGE)
     assert set(result.test) == set(store.read_selection(tmp_path).val)

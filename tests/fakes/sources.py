@@ -21,6 +21,7 @@ def make_tree(root: Path, *files: str) -> Path:
 
 def make_csv(folder: Path, content: str | bytes, *pictures: str) -> Path:
     """A CSV file and the pictures that lie beside it."""
+    folder.mkdir(exist_ok=True)
     make_tree(folder, *pictures)
     path = folder / "split.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)

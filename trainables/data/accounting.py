@@ -51,11 +51,6 @@ class Accounting:
         parts += [f"{sum(kinds.values()):,} {name} ({_kinds(kinds)})" for name, kinds in groups if kinds]
         return ", ".join(parts)
 
-    @property
-    def plain(self) -> bool:
-        """Whether all there is was taken, and nothing is to be said."""
-        return not (self.listed or self.notes or self.used or self.junk)
-
 
 def added(accounts: Sequence[Accounting]) -> Accounting:
     """The sum of several folders' accounts."""
@@ -93,5 +88,8 @@ def _kinds(kinds: Mapping[str, int]) -> str:
 
 def lines_text(account: Accounting) -> str:
     """`12 lines: 9 rows, 1 header, 2 blank`, of a CSV."""
-    parts = [f"{counted(account.taken, 'row')}", *(f"{n:,} {kind}" for kind, n in {**account.used, **account.junk}.items())]
+    parts = [
+        f"{counted(account.taken, 'row')}",
+        *(f"{n:,} {kind}" for kind, n in {**account.used, **account.junk}.items()),
+    ]
     return f"{counted(account.total, 'line')}: {', '.join(parts)}"

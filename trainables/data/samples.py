@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.accounting import Accounting
-from trainables.data.files import listed, quoted
+from trainables.data.files import listed
 from trainables.errors import UserError
-from trainables.modalities import modality_of, names
+from trainables.modalities import modality_of
 from trainables.modality import Item
-from trainables.names import DATA_FILE, TRAIN, VAL
 
 DIGESTED_FIRST = ("text",)  # what stood before the label in the first version's digests, which studies have on record
 

@@ -124,7 +124,7 @@ def _items(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _check(split: Split) -> None:
-    if len(split) and not (0 <= split.labels.min() and split.labels.max() < len(split.classes)):
+    if len(split) and not (split.labels.min() >= 0 and split.labels.max() < len(split.classes)):
         raise ValueError("a label is none of the classes")
     if len(set(split.ids)) != len(split):
         raise ValueError("an id occurs twice")

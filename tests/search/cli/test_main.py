@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from search_fakes import study
 
 from search.cli.main import main
+from search.cli.search import check_test
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
+from search.preflight.data import read_data
+from search.session.mode import Mode
+from search.session.open_study import open_study
+from search.study.folder import Layout
+from trainables.errors import UserError
 
 STUDY = """
 name: {name}
@@ -226,3 +233,17 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.stdout.strip().endswith("[]")
     assert "Commands" in found.stdout
+
+
+def test_a_begun_study_is_tested_with_its_own_classes(tmp_path: Path) -> None:
+    """Labels that a new study would be refused for were taken when it began, and are known when it goes on."""
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.csv").write_text("text,label\na,10\nb,2\nc,02\n")
+    data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val", "test")}
+    config = study(tmp_path, modalities=["text"], data=data)
+    with pytest.raises(UserError, match="one spelling"):
+        check_test(config, resume=True)
+    open_study(config, Layout.of(config), read_data(config, ["02", "10", "2"]), Mode(), shown_study=config).close()
+    check_test(config, resume=True)
+    with pytest.raises(UserError, match="one spelling"):
+        check_test(config)

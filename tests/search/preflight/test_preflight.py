@@ -10,7 +10,7 @@ from picture_fakes import draw_pictures
 from search_fakes import study
 
 from search.machines.shares import Node, Share
-from search.preflight.data import read_data
+from search.preflight.data import data_lines, read_data
 from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.try_steps import Probe
 from search.preflight.wording import modality_texts, time_line
@@ -45,7 +45,7 @@ def test_a_class_of_val_must_be_one_of_trains(data: Path) -> None:
     draw_pictures(data / "val" / "more", {"Yellow": 1})
     (data / "val" / "more" / "Yellow").rename(data / "val" / "Yellow")
     (data / "val" / "more").rmdir()
-    with pytest.raises(UserError, match=r'"Blue", "Green".*"Yellow"'):
+    with pytest.raises(UserError, match=r'(?s)"Blue", "Green".*"Yellow" \(.*more Yellow 0\.jpg'):
         read_data(study(data))
 
 
@@ -167,3 +167,49 @@ def test_a_share_that_is_too_small_is_said() -> None:
     assert said[-1] == "trials may run out of memory: 0.5 of a GPU is 8.0 GB, and one takes up to 9.0 GB"
     assert len(modality_texts(probes, Share(4, 1.0, 2), None)) == 2
     assert "of the GPU's 80 GB" in modality_texts(probes, Share(4, 0.5, 2), 80 * GB)[0]
+
+
+def test_a_study_s_options_reach_both_splits(tmp_path: Path) -> None:
+    """Other columns, merged labels, pictures elsewhere."""
+    draw_pictures(tmp_path / "photos", {"Blue": 2, "Green": 2})
+    names = [path.relative_to(tmp_path / "photos") for path in sorted((tmp_path / "photos").rglob("*.jpg"))]
+    assert len(names) == 4
+    for split in ("train", "val"):
+        half = names[0::2] if split == "train" else names[1::2]
+        rows = [f"{path.parent.name.upper() if split == 'val' else path.parent.name},{path}" for path in half]
+        (tmp_path / f"{split}.csv").write_text("\n".join(["class,photo", *rows, ""]))
+    config = study(
+        tmp_path,
+        data={
+            **{name: str(tmp_path / f"{name}.csv") for name in ("train", "val")},
+            "columns": {"label": "class", "image": "photo"},
+            "image_root": str(tmp_path / "photos"),
+            "labels": {"merge": {"BLUE": "Blue", "GREEN": "Green"}},
+        },
+    )
+    splits = read_data(config)
+    assert splits["val"].label_names == ("Blue", "Green")
+    assert splits["val"].ids == tuple(map(str, names[1::2]))
+
+
+def test_a_begun_study_keeps_its_classes_order(tmp_path: Path) -> None:
+    """A new one has 2 before 10; one on record goes on as it was begun, with its twins."""
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.csv").write_text("text,label\na,10\nb,2\nc,02\n")
+    data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val")}
+    config = study(tmp_path, data=data, modalities=["text"])
+    with pytest.raises(UserError, match=r'"2".*"02"|"02".*"2"'):
+        read_data(config)
+    splits = read_data(config, ["02", "10", "2"])
+    assert splits["train"].classes == splits["val"].classes == ("02", "10", "2")
+    merged = study(tmp_path, data={**data, "labels": {"merge": {"02": "2"}}}, modalities=["text"])
+    assert read_data(merged)["train"].classes == ("2", "10")
+
+
+def test_what_wasn_t_taken_is_told_once(data: Path) -> None:
+    """Before the first trial, with the classes that have few samples."""
+    (data / "train/Blue/notes.md").write_text("bottles")
+    lines = data_lines(read_data(study(data)))
+    assert lines[0].startswith("Train: ")
+    assert lines[0].endswith("pictures taken, 1 listed (1 text file)")
+    assert any(line.startswith("Val has few samples of 2 classes") for line in lines)

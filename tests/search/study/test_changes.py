@@ -105,6 +105,9 @@ def test_free_keys_exist() -> None:
     free = set(filter(is_free, keys))
     assert {"time_budget", "runs", "tracking.uri", "failures.retries", "cluster.mps", "text.compile"} <= free
     assert {"image.search.resources.gpus", "text.search.concurrency"} <= free
+    assert {"data.columns", "data.image_root", "data.allow_links", "data.labels.merge"} <= free
+    assert is_free("data.columns.text")
+    assert is_free("data.labels.merge.caf.\u00e9")
     assert set(filter(may_grow, keys)) == {"image.search.trials", "text.search.trials"}
     for fixed in ("name", "seed", "modalities", "image.head_learning_rate", "image.search.method", "text.max_epochs"):
         assert fixed in keys

@@ -8,9 +8,12 @@ import pytest
 from pydantic import ValidationError
 from study_fakes import MINIMAL, Load, faults, image, space
 
+from search.preflight.data import read_options
 from search.space.dimensions import Choice, FloatRange
 from search.study.config import FailuresSection, Point, StudyConfig, budget_seconds
-from search.study.yaml_file import load_study
+from search.study.yaml_file import dump_study, load_study
+from trainables.data.reading.options import ReadOptions
+from trainables.errors import UserError
 from trainables.image.config import ImageTrialConfig
 from trainables.text.config import TextTrialConfig
 
@@ -350,3 +353,39 @@ def test_mps_can_be_switched_off(load: Load) -> None:
     assert load("cluster: {mps: off}\n").cluster.mps == "off"
     (line,) = faults(load, "cluster: {mps: never}\n")[1:]
     assert "cluster.mps" in line
+
+
+def test_how_the_data_are_read(load: Load, tmp_path: Path) -> None:
+    """Columns, where pictures lie, links and merged labels; the defaults are those of Binwise's own data."""
+    assert read_options(load().data) == ReadOptions()
+    given = 'columns={text: caption, label: "My label"}', "image_root=photos", "allow_links=true"
+    study = load("", *(f"data.{one}" for one in given), 'data.labels={merge: {"1.0": "1", blue: Blue}}')
+    assert read_options(study.data) == ReadOptions(
+        {"text": "caption", "label": "My label"}, tmp_path / "photos", True, {"1.0": "1", "blue": "Blue"}
+    )
+    assert load_study_again(study, tmp_path) == study
+
+
+def load_study_again(study: StudyConfig, folder: Path) -> StudyConfig:
+    """What is written down of a study, read back."""
+    (folder / "again.yaml").write_text(dump_study(study))
+    return load_study(folder / "again.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("columns={lable: x}", 'data.columns: unknown column "lable"; did you mean label? Known: label, image, text.'),
+        ("columns={text: a, label: a}", 'data.columns: each must have a column of its own, but got "a" twice.'),
+        ('columns={text: ""}', "data.columns: text must have a column's name, but got an empty one."),
+        ("labels={merge: {a: b, b: c}}", 'data.labels.merge: "a" becomes "b", which becomes "c": name the last one'),
+        ('labels={merge: {a: " "}}', 'data.labels.merge: "a" must become a class, but got " ".'),
+        ("labels={marge: {}}", "data.labels.marge: unknown key; did you mean merge?"),
+        ("allow_links=1", "data.allow_links: must be a valid boolean"),
+    ],
+)
+def test_faults_of_how_the_data_are_read(load: Load, given: str, line: str) -> None:
+    """Each names its key, what was given and what is known."""
+    with pytest.raises(UserError) as error:
+        load("", f"data.{given}")
+    assert str(error.value).splitlines()[1].startswith(line)

@@ -113,7 +113,9 @@ class TestPacked:
         names = [f"empty_plastic_yogurt_bottle_{number}" for number in range(20_000)]
         paths = tuple(Path(f"/data/garbage/Train/Blue/{name}.jpg") for name in names)
         ids = tuple(f"Blue/{name}.jpg" for name in names)
-        split = Split(ids, np.zeros(len(ids), dtype=np.int64), ("Blue", "Green"), {"image": paths, "text": tuple(names)})
+        split = Split(
+            ids, np.zeros(len(ids), dtype=np.int64), ("Blue", "Green"), {"image": paths, "text": tuple(names)}
+        )
         assert len(packed(split, split.rows(np.arange(1)))) < 30 * len(ids)
 
 

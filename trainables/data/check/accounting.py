@@ -13,7 +13,7 @@ SUMS = "accounting"  # the kind of the findings that hold the sums
 
 
 def accounting_findings(splits: Mapping[str, Split]) -> list[Finding]:
-    """The sums of each split that was read from a source, what was listed by kind, and what is odd; `splits` by name."""
+    """Of each split that was read from a source: the sums, what was listed by kind, what is odd; `splits` by name."""
     return [
         finding
         for name, split in splits.items()

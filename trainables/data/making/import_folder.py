@@ -88,7 +88,6 @@ def import_folder(
     groups, splits = _split_groups(
         pictures, left_out, labels, shares=(1 - val - test, val, test), seed=seed, group_names=group_names
     )
-    dealt = sorted((member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group)
     report = ImportReport(
         destination=destination,
         counts={name: dict.fromkeys(labels, 0) for name in SPLIT_FOLDERS},
@@ -96,13 +95,20 @@ def import_folder(
         left_out=_all_left_out(pictures, left_out, tree.account),
         account=tree.account,
     )
+    dealt = sorted((member, int(split)) for group, split in zip(groups, splits, strict=True) for member in group)
     with new_folder(destination) as folder:
-        taken, captions = set[str](), tree.captions
-        for member, split in dealt:
-            _copy(pictures[member], folder / SPLIT_FOLDERS[split], taken, captions.get(pictures[member].path))
-            report.counts[SPLIT_FOLDERS[split]][pictures[member].label] += 1
-        _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
+        _fill(folder, [(pictures[member], SPLIT_FOLDERS[split]) for member, split in dealt], tree, report)
     return report
+
+
+def _fill(folder: Path, dealt: Sequence[tuple[_Picture, str]], tree: Tree, report: ImportReport) -> None:
+    """Copy the pictures into their splits, count them in the report, and list what was left out."""
+    taken: set[str] = set()
+    captions = tree.captions
+    for picture, split in dealt:
+        _copy(picture, folder / split, taken, captions.get(picture.path))
+        report.counts[split][picture.label] += 1
+    _write_left_out(folder / LEFT_OUT_FILE, report.left_out)
 
 
 def _check_numbers(val: float, test: float, seed: int) -> None:
@@ -174,9 +180,7 @@ def _left_out(pictures: Sequence[_Picture]) -> dict[int, str]:
     return reasons
 
 
-def _all_left_out(
-    pictures: Sequence[_Picture], left_out: dict[int, str], account: Accounting
-) -> tuple[LeftOut, ...]:
+def _all_left_out(pictures: Sequence[_Picture], left_out: dict[int, str], account: Accounting) -> tuple[LeftOut, ...]:
     """Pictures that no split gets, and files that aren't pictures to be read, sorted by file."""
     found = [LeftOut(pictures[member].file, reason) for member, reason in left_out.items()]
     found += [LeftOut(one.file, one.reason) for one in account.listed]

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from trainables.data.reading.csv_table import CsvTable
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "`|`"}
-_COMMAS: Final = "Save it with commas (Excel: `CSV UTF-8 (Comma delimited)`; LibreOffice: Save As, Edit filter settings)"
+_COMMAS: Final = (
+    "Save it with commas (Excel: `CSV UTF-8 (Comma delimited)`; LibreOffice: Save As, Edit filter settings)"
+)
 # How people call the columns.
 _OTHER_NAMES: Final = {
     "label": ("label", "labels", "class", "classes", "class_name", "category", "target", "y"),
@@ -34,7 +36,13 @@ def empty(source: Path) -> str:
 
 def check_header(source: Path, header: Sequence[str], raw: bytes, wanted: Sequence[str]) -> None:
     """UserError where the header says that the file has no commas, or names a column twice."""
-    first = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")[:4096].decode("utf-8", "replace").partition("\n")[0].rstrip("\r")
+    first = (
+        raw.removeprefix(b"\xef\xbb\xbf")
+        .lstrip(b"\r\n")[:4096]
+        .decode("utf-8", "replace")
+        .partition("\n")[0]
+        .rstrip("\r")
+    )
     if mark := re.match(r"\"?sep=(.)", first, re.IGNORECASE):
         also = "" if mark[1] == "," else f" and {_COMMAS[0].lower()}{_COMMAS[1:]}"
         raise UserError(
@@ -69,6 +77,8 @@ def missing_columns(source: Path, header: Sequence[str], wanted: Mapping[str, st
         return None
     alike = {name: found for name, column in missing.items() if (found := _alike(name, column, header))}
     remedy = "Add it, or leave it out of the study's modalities."
+    if len(missing) == len(wanted):
+        remedy = "Is its first line a header? Add one, or name its columns in the study: `data: {columns: ...}`."
     if alike:
         pairs = ", ".join(f"{name}: {_yaml(column)}" for name, column in alike.items())
         remedy = f"Rename the column, or name it in the study:\n  data:\n    columns: {{{pairs}}}"

@@ -68,15 +68,15 @@ class _Rows:
         labels = self._labels()
         items = {name: found for name in self.columns if (found := self._items(name)) is not None}
         naming = next((name for name in items if modality_of(name).names_samples), None)
-        ids = [f"row-{row + 1}" for row in range(len(labels))] if naming is None else self._ids(naming, items[naming])
-        kept: Sequence[int] = range(len(ids))
-        if naming is not None and not self.faults:
-            others = {name: column for name, column in items.items() if name != naming}
-            rows, faults = joined_rows(ids, labels, others, self.csv.lines)
-            self.faults |= faults
-            kept = sorted(rows, key=ids.__getitem__)
         self._raise_faults()
-        items |= {name: self._from_files(name, items.get(naming or "")) for name in self.wanted if name not in items}
+        if naming is None:
+            kept: Sequence[int] = range(len(labels))
+            ids = [f"row-{row + 1}" for row in kept]
+        else:
+            ids = self._ids(naming, items[naming])
+            kept = self._samples(ids, labels, {name: column for name, column in items.items() if name != naming})
+        for name in self.wanted:
+            items.setdefault(name, self._from_files(name, items.get(naming or "")))
         lines = self.csv.lines
         return Table(
             [ids[row] for row in kept],
@@ -85,6 +85,13 @@ class _Rows:
             lambda sample: f"line {lines[kept[sample]]}",
             self._account(len(kept)),
         )
+
+    def _samples(self, ids: Sequence[str], labels: Sequence[str], items: Mapping[str, list[Item]]) -> list[int]:
+        """The rows that are samples, sorted by id; the others' `items` join theirs."""
+        rows, faults = joined_rows(ids, labels, items, self.csv.lines)
+        self.faults |= faults
+        self._raise_faults()
+        return sorted(rows, key=ids.__getitem__)
 
     def _labels(self) -> list[str]:
         written = self.csv.columns[self.options.column(LABEL)]
@@ -119,7 +126,7 @@ class _Rows:
             found.append(str(path)[len(start) :].replace(os.sep, "/") if inside else posixpath.normpath(cell))
         return found
 
-    def _from_files(self, name: str, files: Sequence[Item] | None) -> Sequence[Item]:
+    def _from_files(self, name: str, files: Sequence[Item] | None) -> list[Item]:
         """A modality without a column: what the pictures' names say where it is searched, else nothing."""
         if name not in self.modalities or files is None:
             return [None] * len(self.csv)

@@ -26,7 +26,9 @@ class CsvTable:
     lines: array[int]  # (N,) the line in which each row begins, from 1 on
     blank: int  # lines without a row
     total: int  # lines
-    long: Sequence[tuple[int, int]]  # (row, lines) of each row that has more than one, for a quoted field holds line ends
+    long: Sequence[
+        tuple[int, int]
+    ]  # (row, lines) of each row that has more than one, for a quoted field holds line ends
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +34,7 @@ def label_key(label: str) -> str:
 
 def _unseen(char: str) -> bool:
     """Format characters, such as a space of no width; soft hyphens; variation selectors; control characters."""
-    return unicodedata.category(char) in ("Cf", "Cc") and not char.isspace() or "\ufe00" <= char <= "\ufe0f"
+    return (unicodedata.category(char) in ("Cf", "Cc") and not char.isspace()) or "\ufe00" <= char <= "\ufe0f"
 
 
 def natural_order(labels: Iterable[str]) -> list[str]:
@@ -83,8 +82,9 @@ def twin_fault(source: object, groups: Sequence[Sequence[str]], counts: Mapping[
     """The message about twins: each spelling with its count and what differs, and the remedy ready to be pasted."""
     lines = [_group_line(group, counts) for group in groups]
     merge = {twin: group[0] for group in groups for twin in group[1:]}
+    classes = "classes" if len(groups) > 1 else "class"
     return (
-        f"A class must have one spelling, but {source} has several of {len(groups)}:\n{listed(lines)}\n"
+        f"A class must have one spelling, but {source} has {len(groups)} {classes} in several:\n{listed(lines)}\n"
         f"Correct the labels, or have them merged in the study:\n{merge_yaml(merge)}"
     )
 
@@ -106,8 +106,19 @@ def several_fault(source: object, found: Mapping[str, Sequence[str]], counts: Ma
 
 def merge_yaml(merge: Mapping[str, str]) -> str:
     """`data.labels.merge` of a study's YAML; what isn't ASCII is escaped, as its form is what matters."""
-    lines = [f"      {json.dumps(twin)}: {json.dumps(name)}" for twin, name in merge.items()]
-    return "\n".join(["  data:", "    labels:", "      merge:", *(f"  {line}" for line in lines)])
+    lines = [f"        {_escaped(twin)}: {_escaped(name)}" for twin, name in merge.items()]
+    return "\n".join(["  data:", "    labels:", "      merge:", *lines])
+
+
+def _escaped(text: str) -> str:
+    """A text in YAML's double quotes and ASCII."""
+    return f'"{"".join(map(_escape, text))}"'
+
+
+def _escape(char: str) -> str:
+    if " " <= char <= "~" and char not in '"\\':
+        return char
+    return f"\\u{ord(char):04X}" if ord(char) < 0x10000 else f"\\U{ord(char):08X}"
 
 
 def _group_line(group: Sequence[str], counts: Mapping[str, int]) -> str:
@@ -129,12 +140,14 @@ def shown_label(label: str) -> str:
 def _difference(label: str, main: str) -> str:
     """`U+0065 U+0301 for U+00E9`: the code points that differ."""
     codes = SequenceMatcher(None, main, label, autojunk=False).get_opcodes()
-    parts = [
-        f"{_points(label[i:j]) or 'nothing'} for {_points(main[a:b]) or 'nothing'}"
-        for tag, a, b, i, j in codes
-        if tag != "equal"
-    ]
+    parts = [_change(main[a:b], label[i:j]) for tag, a, b, i, j in codes if tag != "equal"]
     return ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
+
+
+def _change(main: str, other: str) -> str:
+    if not main or not other:
+        return f"{_points(main or other)} {'more' if other else 'less'}"
+    return f"{_points(other)} for {_points(main)}"
 
 
 def _points(text: str) -> str:

@@ -25,15 +25,13 @@ from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import BUILT_IN, modality_of
 
-_DEFAULTS = ReadOptions()
-
 
 def read_split(
     source: Path,
     *,
     classes: Sequence[str] | None = None,
     modalities: Sequence[str] = BUILT_IN,
-    options: ReadOptions = _DEFAULTS,
+    options: ReadOptions | None = None,
 ) -> Split:
     """The samples of a class-folder tree (`<Class>/*.jpg`) or of a CSV file (`text,label[,image]`).
 
@@ -50,6 +48,7 @@ def read_split(
             is unknown or has no picture (train), has two spellings, or fewer than two are found (train); a label names
             several classes; a sample lacks an item of one of `modalities`.
     """
+    options = options or ReadOptions()
     if source.is_dir():
         table = tree_samples(source, classes, modalities, options)
     elif source.is_file():
@@ -88,13 +87,18 @@ def _checked_classes(table: Table, classes: Sequence[str] | None, source: Path) 
             )
         return tuple(natural_order(counts))
     if unknown := set(counts) - set(classes):
-        rows = [row for row, label in enumerate(table.labels) if label in unknown]
         raise UserError(
             f"Every class must be one of train's ({quoted(classes)}), but {source} has others:\n"
-            f"{listed([f'{shown_label(table.labels[row])} ({table.place(row)})' for row in rows])}\n"
+            f"{listed([_where(label, table, counts[label]) for label in natural_order(unknown)])}\n"
             "Correct the label, or add samples of this class to train."
         )
     return tuple(classes)
+
+
+def _where(label: str, table: Table, count: int) -> str:
+    """`"Blau" (line 7)`, `"Blau" (12 samples, the first: line 7)`."""
+    first = table.place(table.labels.index(label))
+    return f"{shown_label(label)} ({first if count == 1 else f'{count:,} samples, the first: {first}'})"
 
 
 def _refuse_odd(source: Path, counts: Mapping[str, int], known: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from trainables.data.reading.kinds import junk_folder
 from trainables.data.reading.labels import label_key, shown_label
 from trainables.data.reading.walk import Top
 from trainables.names import TEST, TRAIN, VAL
+from trainables.words import printable
 
 _SPLIT_NAMES: Final = {
     TRAIN: ("train", "training"),
@@ -40,9 +41,8 @@ def shape_fault(source: Path, top: Top, classes: Sequence[str] | None) -> str | 
 
 def _loose(source: Path, top: Top) -> str:
     """Pictures that lie directly in the folder have no class."""
-    text = (
-        f"Every picture must lie in its class's folder, but these lie directly in {source}:\n{listed(list(top.loose))}\n"
-    )
+    loose = listed([printable(name) for name in top.loose])
+    text = f"Every picture must lie in its class's folder, but these lie directly in {source}:\n{loose}\n"
     parent = source.resolve().parent
     if not top.folders and sum(_has_pictures(folder) for folder in _folders(parent)) > 1:
         return (
@@ -60,9 +60,10 @@ def _splits_inside(source: Path, folders: Mapping[str, Path]) -> str | None:
     if not all(_folders(path) for path in found.values()):
         return None
     lines = "\n".join(f"    {name}: {path}" for name, path in found.items())
+    names = quoted([path.name for path in found.values()])
     return (
-        f"A split must be a folder of class folders, but {source} holds the splits {quoted([p.name for p in found.values()])} "
-        f"themselves. Name each of them in the study:\n  data:\n{lines}"
+        f"A split must be a folder of class folders, but {source} holds the splits {names} themselves. Name each of "
+        f"them in the study:\n  data:\n{lines}"
     )
 
 
@@ -99,9 +100,7 @@ def _wrapped(source: Path, folders: Mapping[str, Path], classes: Sequence[str] |
     )
 
 
-def _splits_in_classes(
-    source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]
-) -> str | None:
+def _splits_in_classes(source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]) -> str | None:
     """Train, val and test within each class's folder, instead of the classes within each split's."""
     named = {name: _split_folders({path.name: path for path in below}) for name, below in inside.items()}
     split = {name: found for name, found in named.items() if TRAIN in found and len(found) > 1}
@@ -119,9 +118,7 @@ def _splits_in_classes(
     )
 
 
-def _classes_in_classes(
-    source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]
-) -> str | None:
+def _classes_in_classes(source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]) -> str | None:
     """A class's folder that holds a folder named as another class: its pictures would count to the wrong one."""
     keys = {label_key(name): name for name in folders}
     found = [
@@ -146,9 +143,7 @@ def _classes_in_classes(
 def nested_note(folders: Mapping[str, Path]) -> str | None:
     """What is to be said of class folders that hold nothing but folders: perhaps those are the classes."""
     nested = {
-        name: below
-        for name, path in folders.items()
-        if not _has_pictures(path) and len(below := _folders(path)) > 1
+        name: below for name, path in folders.items() if not _has_pictures(path) and len(below := _folders(path)) > 1
     }
     if not nested:
         return None

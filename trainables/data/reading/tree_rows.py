@@ -68,9 +68,7 @@ def class_folders(source: Path, classes: Sequence[str] | None = None) -> tuple[d
     return dict(top.folders), top.account
 
 
-def tree_samples(
-    source: Path, classes: Sequence[str] | None, modalities: Sequence[str], options: ReadOptions
-) -> Table:
+def tree_samples(source: Path, classes: Sequence[str] | None, modalities: Sequence[str], options: ReadOptions) -> Table:
     """The samples of a class-folder tree, sorted by id.
 
     Raises UserError where the tree has another shape, a class of train has no picture, or something is out of reach.

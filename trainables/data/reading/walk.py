@@ -14,6 +14,7 @@ from trainables.data.accounting import FILES, Accounting, Listed
 from trainables.data.files import is_picture_name, listed
 from trainables.data.reading.kinds import HIDDEN, PICTURE, junk_file, junk_folder, kind_of, listed_file, name_fault
 from trainables.errors import UserError
+from trainables.words import printable
 
 CAPTION_BYTES: Final = 10_000  # a longer text is no caption
 CAPTION_KIND: Final = "caption file"
@@ -63,7 +64,7 @@ def walk(folder: Path, root: Path, *, allow_links: bool = False) -> Walked:
 
 def refuse_blocking(source: Path, account: Accounting) -> None:
     """UserError that lists what must not be left out in silence: links out, names and folders that can't be read."""
-    faults = [f"{one.file}: {one.reason}" for one in account.listed if one.blocking]
+    faults = [printable(f"{one.file}: {one.reason}") for one in account.listed if one.blocking]
     if faults:
         raise UserError(f"All pictures of {source} must be within reach, but:\n{listed(faults)}")
 
@@ -119,7 +120,7 @@ def _look_at(entry: os.DirEntry[str], found: _Found) -> None:
         found.junk[kind] += 1
         return
     try:
-        if not entry.is_file():
+        if not _is_file(entry):
             _list_odd(entry, found)
         elif name.startswith("."):
             _hidden(path, found)
@@ -159,13 +160,20 @@ def _list_odd(entry: os.DirEntry[str], found: _Found) -> None:
         found.note(entry.path, "broken link", reason, blocking=meant)
     else:
         reason = "not a regular file (a pipe, a socket or a device): remove it"
-        found.note(entry.path, "no file", reason, blocking=meant)
+        found.note(entry.path, "pipe or device", reason, blocking=meant)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself, or to where we may not look
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # as with folders
         return False
 
 
@@ -246,7 +254,8 @@ def top_of(root: Path) -> Top:
         else:
             folders[entry.name] = Path(entry.path)
     beside = tuple(
-        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}") for one in found.listed
+        Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}")
+        for one in found.listed
     )
     account = Accounting(FILES, 0, {}, dict(found.junk.most_common()), beside)
     return Top(folders, [os.path.basename(path) for path in found.pictures], account)

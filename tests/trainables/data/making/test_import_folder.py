@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import itertools
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainables.data import splits as splits_module
 from trainables.data.check.names import joined, name_key
 from trainables.data.making.grouping import deal, lacking
 from trainables.data.making.import_folder import ImportReport, import_folder
@@ -31,6 +32,28 @@ def draw(path: Path, number: int) -> Path:
     values = np.random.default_rng(number).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     Image.fromarray(values).save(path)
     return path
+
+
+class Backwards:
+    """A folder's entries, the last one first."""
+
+    def __init__(self, entries: Any) -> None:
+        with entries:
+            self._entries = list(entries)
+
+    def __enter__(self) -> Backwards:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def __iter__(self) -> Backwards:
+        return self
+
+    def __next__(self) -> os.DirEntry[str]:
+        if not self._entries:
+            raise StopIteration
+        return self._entries.pop()
 
 
 @pytest.fixture
@@ -86,8 +109,8 @@ class TestImport:
     def test_the_seed_decides_alone(self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same seed gives the same files, in whatever order folders are read; another seed gives others."""
         run(source, tmp_path / "one", seed=3)
-        found = splits_module.pictures_below
-        monkeypatch.setattr(splits_module, "pictures_below", lambda *a: list(reversed(found(*a))))
+        found = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: Backwards(found(path)))
         run(source, tmp_path / "two", seed=3)
         run(source, tmp_path / "three", seed=4)
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -129,6 +152,26 @@ class TestImport:
         assert "no picture" in reasons(report)["Blue/page.jpg"]
         assert "2,500 pixels (50 x 50)" in reasons(report)["Blue/giant.png"]
         assert sum(report.counts["Train"].values()) == 36
+
+    def test_every_file_is_accounted_for(self, source: Path, tmp_path: Path) -> None:
+        """Pictures by their content too; what isn't read is listed with its reason, junk is counted."""
+        shutil.copy(source / "Blue/alpha_Blue_0.png", source / "Blue/3.5 inch pipe")
+        (source / "Blue/IMG_1.heic").write_bytes(b"\x00\x00\x00\x18ftypheic")
+        (source / "Blue/@eaDir").mkdir()
+        (source / "Blue/@eaDir/alpha.jpg").write_bytes(b"\xff\xd8\xff")
+        report = run(source, tmp_path / "out")
+        assert "HEIC" in reasons(report)["Blue/IMG_1.heic"]
+        assert "same picture" in reasons(report)["Blue/alpha_Blue_0.png"]
+        assert report.account.summary() == "73 pictures taken, 1 listed (1 HEIC), 1 junk (1 @eaDir)"
+        copied = sum(map(sum, (split.values() for split in report.counts.values())))
+        assert report.account.total == copied + len(report.left_out) + 1 == 75
+
+    def test_a_caption_goes_with_its_picture(self, source: Path, tmp_path: Path) -> None:
+        """The text file beside it is copied under the copy's name."""
+        (source / "Blue/mu_Blue_2.txt").write_text("a letter of metal")
+        run(source, tmp_path / "out")
+        (copy,) = (tmp_path / "out").rglob("mu_Blue_2.txt")
+        assert copy.with_suffix(".png").is_file()
 
     def test_the_list_is_safe_to_open_in_a_spreadsheet(self, source: Path, tmp_path: Path) -> None:
         """A class and file name that begins like a formula is written as text."""
