@@ -7,7 +7,7 @@ from itertools import chain
 from textwrap import shorten
 
 from trainables.data.check.findings import Finding, Place, by_level
-from trainables.words import one_line
+from trainables.words import counted, one_line
 
 MOST_LINES = 36  # of all blocks together: a minute's reading
 PLACES = 3  # that a block names
@@ -18,15 +18,25 @@ _MARKS = {"error": "ERROR", "warning": "Warning", "note": "Note"}
 def finding_lines(findings: Sequence[Finding], most: int = MOST_LINES) -> list[str]:
     """A block a finding, errors first, in at most `most` lines.
 
-    Where they don't fit, the later ones are told by their titles alone, and where even those don't, the last line
-    counts the others. No line has a character that a terminal obeys.
+    Where they don't fit, the last notes are counted alone; then later warnings and errors are told by their titles,
+    and counted where even those don't fit. No line has a character that a terminal obeys.
     """
-    blocks = [_block(finding) for finding in by_level(findings)]
+    ordered = by_level(findings)
+    notes = [block for finding in ordered if finding.level == "note" for block in _block(finding)]
+    lines = _fitted([_block(finding) for finding in ordered if finding.level != "note"], most - bool(notes))
+    room = most - len(lines)
+    if len(notes) <= room:
+        return [*lines, *notes]
+    return [*lines, *notes[: room - 1], f"... and {counted(len(notes) - room + 1, 'note')} on the page"]
+
+
+def _fitted(blocks: Sequence[Sequence[str]], most: int) -> list[str]:
+    """The first blocks whole, of the later ones the first line, so that it is at most so many lines."""
     for whole in range(len(blocks), -1, -1):
         lines = [*chain(*blocks[:whole]), *(block[0] for block in blocks[whole:])]
         if len(lines) <= most:
             return lines
-    return [*(block[0] for block in blocks[: most - 1]), f"... and {len(blocks) - most + 1} more"]
+    return [*(block[0] for block in blocks[: most - 1]), f"... and {len(blocks) - most + 1} more on the page"]
 
 
 def _block(finding: Finding) -> list[str]:
@@ -62,6 +72,6 @@ def _named(file: str, place: Place) -> str:
 
 
 def _end(file: str) -> str:
-    """The last folders of a long path."""
+    """The last folders of a long path from the root on."""
     parts = file.split("/")
-    return file if len(parts) <= 4 else "/".join(["...", *parts[-3:]])
+    return file if len(parts) <= 4 or parts[0] else "/".join(["...", *parts[-3:]])

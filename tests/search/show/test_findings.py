@@ -42,13 +42,34 @@ def test_later_findings_are_told_by_their_titles() -> None:
     assert lines[-2:] == ["Warning: Number 8.", "Warning: Number 9."]
 
 
+def test_notes_make_room_for_what_is_worse() -> None:
+    """Two notes of nine fit beside a warning with all that belongs to it."""
+    notes = [Finding(f"kind-{n}", "note", f"Number {n}.") for n in range(9)]
+    warning = Finding("worse", "warning", "Worse.", "Do.", (Place("a.jpg"),))
+    assert finding_lines([*notes, warning], most=6) == [
+        "Warning: Worse.",
+        "  a.jpg",
+        "  -> Do.",
+        "Note: Number 0.",
+        "Note: Number 1.",
+        "... and 7 notes on the page",
+    ]
+
+
 def test_very_many_findings_are_counted() -> None:
     """A minute's reading, however much was found; the errors stay."""
     found = [Finding(f"kind-{n}", "warning", f"Number {n}.", "Do.") for n in range(100)]
-    lines = finding_lines([*found, Finding("worst", "error", "Broken.")])
+    lines = finding_lines([*found, Finding("worst", "error", "Broken."), Finding("odd", "note", "Odd.")])
     assert lines[0] == "ERROR: Broken."
     assert len(lines) == MOST_LINES
-    assert lines[-1] == "... and 66 more"
+    assert lines[-2:] == ["... and 67 more on the page", "Note: Odd."]
+
+
+def test_a_path_is_cut_and_a_sentence_isn_t() -> None:
+    """The folder that a file lies in tells enough; a message's line is told whole."""
+    places = (Place("/data/of/mine/Train/Blue/a.jpg", "cut"), Place('"B/C" (/data/of/mine/Val/a.jpg)', "odd"))
+    lines = finding_lines([Finding("kind", "error", "Odd.", places=places)])
+    assert lines[1:] == ["  .../Train/Blue/a.jpg: cut", '  "B/C" (/data/of/mine/Val/a.jpg): odd']
 
 
 @settings(max_examples=100)
