@@ -9,7 +9,7 @@ from textwrap import shorten
 from trainables.data.check.findings import Finding, Place, by_level
 from trainables.words import counted, one_line
 
-MOST_LINES = 36  # of all blocks together: a minute's reading
+MOST_LINES = 34  # of all blocks together: a minute's reading
 PLACES = 3  # that a block names
 _WIDE = 110  # characters of a line that names places
 _MARKS = {"error": "ERROR", "warning": "Warning", "note": "Note"}

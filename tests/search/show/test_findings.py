@@ -62,7 +62,7 @@ def test_very_many_findings_are_counted() -> None:
     lines = finding_lines([*found, Finding("worst", "error", "Broken."), Finding("odd", "note", "Odd.")])
     assert lines[0] == "ERROR: Broken."
     assert len(lines) == MOST_LINES
-    assert lines[-2:] == ["... and 67 more on the page", "Note: Odd."]
+    assert lines[-2:] == ["... and 69 more on the page", "Note: Odd."]
 
 
 def test_a_path_is_cut_and_a_sentence_isn_t() -> None:
