@@ -53,7 +53,6 @@ _.light_uri
 _.dark_uri
 _.test_accuracy
 _.true_class
-_.findings
 _.remarks
 _.thumbnails
 _.shown_words
