@@ -5,6 +5,8 @@ from __future__ import annotations
 _REPORT = "tests/analysis/report/test_report.py"
 
 COVERED = {
+    "analysis/data_page/pictures.py": "tests/analysis/data_page/test_page.py",
+    "analysis/data_page/view.py": "tests/analysis/data_page/test_page.py",
     "analysis/files.py": "tests/analysis/test_store.py",
     "analysis/report/canvas.py": "tests/analysis/report/test_plots.py",
     "analysis/report/cards.py": _REPORT,
@@ -67,6 +69,7 @@ COVERED = {
     "trainables/data/pictures/facts_store.py": "tests/trainables/data/pictures/test_examine.py",
     "trainables/data/pictures/fingerprint.py": "tests/trainables/data/check/test_near.py",
     "trainables/data/pictures/look.py": "tests/trainables/data/pictures/test_examine.py",
+    "trainables/data_check/result.py": "tests/search/cli/test_data_check.py",
     "trainables/errors.py": "tests/trainables/test_records.py",
     "trainables/image/architectures.py": "tests/trainables/image/test_backbones.py",
     "trainables/image/baseline.py": "tests/trainables/test_linear_baseline.py",

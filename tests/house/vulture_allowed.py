@@ -47,7 +47,11 @@ _.val_macro_f1
 _.epoch_seconds
 _.samples_per_second
 
-# The report's templates
+# The report's templates, the data page's
+_.pictured
+_.more_classes
+_.largest_share
+_.shortcuts
 _.light_uri
 _.dark_uri
 _.test_accuracy

@@ -25,9 +25,9 @@ def listed(items: Sequence[str], first: int = 5) -> str:
     return "\n".join(lines)
 
 
-def quoted(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str], first: int = 30) -> str:
     """Names for a message: `"a", "b"`, or `(none)`; of very many the first ones and how many more there are."""
-    return enumerated([f'"{name}"' for name in names]) or "(none)"
+    return enumerated([f'"{name}"' for name in names], first) or "(none)"
 
 
 def is_picture_name(name: str) -> bool:

@@ -9,6 +9,8 @@ from trainables.data.accounting import FILES, Accounting, Listed, lines_text
 from trainables.data.check.findings import Finding, Place
 from trainables.data.samples import Split
 
+SUMS = "accounting"  # the kind of the findings that hold the sums
+
 
 def accounting_findings(splits: Mapping[str, Split]) -> list[Finding]:
     """Of each split that was read from a source: the sums, what was listed by kind, what is odd; `splits` by name."""
@@ -31,7 +33,7 @@ def _sums(name: str, account: Accounting) -> Finding:
         "junk": dict(account.junk),
         "listed": account.listed_kinds,
     }
-    return Finding("accounting", "note", f"{name.capitalize()}: {text}", numbers=numbers)
+    return Finding(SUMS, "note", f"{name.capitalize()}: {text}", numbers=numbers)
 
 
 def _listed(name: str, account: Accounting) -> list[Finding]:

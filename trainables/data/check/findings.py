@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+from trainables.words import counted
 
 Level = Literal["error", "warning", "note"]  # a search can't start | it may learn the wrong thing | worth knowing
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+ALL = "all"  # the one split of data that aren't split
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class Place:
     reason: str = ""
     split: str = ""
     label: str = ""
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """Split and label, of those that tell something."""
+        return tuple(one for one in (self.split, self.label) if one and one != ALL)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,12 @@ class Finding:
     groups: tuple[tuple[Place, ...], ...] = ()  # places that belong together, such as two equal pictures
     numbers: Mapping[str, Any] = field(default_factory=dict)  # what was measured
 
+    @property
+    def told_places(self) -> tuple[Place, ...]:
+        """The places for a person, without a reason that all of several share: the title has it."""
+        shared = len(self.places) > 1 and len({place.reason for place in self.places}) == 1
+        return tuple(replace(place, reason="") for place in self.places) if shared else self.places
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
@@ -42,6 +56,17 @@ def verdict(findings: Sequence[Finding]) -> Literal["ok", "warnings", "errors"]:
     """The worst that was found; notes are no fault."""
     levels = {finding.level for finding in findings}
     return "errors" if "error" in levels else "warnings" if "warning" in levels else "ok"
+
+
+def verdict_sentence(findings: Sequence[Finding]) -> str:
+    """The verdict in words, with the number of errors and warnings."""
+    errors, warnings = (sum(one.level == level for one in findings) for level in ("error", "warning"))
+    if errors:
+        also = f" and {counted(warnings, 'warning')}" if warnings else ""
+        return f"{counted(errors, 'error')}{also}: mend these data before a search."
+    if warnings:
+        return f"{counted(warnings, 'warning')}: a search may learn the wrong thing."
+    return "Nothing was found that may mislead a search."
 
 
 def by_level(findings: Sequence[Finding]) -> list[Finding]:
