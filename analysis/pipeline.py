@@ -147,8 +147,7 @@ def final_test(
     test = models.read_split(test_source, classes=selection.classes, modalities=modalities, options=options)
     admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
     opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
-    say(f"Opened the test for selection {digest[:12]}")
-    say(f"Evaluating {len(test.ids)} test samples")
+    say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
     rows = _evaluate(study_folder, selection, test, models)
     result = FinalTest(
         study=selection.study,

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from trainables.data.pictures.load import PIXEL_LIMIT, read_picture, reason_of
+from trainables.errors import UserError
+
 
 def draw_pictures(folder: Path, classes: Mapping[str, int], seed: int = 0) -> None:
     """A tree of small pictures."""
@@ -17,3 +20,12 @@ def draw_pictures(folder: Path, classes: Mapping[str, int], seed: int = 0) -> No
         for number in range(count):
             pixels = rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{folder.name} {name} {number}.jpg")
+
+
+def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:
+    """Why a picture can't be used, found by decoding it whole; None where it can."""
+    try:
+        read_picture(path, pixel_limit)
+    except UserError as error:
+        return reason_of(path, error.__cause__ or error)
+    return None

@@ -168,7 +168,7 @@ def digits_finding(pool: Pool, *, told_by_counter: bool) -> Finding | None:
 
 def _surely_better(one: Right, other: Right) -> bool:
     """Whether more samples are right by `one` alone than by `other` alone, beyond chance (McNemar)."""
-    gained, lost = np.count_nonzero(one & ~other), np.count_nonzero(other & ~one)
+    gained, lost = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(other & ~one))
     if gained <= lost:
         return False
     return telling.wilson(gained / (gained + lost), gained + lost, 3.2)[0] > 0.5

@@ -113,7 +113,8 @@ def neighbours_right(values: NDArray[np.float64], labels: Labels, groups: Labels
     totals = right.sum(axis=0)
     own = np.array([right[fold == number].sum(axis=0) for number in range(int(fold.max()) + 1)])
     best = np.argmax(totals - own, axis=1)
-    return right[np.arange(len(labels)), best[fold]]
+    chosen: Right = right[np.arange(len(labels)), best[fold]]
+    return chosen
 
 
 def nearest_classes(values: NDArray[np.float64], labels: Labels, asked: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -115,15 +115,6 @@ def unreadable(faults: Sequence[str], count: int) -> UserError:
     )
 
 
-def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:
-    """Why a picture can't be used, found by decoding it whole; None where it can."""
-    try:
-        read_picture(path, pixel_limit)
-    except UserError as error:
-        return reason_of(path, error.__cause__ or error)
-    return None
-
-
 def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     """A picture in its own size, RGB and upright.
 

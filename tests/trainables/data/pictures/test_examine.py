@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from odd_pictures import broken_files, encoded, odd_files, scene, write_files
+from picture_fakes import picture_fault
 from PIL import Image
 
 from trainables.data.caches import list_caches
@@ -18,7 +19,6 @@ from trainables.data.pictures import examine as module
 from trainables.data.pictures.decoders import Decoders
 from trainables.data.pictures.examine import DEADLY, examine
 from trainables.data.pictures.facts import PictureFacts, facts_from_json
-from trainables.data.pictures.load import picture_fault
 
 
 @pytest.fixture
