@@ -93,7 +93,7 @@ def make_study(runs: Path, began: float, until: float = math.inf) -> tuple[Study
     layout = Layout.of(study)
     shown, versions = study.model_dump(mode="json"), {"torch": "2.14.0"}
     created = StudyCreated(study=shown, data=DATA, versions=versions, commit="c0ffee", uid="garbage-0001")
-    create_study_folder(layout, dump_study(study), DATA, created)
+    create_study_folder(layout, dump_study(study), b"", created)
     layout.ledger_file.unlink()  # it began now, and no event may be older than the one before
     create_ledger(layout.ledger_file, created, began)
     moment = began

@@ -45,7 +45,7 @@ def new_study(folder: Path, **changes: Any) -> tuple[StudyConfig, Layout, Ledger
     created = StudyCreated(
         study=shown.model_dump(mode="json"), data=DATA, versions={}, commit="c0ffee", uid=f"uid-{folder.name}"
     )
-    create_study_folder(layout, dump_study(shown), {}, created)
+    create_study_folder(layout, dump_study(shown), b"", created)
     return config, layout, open_ledger(layout)
 
 

@@ -15,12 +15,13 @@ from search_fakes import study
 
 from search.cli.main import main
 from search.cli.results import given_items
-from search.cli.search import check_test
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
-from search.preflight.data import read_data
+from search.preflight.data import begun_with, read_data, read_test
+from search.preflight.lineage import read_lineage
+from search.preflight.preflight import first_look
 from search.session.mode import Mode
-from search.session.open_study import open_study
+from search.session.open_study import found_state, open_study
 from search.study.folder import Layout
 from trainables.errors import UserError
 
@@ -285,9 +286,13 @@ def test_a_begun_study_is_tested_with_its_own_classes(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("text,label\na,10\nb,2\nc,02\n")
     data = {name: str(tmp_path / f"{name}.csv") for name in ("train", "val", "test")}
     config = study(tmp_path, modalities=["text"], data=data)
+    layout, classes = Layout.of(config), ["02", "10", "2"]
     with pytest.raises(UserError, match="one spelling"):
-        check_test(config, resume=True)
-    open_study(config, Layout.of(config), read_data(config, ["02", "10", "2"]), Mode(), shown_study=config).close()
-    check_test(config, resume=True)
-    with pytest.raises(UserError, match="one spelling"):
-        check_test(config)
+        first_look(config, layout, begun_with(found_state(layout)))
+    splits = read_data(config, classes)
+    lineage = read_lineage(config, splits, None, layout)
+    open_study(config, layout, splits, Mode(), shown_study=config, lineage=lineage).close()
+    again = first_look(config, layout, begun_with(found_state(layout)))
+    test = read_test(config, again["train"].classes)
+    assert test is not None
+    assert (list(test.classes), test.counts()) == (classes, dict.fromkeys(classes, 1))

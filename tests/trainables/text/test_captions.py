@@ -15,11 +15,12 @@ from split_fakes import with_inputs
 from trainables_fakes import assert_same_tensors, build, train
 
 from trainables.checkpoint import write_checkpoint
-from trainables.data.samples import Split, split_digest, splits_from_json, splits_to_json
+from trainables.data.samples import Split, split_digest
+from trainables.data.study_data import packed, read_study_data
 from trainables.inference import predict_split
 from trainables.modalities import modality_of
 from trainables.modality import DataAccess
-from trainables.names import TRAIN, VAL
+from trainables.names import DATA_FILE, TRAIN, VAL
 from trainables.text.captions import CaptionRows, TextItem, captions_of, flattened, text_item
 from trainables.text.config import TextTrialConfig
 from trainables.text.model import count_cut_texts
@@ -97,10 +98,11 @@ def test_undecodable_names_become_texts() -> None:
     assert KIND.from_cell("\ud800", Path()) == "\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_split_with_captions_is_kept_whole(data: DataAccess) -> None:
-    """Through `data.json` and back; the digest knows captions from one text, and their order."""
+def test_a_split_with_captions_is_kept_whole(data: DataAccess, tmp_path: Path) -> None:
+    """Through the study's table and back; the digest knows captions from one text, and their order."""
     splits = captioned(data, {TRAIN: several(data.splits[TRAIN])}).splits
-    back = splits_from_json(json.loads(json.dumps(splits_to_json(splits[TRAIN], splits[VAL]))))
+    (tmp_path / DATA_FILE).write_bytes(packed(splits[TRAIN], splits[VAL]))
+    back = read_study_data(tmp_path / DATA_FILE)
     assert back[TRAIN].inputs[TEXT] == splits[TRAIN].inputs[TEXT]
     one = with_inputs(splits[VAL].rows(np.arange(2)), text=(("a", "b"), "c"))
     digests = {split_digest(with_inputs(one, text=texts)) for texts in (("a b", "c"), (("b", "a"), "c"))}
