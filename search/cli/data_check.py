@@ -46,7 +46,7 @@ def data_check(
     found = check_data(checked, runs.absolute() / "cache", bar=progress_bar)
     page = _written(found, out or folder)
     if as_json:
-        typer.echo(json_text(found.as_dict(), indent=1))
+        say(json_text(found.as_dict(), indent=1))
     else:
         for line in summary_lines(found, page):
             say(line)

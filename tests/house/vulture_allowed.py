@@ -66,7 +66,6 @@ _.boards
 _.evaluated
 _.epochs_run
 _.duration
-_.date
 
 # Settings of Pillow
 _.MAX_TEXT_MEMORY

@@ -26,7 +26,7 @@ def test_a_person_is_told_what_wasn_t_taken() -> None:
     account = Accounting(FILES, 11_685, {}, {"@eaDir": 36, "hidden": 4}, listed, ("text \x1b[31mred",))
     assert account_lines("train", account) == [
         "Train: 11,685 pictures taken, 3 listed (2 HEIC, 1 link), 40 junk (36 @eaDir, 4 hidden)",
-        "Train: text \N{REPLACEMENT CHARACTER}[31mred",
+        "Train: text \\x1b[31mred",
     ]
 
 
