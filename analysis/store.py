@@ -42,6 +42,8 @@ from trainables.names import (
 )
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
+MOST_WARNINGS = 3  # about the data, on a report's first screen
+
 
 def now() -> str:
     """The time in UTC, to the second, as ISO 8601."""
@@ -68,7 +70,9 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
 
 
 def read_data_warnings(study_folder: Path) -> tuple[str, ...]:
-    """What the search found in its data that may mislead, a sentence or two each; nothing of an older study's.
+    """What the search or a data check found in the data that may mislead: the first, a sentence or two each.
+
+    Nothing of an older study's.
 
     Raises UserError where the file is damaged.
     """
@@ -77,7 +81,9 @@ def read_data_warnings(study_folder: Path) -> tuple[str, ...]:
         return ()
     with _readable(path, "It was changed by hand or is damaged: remove it, and the report goes without."):
         findings = json.loads(path.read_text("utf-8"))["findings"]
-        return tuple(f"{one['title']} {one['remedy']}".strip() for one in findings if one["level"] != "note")
+        told = [f"{one['title']} {one['remedy']}".strip() for one in findings if one["level"] != "note"]
+    more = f"{len(told) - MOST_WARNINGS} more such findings stand in {DATA_CHECK_FILE}."
+    return (*told[:MOST_WARNINGS], *([more] if len(told) > MOST_WARNINGS else []))
 
 
 def write_selection(study_folder: Path, selection: Selection) -> Path:

@@ -336,6 +336,8 @@ def test_what_the_search_found_in_its_data_stands_at_the_top(tmp_path: Path) -> 
     assert "script" not in Page(content).tags
     assert "<script>" not in markdown
     assert "of no weight" not in markdown + content
+    (tmp_path / "data_check.json").write_text(json.dumps({"findings": [finding] * 5}))
+    assert build_report(tmp_path).data_warnings[3:] == ("2 more such findings stand in data_check.json.",)
     (tmp_path / "data_check.json").write_text('{"findings": [{}]}')
     with pytest.raises(UserError, match=r"data_check\.json"):
         build_report(tmp_path)
