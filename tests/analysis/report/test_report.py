@@ -323,7 +323,7 @@ def test_weights_that_reach_nothing_are_said(tmp_path: Path, numbers: str) -> No
 
 
 def test_what_the_search_found_in_its_data_stands_at_the_top(tmp_path: Path) -> None:
-    """Warnings come before any number, in both forms, none of their texts as markup; notes, older studies: none."""
+    """Warnings come before any number, in both forms, never as markup; notes don't, and older studies have none."""
     analyzed(tmp_path)
     assert build_report(tmp_path).data_warnings == ()
     finding = {"level": "warning", "title": f"The number tells the class. {NASTY}", "remedy": "Read without it."}

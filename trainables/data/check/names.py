@@ -143,4 +143,4 @@ def numbering(one: NDArray[np.int64], other: NDArray[np.int64]) -> Numbering:
     # Of a counter's numbers none is taken; of numbers given anew, as many as the first split has of that range.
     expected = len(np.unique(first)) / (int(first.max()) - int(first.min()) + 1)
     taken = float(np.isin(within, first).mean())
-    return "another" if taken > max(1 - UNIQUE, expected / 2) else "one" if expected > 1 - UNIQUE else "unclear"
+    return "another" if taken > max(1 - UNIQUE, expected / 2) else "one" if expected > 4 * (1 - UNIQUE) else "unclear"

@@ -7,7 +7,7 @@ cross-validation: samples whose names are alike, or whose pictures are, are neve
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trainables.data.check import picture_facts, telling
 from trainables.data.check.digits import MOST, digits_effect
 from trainables.data.check.findings import Finding, Level
-from trainables.data.check.names import BLOCK, alike, mean_run, number_blocks, trailing_numbers
+from trainables.data.check.names import BLOCK, alike, mean_run, number_blocks, numbering, trailing_numbers
 from trainables.data.check.picture_facts import Facts, FactsBySplit
 from trainables.data.check.telling import FEWEST_SAMPLES, LEAST_GAIN, Labels, Right, Told, told
 from trainables.data.samples import Split
@@ -68,11 +68,24 @@ def shortcut_findings(
     pool = pooled(used, near)
     if len(pool.labels) < FEWEST_SAMPLES or len(np.unique(pool.labels)) < 2:
         return []
-    counter = counter_finding(pool)
+    counter = _with_test(counter_finding(pool), pool, splits.get(TEST))
     found = [counter, digits_finding(pool, told_by_counter=counter is not None), _position(used, pool)]
     if facts is not None:
         found += _file_findings([one for name in used for one in facts[name]], pool)
     return [one for one in found if one is not None]
+
+
+def _with_test(finding: Finding | None, pool: Pool, test: Split | None) -> Finding | None:
+    """With what is known of test's numbering; of test the names alone are looked at."""
+    if finding is None or test is None:
+        return finding
+    kind = numbering(pool.numbers, trailing_numbers(sample_names(test)))
+    said = {
+        "one": "Test shares the numbering, and would not show what a model learnt from it.",
+        "another": "Test is numbered anew: what val gives credit for misleads there.",
+        "unclear": "Whether test shares the numbering can't be seen.",
+    }
+    return replace(finding, title=f"{finding.title} {said[kind]}", numbers={**finding.numbers, "test_numbering": kind})
 
 
 def counter_shortcut(train: Split, val: Split) -> Finding | None:
@@ -154,7 +167,7 @@ def digits_finding(pool: Pool, *, told_by_counter: bool) -> Finding | None:
     name = np.array(pool.names, dtype=object)
     effect = digits_effect(list(name[learnt]), pool.labels[learnt], list(name[asked]), pool.labels[asked])
     raw, words, anew = (float(one.mean()) for one in (effect.raw, effect.words, effect.renumbered))
-    if raw - words < NOTED_DIGITS or anew >= raw or not (told_by_counter or _surely_better(effect.raw, effect.words)):
+    if raw - words < NOTED_DIGITS or anew > words or not (told_by_counter or _surely_better(effect.raw, effect.words)):
         return None
     return Finding(
         kind="shortcut-digits",

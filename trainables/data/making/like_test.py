@@ -23,7 +23,7 @@ GRAINS = (1, 4, 8, 16, 32, 64)  # names in a group that leaves train as a whole,
 SHARES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # of val that such groups may be
 NEAREST = 100  # names that are looked at for the nearest one on the other side
 FOLDS = 5
-MOST_OF_CLASS = 0.5  # of a class's samples at most are in val
+MOST_OF_CLASS = 1.5  # times its share, val may have of a class
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -105,8 +105,8 @@ class Nearest:
         names, codes = np.unique(np.array(keys, dtype=object), return_inverse=True)
         vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True).fit_transform(names)
         count = min(NEAREST, len(names))
-        distance, order = NearestNeighbors(n_neighbors=count, metric="cosine", algorithm="brute").fit(vectors).kneighbors(
-            vectors
+        distance, order = (
+            NearestNeighbors(n_neighbors=count, metric="cosine", algorithm="brute").fit(vectors).kneighbors(vectors)
         )
         return cls(codes, order, 1 - distance)
 
@@ -170,14 +170,15 @@ def _candidates(
             in_val = np.zeros(len(names), dtype=np.bool_)
             for group in order:
                 more = np.isin(blocks, blocks[groups == group])
-                if _fits(in_val | more, labels, part * wanted):
+                if _fits(in_val | more, labels, part * wanted, share):
                     in_val |= more
             yield _filled(in_val, labels, blocks, wanted, rng)
 
 
-def _fits(in_val: NDArray[np.bool_], labels: NDArray[np.int64], most: float) -> bool:
+def _fits(in_val: NDArray[np.bool_], labels: NDArray[np.int64], most: float, share: float) -> bool:
+    """Whether it is not too much, neither in all nor of a class."""
     held = np.bincount(labels[in_val], minlength=labels.max() + 1)
-    return in_val.sum() <= most and bool((held <= MOST_OF_CLASS * np.bincount(labels)).all())
+    return in_val.sum() <= most and bool((held <= MOST_OF_CLASS * share * np.bincount(labels)).all())
 
 
 def _filled(

@@ -116,8 +116,8 @@ def _check(train: Split, val: Split, test_names: Sequence[str], share: float) ->
     count = len(train) + len(val)
     if count < FEWEST or len(test_names) < FEWEST / 2:
         raise UserError(
-            f"A val like test is chosen by names, and needs {FEWEST} samples of train and val and {FEWEST // 2} of test, "
-            f"but got {count} and {len(test_names)}."
+            f"A val like test is chosen by names, and needs {FEWEST} samples of train and val and {FEWEST // 2} of "
+            f"test, but got {count} and {len(test_names)}."
         )
     if others := sorted({*train.inputs, *val.inputs} - {"text", "image"}):
         raise UserError(f"Texts and pictures can be dealt anew, but the data have {quoted(others)}, too.")

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.data.check.names import mean_run, name_key, trailing_number
 from trainables.data.demo import photograph
 from trainables.data.demo.demo import make_demo
+from trainables.data.demo.sessions import plan_sessions
 from trainables.data.demo.shots import GENERIC, TEST_FOLDER, TRAIN_FOLDER, VAL_FOLDER, plan, things
 from trainables.data.pictures.load import load_pictures
 from trainables.data.reading.read_split import read_split
@@ -110,6 +112,52 @@ class TestPlan:
         """Each (split, thing, index) is unique, so that each picture has a generator of its own."""
         shots = plan(3_000, seed=0)
         assert len({(shot.split, shot.thing.codepoint, shot.index) for shot in shots}) == len(shots)
+
+
+class TestSessions:
+    """The plan whose pictures are numbered as they are uploaded."""
+
+    def test_numbers_follow_the_classes(self) -> None:
+        """Runs of one class of about four in train and val together, each number once; test begins anew."""
+        shots = plan_sessions(1000, seed=0)
+        collected = [shot for shot in shots if shot.split != TEST_FOLDER]
+        numbers = np.array([trailing_number(Path(shot.name).stem) for shot in collected])
+        labels = np.array([LABELS.index(shot.thing.label) for shot in collected])
+        assert len(set(numbers.tolist())) == len(numbers) == 790
+        assert 3.5 < mean_run(numbers, labels) < 5
+        test = [trailing_number(Path(shot.name).stem) for shot in shots if shot.split == TEST_FOLDER]
+        assert min(numbers.tolist()) <= min(test) < max(test) < max(numbers.tolist())
+
+    def test_shares_and_new_things(self) -> None:
+        """63/16/21 %, all classes in each split, new things in test alone; the same seed gives the same plan."""
+        shots = plan_sessions(1000, seed=3)
+        assert Counter(shot.split for shot in shots) == {TRAIN_FOLDER: 630, VAL_FOLDER: 160, TEST_FOLDER: 210}
+        for split in (TRAIN_FOLDER, VAL_FOLDER, TEST_FOLDER):
+            assert {shot.thing.label for shot in shots if shot.split == split} == set(LABELS)
+        assert {shot.split for shot in shots if shot.thing.only_in_test} == {TEST_FOLDER}
+        assert shots == plan_sessions(1000, seed=3) != plan_sessions(1000, seed=4)
+
+    def test_a_scene_is_photographed_again(self, tmp_path: Path) -> None:
+        """Copies of a scene lie in one numbering under one name, look nearly the same, and aren't equal."""
+        shots = plan_sessions(120, seed=0)
+        make_demo(tmp_path, pictures=120, size=48, sessions=True)
+        assert json.loads((tmp_path / "recipe.json").read_text())["sessions"] is True
+        first = {(shot.place, shot.thing.codepoint, shot.index): shot for shot in shots if not shot.copy}
+        again = [shot for shot in shots if shot.copy]
+        assert len(again) > 30
+        apart = []
+        for shot in again[:20]:
+            other = first[shot.place, shot.thing.codepoint, shot.index]
+            assert name_key(shot.name) == name_key(other.name)
+            pixels = [
+                np.asarray(Image.open(tmp_path / one.split / one.thing.label / one.name), dtype=float)
+                for one in (shot, other)
+            ]
+            apart.append(float(np.abs(pixels[0] - pixels[1]).mean()))
+        assert min(apart) > 0.5
+        assert np.mean(apart) < 15
+        with pytest.raises(UserError, match=r"sessions=True \(wanted: None\)"):
+            make_demo(tmp_path, pictures=120, size=48)
 
 
 class TestMakeDemo:
