@@ -145,4 +145,5 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
         "tracking": _tracking(config),
         "seconds": sum(found.seconds.values()),
         "lines": list(found.lines),
+        "findings": [finding.as_dict() for finding in found.findings],
     }

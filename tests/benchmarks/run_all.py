@@ -32,7 +32,7 @@ BENCHMARKS = (
     "mixture",
     "search_overhead",
 )
-BY_NAME = ("learning", "search_quality")  # only where asked for
+BY_NAME = ("learning", "search_quality", "shortcuts")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
@@ -68,7 +68,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="BENCHMARK",
-        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last two by default",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last three by default",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_names import demo_names
 from picture_fakes import draw_pictures
 from search_fakes import study
 
@@ -216,3 +217,23 @@ def test_what_wasn_t_taken_is_told_once(data: Path) -> None:
     assert lines[0].startswith("Train: ")
     assert lines[0].endswith("pictures taken, 1 listed (1 text file)")
     assert any(line.startswith("Val has few samples of 2 classes") for line in lines)
+
+
+def test_a_study_on_record_goes_on_whatever_its_texts_have(config: StudyConfig) -> None:
+    """A new one is refused where its texts' number tells the class, or told what is done; a begun one isn't."""
+    splits = demo_names(300, 0, sessions=True)
+    raw = config.model_copy(
+        update={"modalities": ("text",), "text": config.text.model_copy(update={"cleaning": "raw"})}
+    )
+    layout = Layout.of(raw)
+
+    def found(study: StudyConfig, *, begun: bool) -> Preflight:
+        return preflight(study, (Node(2, 0),), layout, splits, measured=Measured(), begun=begun)
+
+    with pytest.raises(UserError, match="allow_shortcut"):
+        found(raw, begun=False)
+    assert found(raw, begun=True).findings == ()
+    words = raw.model_copy(update={"text": raw.text.model_copy(update={"cleaning": "words"})})
+    told = found(words, begun=False)
+    assert [one.kind for one in told.findings] == ["shortcut-counter"]
+    assert told.lines[-1] == f"Data: {told.findings[0].title} {told.findings[0].remedy}"

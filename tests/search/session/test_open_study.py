@@ -11,6 +11,7 @@ import pytest
 from search_fakes import epoch, study
 from split_fakes import made_split
 
+from analysis.store import read_data_warnings
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
@@ -31,6 +32,7 @@ from search.session.open_study import already_there, continued, found_state, is_
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
+from trainables.data.check.findings import Finding
 from trainables.data.samples import Split
 from trainables.data.study_data import read_study_data
 from trainables.errors import UserError
@@ -307,3 +309,15 @@ def test_a_removed_study_is_gone(tmp_path: Path) -> None:
         remove_study(Layout.of(made))
     assert [path.name for path in Layout.of(made).folder.parent.iterdir()] == ["other"]
     opened(made, Mode()).close()
+
+
+def test_what_the_data_were_found_to_have_is_on_record_from_the_beginning(tmp_path: Path) -> None:
+    """Beside the ledger, where the report finds it; a study that goes on keeps what it began with."""
+    made = config(tmp_path)
+    layout = Layout.of(made)
+    finding = Finding("shortcut-counter", "warning", "The number tells.", "It is dropped.", numbers={"low": 0.7})
+    open_study(made, layout, splits(), Mode(), shown_study=made, findings=[finding]).close()
+    assert read_data_warnings(layout.folder) == ("The number tells. It is dropped.",)
+    open_study(made, layout, splits(), RESUME, shown_study=made).close()
+    written = json.loads((layout.folder / "data_check.json").read_text("utf-8"))
+    assert written["findings"][0]["numbers"] == {"low": 0.7}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from named_splits import Known, demo_names
+from known_pictures import Known
+from made_names import demo_names
 
 from trainables.data.check.names import numbering
 from trainables.data.check.shift import names_apart, new_words, shift_findings, weighted_auc

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from named_splits import CLASSES, Known, demo_names
+from known_pictures import Known
+from made_names import CLASSES, demo_names
 
 from trainables.data.check.digits import name_model
 from trainables.data.check.names import name_key

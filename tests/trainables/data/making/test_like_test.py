@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from named_splits import demo_names
+from made_names import demo_names
 
 from trainables.data.check.digits import name_model
 from trainables.data.making.like_test import LikeTest, Nearest, choose_like_test

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from named_splits import CLASSES, demo_names
+from made_names import CLASSES, demo_names
 
 from trainables.data.making.resplit import resplit_like_test
 from trainables.data.reading.read_split import read_split

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,6 @@ from trainables.data.demo.shots import SPLIT_SHARES, Shot, plan, things
 from trainables.data.samples import Split
 
 CLASSES = tuple(sorted({thing.label for thing in things()}))
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a picture, as far as shortcuts are about it."""
-
-    size_bytes: int = 10_000
-    format: str = "JPEG"
-    mode: str = "RGB"
-    width: int = 640
-    height: int = 480
-    taken: str = ""
-    camera: str = ""
 
 
 def demo_names(pictures: int, seed: int, *, sessions: bool) -> dict[str, Split]:
