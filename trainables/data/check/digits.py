@@ -48,6 +48,6 @@ def name_model() -> Any:
     from sklearn.pipeline import make_pipeline
 
     return make_pipeline(
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True),
         LogisticRegression(C=10.0, max_iter=500, tol=1e-3),
     )
