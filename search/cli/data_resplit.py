@@ -10,6 +10,7 @@ import typer
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, Runs
 from search.cli.split_table import say_splits
+from search.show.say import say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def _say(report: ResplitReport) -> None:
     chosen = report.chosen
     copied = f", {report.copied} of them copies: no links could be made" if report.copied else ""
     say_splits(report.destination, report.counts, f"dealt anew{copied}")
-    typer.echo(f"  val's share: {chosen.asked:.1%} asked, {chosen.share:.1%} got")
-    typer.echo(
+    say(f"  val's share: {chosen.asked:.1%} asked, {chosen.share:.1%} got")
+    say(
         f"  how well names that are new to train are told from train's own (area under the curve; 0.5: not at all): "
         f"test {chosen.target:.2f}, val before {chosen.before:.2f}, val now {chosen.after:.2f}"
     )
-    typer.echo(
+    say(
         f"  {chosen.whole_names:.0%} of val have names that train lacks, {chosen.whole_blocks:.0%} share no block of "
         "numbers with train"
     )
     folder = report.destination
-    typer.echo(f"Next: --set data.train={folder / 'train.csv'} --set data.val={folder / 'val.csv'}")
+    say(f"Next: --set data.train={folder / 'train.csv'} --set data.val={folder / 'val.csv'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -316,8 +317,9 @@ def test_what_the_data_were_found_to_have_is_on_record_from_the_beginning(tmp_pa
     made = config(tmp_path)
     layout = Layout.of(made)
     finding = Finding("shortcut-counter", "warning", "The number tells.", "It is dropped.", numbers={"low": 0.7})
-    open_study(made, layout, splits(), Mode(), shown_study=made, findings=[finding]).close()
+    lineage = read_lineage(made, splits(), None, layout)
+    open_study(made, layout, splits(), Mode(), shown_study=made, lineage=lineage, findings=[finding]).close()
     assert read_data_warnings(layout.folder) == ("The number tells. It is dropped.",)
-    open_study(made, layout, splits(), RESUME, shown_study=made).close()
+    open_study(made, layout, splits(), RESUME, shown_study=made, lineage=lineage).close()
     written = json.loads((layout.folder / "data_check.json").read_text("utf-8"))
     assert written["findings"][0]["numbers"] == {"low": 0.7}
