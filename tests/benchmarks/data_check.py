@@ -23,9 +23,8 @@ from made_data import make_pictures
 from measure import Bound, Findings, at_least, at_most
 
 from trainables.data.pictures.examine import examine
-from trainables.data.pictures.load import read_picture
+from trainables.data.pictures.load import FAULTS, PIXEL_LIMIT, opened, upright_rgb
 from trainables.data.pictures.look import CUT
-from trainables.errors import UserError
 
 WORKER = Path(__file__).parent / "data_check_worker.py"
 PICTURES, LARGE = 20_000, 2_000  # of which the promises speak
@@ -152,8 +151,9 @@ def _written(file: Path, made: Sequence[bytes]) -> Path:
 def _is_faulty(path: Path) -> bool:
     """By decoding it whole."""
     try:
-        read_picture(path)
-    except UserError:
+        with opened(path, PIXEL_LIMIT) as image:
+            upright_rgb(image)
+    except FAULTS:
         return True
     return False
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trainables.data.pictures.load import PIXEL_LIMIT, read_picture, reason_of
+from trainables.data.pictures.load import FAULTS, PIXEL_LIMIT, opened, reason_of, upright_rgb
 from trainables.errors import UserError
 
 
@@ -29,3 +29,12 @@ def picture_fault(path: Path, pixel_limit: int = PIXEL_LIMIT) -> str | None:
     except UserError as error:
         return reason_of(path, error.__cause__ or error)
     return None
+
+
+def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+    """A picture in its own size, RGB and upright, decoded whole; UserError where it can't be."""
+    try:
+        with opened(path, pixel_limit) as image:
+            return upright_rgb(image)
+    except FAULTS as error:
+        raise UserError(f"{path}: {reason_of(path, error)}") from error

@@ -72,7 +72,9 @@ def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT
     Raises UserError that names the file and the reason where it can't be decoded or has more than `pixel_limit` pixels.
     """
     try:
-        picture = _open_upright(path, pixel_limit, (size, fit))
+        with opened(path, pixel_limit) as image:
+            image.draft(None, _draft_size(*image.size, size, fit))
+            picture = upright_rgb(image)
     except FAULTS as error:
         raise UserError(
             f"Every picture must be readable, but {path}: {reason_of(path, error)}. Replace or remove it."
@@ -113,26 +115,6 @@ def unreadable(faults: Sequence[str], count: int) -> UserError:
         f"Every picture must be readable, but {len(faults)} of {count} aren't:\n{listed(faults)}\n"
         "Replace or remove them."
     )
-
-
-def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
-    """A picture in its own size, RGB and upright.
-
-    Raises UserError that names the file and the reason where it can't be decoded or has more than `pixel_limit` pixels.
-    """
-    try:
-        return _open_upright(path, pixel_limit, None)
-    except FAULTS as error:
-        raise UserError(
-            f"Every picture must be readable, but {path}: {reason_of(path, error)}. Replace or remove it."
-        ) from error
-
-
-def _open_upright(path: Path, pixel_limit: int, target: tuple[int, Fit] | None) -> Image.Image:
-    with opened(path, pixel_limit) as image:
-        if target is not None:
-            image.draft(None, _draft_size(*image.size, *target))
-        return upright_rgb(image)
 
 
 @contextmanager

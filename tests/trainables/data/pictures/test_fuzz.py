@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from odd_pictures import encoded, grey_ramp, mutated, odd_files, scene, sixteen_bits
-from picture_fakes import picture_fault
+from picture_fakes import picture_fault, read_picture
 
 from trainables.data.pictures.examine import examine
-from trainables.data.pictures.load import load_picture, read_picture
+from trainables.data.pictures.load import load_picture
 from trainables.errors import UserError
 
 COUNT = int(os.environ.get("BINWISE_FUZZED_PICTURES", "280"))  # 5,000 take a minute

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_pictures import grey_ramp, sixteen_bits
+from picture_fakes import read_picture
 from PIL import Image
 
 from trainables.data.pictures.grey import eight_bits, held_bits
-from trainables.data.pictures.load import load_picture, read_picture
+from trainables.data.pictures.load import load_picture
 
 
 def written(path: Path, data: bytes) -> Path:

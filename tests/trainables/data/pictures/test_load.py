@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from picture_fakes import picture_fault
+from picture_fakes import picture_fault, read_picture
 from PIL import Image, PngImagePlugin
 
 from trainables.data.files import is_picture_name
 from trainables.data.pictures import load
-from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures, read_picture
+from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures
 from trainables.errors import UserError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
