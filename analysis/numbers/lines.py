@@ -16,6 +16,7 @@ from analysis.numbers.fusion import SAME, AlphaCurve, best_alpha, curve_of, winn
 from analysis.numbers.logits import Floats, Labels, margins, safe_scale
 
 _AT_ONCE = 2_000_000  # margins in memory
+_ROUNDING = 4 * np.finfo(np.float64).eps  # of a sum of products, by the sum of their sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,14 @@ def _intervals(group: _Group, rest: Floats, modality: int) -> tuple[Floats, Floa
     """(low, high), each (n,): where on the line from `rest` to `modality` the group's samples are right."""
     start, end = _ends(group.present, rest, modality)
     rivals = np.moveaxis(group.margins, 1, 0)
-    return winning_intervals(((start @ one, end @ one) for one in rivals), group.margins.shape[2])
+    return winning_intervals(((_margin(start, one), _margin(end, one)) for one in rivals), group.margins.shape[2])
+
+
+def _margin(weights: Floats, margins: Floats) -> Floats:
+    """The weighted sum (n,) of margins (M, n); 0 where it is no more than its rounding, which would decide a tie."""
+    found: Floats = weights @ margins
+    rounding = _ROUNDING * (weights @ np.abs(margins))
+    return np.where(np.abs(found) <= rounding, 0.0, found)
 
 
 def _ends(present: NDArray[np.bool_], rest: Floats, modality: int) -> tuple[Floats, Floats]:

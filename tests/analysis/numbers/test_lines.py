@@ -61,3 +61,15 @@ def test_what_is_missing_weighs_nothing() -> None:
     present = np.array([[True, True, False], [False, False, True], [False, True, True]])
     assert over_present(np.array([0.5, 0.0, 0.5]), present).tolist() == [[0.5, 0, 0], [0, 0, 0.5], [0, 0, 0.5]]
     assert over_present(np.array([1.0, 0.0, 0.0]), present[2]).tolist() == [0, 1, 1]
+
+
+@given(st.integers(2, 40), st.integers(1, 39))
+@settings(max_examples=200, deadline=None)
+def test_rounding_decides_no_tie(parts: int, part: int) -> None:
+    """Two modalities that contradict each other in proportion to their weights leave a tie, which is wrong."""
+    share = 1 + (part - 1) % (parts - 1)
+    logits = np.zeros((3, 1, 2))
+    logits[0, 0, 0], logits[1, 0, 1] = parts - share, share
+    lines = Lines(logits, np.ones((3, 1), dtype=np.bool_), np.array([0]))
+    rest = np.array([share / parts, (parts - share) / parts, 0.0])
+    assert lines.curve(rest, 2).at(np.linspace(0.01, 0.99, 9)).max() == 0
