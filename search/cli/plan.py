@@ -39,12 +39,14 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
     from search.preflight.data import read_test
     from search.preflight.preflight import first_look, preflight
+    from search.preflight.shortcuts import settled
     from search.study.folder import Layout
 
     faults: list[str] = []
     found: Preflight | None = None
     test: Split | None = None
-    splits = first_look(config, Layout.of(config))
+    layout = Layout.of(config)
+    splits = first_look(config, layout)
     try:
         test = read_test(config, splits[TRAIN].classes)
     except UserError as error:
@@ -52,9 +54,9 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
-            layout = Layout.of(config)
             begun = layout.ledger_file.is_file()
-            found = preflight(config, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun)
+            as_run = config if begun else settled(config, splits)
+            found = preflight(as_run, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun)
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:

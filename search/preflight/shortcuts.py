@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from search.study.cleaning import CLEANING, TEXT, leaves_cleaning_open, with_cleaning
 from search.study.config import StudyConfig
 from search.study.sections import searched_values
 from trainables.data.check.findings import Finding
@@ -13,9 +14,15 @@ from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.names import TRAIN, VAL
 
-TEXT = "text"  # the modality that reads names
-CLEANING = "cleaning"  # its hyperparameter
-RAW = "raw"  # of which this value keeps the number
+RAW, WORDS = "raw", "words"  # with the number, and without it
+
+
+def settled(study: StudyConfig, splits: Mapping[str, Split]) -> StudyConfig:
+    """The study as it begins: where it doesn't say how texts are cleaned and their number tells the class, by words."""
+    if not leaves_cleaning_open(study) or COUNTER in study.data.allow_shortcut:
+        return study
+    found = counter_shortcut(splits[TRAIN], splits[VAL])
+    return with_cleaning(study, WORDS) if found is not None and rewards(found) else study
 
 
 def check_shortcuts(study: StudyConfig, splits: Mapping[str, Split]) -> tuple[Finding, ...]:

@@ -21,6 +21,7 @@ from search.machines.shares import Node, Share
 from search.session.mode import Mode
 from search.session.restore_files import restore, restore_manifests
 from search.study.changes import changes, check_data, merged
+from search.study.cleaning import as_begun
 from search.study.config import StudyConfig
 from search.study.folder import Layout, create_study_folder
 from search.study.lineage import Lineage, check_lineage
@@ -66,7 +67,8 @@ def continued(study: StudyConfig, state: StudyState | None, mode: Mode) -> Study
         raise UserError(already_there(state))
     if mode.warm_start:
         raise UserError("A study learns from another one when it begins: --warm-start doesn't go with --resume.")
-    config = merged(study.name, _as_now(state.study), study.model_dump(mode="json"))
+    before = _as_now(state.study)
+    config = merged(study.name, before, as_begun(study, before).model_dump(mode="json"))
     if mode.more:
         for modality in study.modalities:
             section = study.section(modality)

@@ -16,6 +16,7 @@ from search.preflight.data import begun_with, read_test
 from search.preflight.inputs import prepare_inputs
 from search.preflight.lineage import about_test, read_lineage
 from search.preflight.preflight import first_look, preflight
+from search.preflight.shortcuts import settled
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.session.restore_files import restore_ended
@@ -53,6 +54,8 @@ def run_search(
             ended = sum(trial.over for trial in state.trials.values())
             return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
         splits = first_look(study, layout, begun_with(state))
+        if state is None:
+            study = settled(study, splits)
         lineage = _lineage(study, layout, state, splits, console)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             nodes = cluster_nodes()

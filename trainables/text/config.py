@@ -27,7 +27,9 @@ class TextTrialConfig(TrialConfig):
     architecture: dict[str, int | float] = Field(default_factory=dict)
     vocabulary_size: Annotated[int, Field(ge=100, strict=True)] = 30522  # of the tokenizer trained for `weights: none`
     max_length: Annotated[int, Field(ge=4, le=8192, strict=True)] = 64  # tokens; the backbone has a limit of its own
-    cleaning: Literal["raw", "words"] = "raw"  # words: separators to spaces, the counter dropped, case folded
+    # words: separators to spaces, the counter dropped, case folded. Where a study leaves it open and that counter tells
+    # the class, it begins with words.
+    cleaning: Literal["raw", "words"] = "raw"
     token_budget: Annotated[int, Field(ge=64, strict=True)] = 16384  # padded tokens at once; a larger batch is split
     learning_rate: Rate = 3e-5
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # each layer's rate by that of the one above it

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from search_fakes import study
 
-from search.preflight.shortcuts import check_shortcuts
+from search.preflight.shortcuts import check_shortcuts, settled
 from search.study.config import StudyConfig
 from trainables.data.samples import Split
 from trainables.errors import UserError
@@ -93,3 +93,19 @@ def test_random_numbers_are_nothing(tmp_path: Path) -> None:
         VAL: table(1000 + rng.permutation(1000)[:80], rng.integers(0, 2, 80)),
     }
     assert check_shortcuts(config(tmp_path, {"cleaning": "raw"}), splits) == ()
+
+
+def test_a_study_that_leaves_it_open_begins_with_words(tmp_path: Path, splits: dict[str, Split]) -> None:
+    """Only where the number tells the class and isn't allowed; what is written stays."""
+    left_open = config(tmp_path, {})
+    begun = settled(left_open, splits)
+    assert begun.text.cleaning == "words"
+    assert "without it" in check_shortcuts(begun, splits)[0].remedy
+    rng = np.random.default_rng(3)
+    shuffled = {name: Split(s.ids, rng.permutation(s.labels), CLASSES, s.inputs) for name, s in splits.items()}
+    for given, data in (
+        (left_open, shuffled),
+        (config(tmp_path, {}, allow_shortcut="counter"), splits),
+        (config(tmp_path, {"cleaning": "raw"}), splits),
+    ):
+        assert settled(given, data) == given
