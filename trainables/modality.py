@@ -88,6 +88,15 @@ class Plan:
     lines: tuple[str, ...] = ()  # to be told a person
 
 
+@dataclass(frozen=True)
+class CounterChoice:
+    """The hyperparameter by which trials read the number at the end of an item, or don't."""
+
+    key: str
+    reads: Any  # its value that reads the number
+    without: Any  # its value that leaves it out
+
+
 class Modality(Protocol):
     """One kind of input. Subclass it explicitly: what has a body here is what most modalities do."""
 
@@ -108,6 +117,7 @@ class Modality(Protocol):
     network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
+    counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
 
     # Items
 

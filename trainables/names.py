@@ -11,6 +11,11 @@ VAL = "val"
 TEST = "test"
 SPLIT_FOLDERS = ("Train", "Val", "Test")  # of a data set that was made here
 
+# Columns of a CSV; the built-in modalities have the names of theirs.
+LABEL_COLUMN = "label"
+TEXT_COLUMN = "text"
+IMAGE_COLUMN = "image"
+
 # Metric keys, the same in Tune, Optuna, MLflow, trials.jsonl and the report.
 EPOCH = "epoch"
 VAL_ACCURACY = "val_accuracy"

@@ -11,6 +11,7 @@ import typer
 from search.cli.options import RUNS, Runs
 from search.show.say import say
 from trainables.errors import UserError
+from trainables.names import IMAGE_COLUMN, LABEL_COLUMN, TEXT_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +98,9 @@ def _options(
 
 def _columns(text: str | None) -> dict[str, str]:
     """`text=caption,label=class` by key; UserError for another key or form."""
+    keys = (TEXT_COLUMN, LABEL_COLUMN, IMAGE_COLUMN)
     pairs = [part.partition("=") for part in text.split(",")] if text else []
-    if odd := ["".join(pair) for pair in pairs if pair[0].strip() not in ("text", "label", "image") or not pair[2]]:
+    if odd := ["".join(pair) for pair in pairs if pair[0].strip() not in keys or not pair[2]]:
         raise UserError(f'`--columns` must be like text=caption,label=class,image=file, but got "{", ".join(odd)}".')
     return {key.strip(): name.strip() for key, _, name in pairs}
 

@@ -21,8 +21,8 @@ from search.machines.shares import Node, Share
 from search.session.mode import Mode
 from search.session.restore_files import restore, restore_manifests
 from search.study.changes import changes, check_data, merged
-from search.study.cleaning import as_begun
 from search.study.config import StudyConfig
+from search.study.counter import as_begun
 from search.study.folder import Layout, create_study_folder
 from search.study.lineage import Lineage, check_lineage
 from search.study.provenance import code_commit, data_facts, versions

@@ -25,11 +25,10 @@ from trainables.data.samples import Split
 from trainables.data_check.result import DataCheck
 from trainables.data_check.sources import read_splits
 from trainables.errors import UserError
-from trainables.image.modality import MODALITY as IMAGE
 from trainables.modality import Tell
+from trainables.names import IMAGE_COLUMN, TEXT_COLUMN
 from trainables.text.captions import captions_of
 from trainables.text.check import tokenize_with
-from trainables.text.modality import MODALITY as TEXT
 
 Bar = Callable[[str], AbstractContextManager[Tell]]  # a progress bar with a label
 
@@ -113,8 +112,8 @@ def _looked_at(splits: Mapping[str, Split], data: Checked, caches: Path, bar: Ba
     found = [
         (name, row, path, split.classes[split.labels[row]])
         for name, split in splits.items()
-        for row, path in enumerate(split.inputs.get(IMAGE.name, ()))
-        if path is not None and data.reads(IMAGE.name)
+        for row, path in enumerate(split.inputs.get(IMAGE_COLUMN, ()))
+        if path is not None and data.reads(IMAGE_COLUMN)
     ]
     with bar("Pictures") as progress:
         facts = examine([path for _, _, path, _ in found], caches, pixel_limit=data.pixel_limit, progress=progress)
@@ -139,9 +138,9 @@ def _misleading(
 def _texts(splits: Mapping[str, Split], data: Checked) -> Iterator[Finding]:
     """What the texts say, where there are texts and a study reads them."""
     samples = [sample for name, split in splits.items() for sample in _text_samples(name, split)]
-    if not samples or not data.reads(TEXT.name):
+    if not samples or not data.reads(TEXT_COLUMN):
         return
-    alone = not any(item is not None for split in splits.values() for item in split.inputs.get(IMAGE.name, ()))
+    alone = not any(item is not None for split in splits.values() for item in split.inputs.get(IMAGE_COLUMN, ()))
     yield from text_findings(samples, alone=alone)
     for backbone, max_length in data.backbones.items():
         try:
@@ -154,8 +153,8 @@ def _texts(splits: Mapping[str, Split], data: Checked) -> Iterator[Finding]:
 
 def _text_samples(name: str, split: Split) -> Iterator[TextSample]:
     """A text a caption."""
-    files = split.inputs.get(IMAGE.name, (None,) * len(split))
-    items = split.inputs.get(TEXT.name, ())
+    files = split.inputs.get(IMAGE_COLUMN, (None,) * len(split))
+    items = split.inputs.get(TEXT_COLUMN, ())
     for sample_id, label, file, item in zip(split.ids, split.label_names, files, items, strict=False):
         if item is not None:
             place = Place(str(file or sample_id), split=name, label=label)

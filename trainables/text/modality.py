@@ -16,6 +16,7 @@ from trainables.config import TrialConfig
 from trainables.data.files import name_text
 from trainables.modality import (
     Companions,
+    CounterChoice,
     DataAccess,
     Modality,
     Model,
@@ -53,6 +54,7 @@ class TextModality(Modality):
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights", "architecture", "vocabulary_size")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "max_length")
     companion_bytes: ClassVar[int] = 4_000_000  # tokenizer and config, amply
+    counter_choice: ClassVar[CounterChoice | None] = CounterChoice("cleaning", reads="raw", without="words")
 
     def from_cell(self, cell: str, root: Path) -> str:
         """The cell as it is: "NA" and "01" are texts."""

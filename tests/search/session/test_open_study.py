@@ -30,8 +30,8 @@ from search.ledger.state import Outcome
 from search.preflight.lineage import read_lineage
 from search.session.mode import Mode
 from search.session.open_study import already_there, continued, found_state, is_over, open_study, remove_study
-from search.study.cleaning import with_cleaning
 from search.study.config import StudyConfig
+from search.study.counter import without_counter
 from search.study.folder import Layout
 from search.study.yaml_file import load_study
 from trainables.data.check.findings import Finding
@@ -329,7 +329,7 @@ def test_what_the_data_were_found_to_have_is_on_record_from_the_beginning(tmp_pa
 def test_a_cleaning_that_was_left_open_stays_as_it_began(tmp_path: Path) -> None:
     """Begun with words since their number told the class, and resumed with the same YAML; a written one must agree."""
     left_open = study(tmp_path, modalities=["text"])
-    begun = with_cleaning(left_open, "words")
+    begun = without_counter(left_open)
     state = opened(begun, Mode()).state
     assert continued(left_open, state, RESUME).text.cleaning == "words"
     with pytest.raises(UserError, match=r"text\.cleaning"):

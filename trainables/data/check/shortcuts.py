@@ -21,7 +21,7 @@ from trainables.data.check.names import BLOCK, alike, mean_run, number_blocks, n
 from trainables.data.check.picture_facts import Facts, FactsBySplit
 from trainables.data.check.telling import FEWEST_SAMPLES, LEAST_GAIN, Labels, Right, Told, told
 from trainables.data.samples import Split
-from trainables.names import TEST, TRAIN, VAL
+from trainables.names import IMAGE_COLUMN, TEST, TEXT_COLUMN, TRAIN, VAL
 
 COUNTER = "counter"  # in `data.allow_shortcut`
 COUNTER_KIND = "shortcut-counter"
@@ -52,7 +52,7 @@ class Pool:
 
 def sample_names(split: Split) -> list[str]:
     """(N,) what a text model reads of each sample: its text, or where there are no texts its file's name."""
-    texts = split.inputs.get("text", (None,) * len(split))
+    texts = split.inputs.get(TEXT_COLUMN, (None,) * len(split))
     return [Path(one).stem if text is None else str(text) for one, text in zip(split.ids, texts, strict=True)]
 
 
@@ -270,7 +270,7 @@ def _position(splits: Mapping[str, Split], pool: Pool) -> Finding | None:
 
 
 def _paths(split: Split) -> Sequence[Any]:
-    return split.inputs.get("image", (None,) * len(split))
+    return split.inputs.get(IMAGE_COLUMN, (None,) * len(split))
 
 
 def _written(path: Path | None) -> float:

@@ -16,10 +16,9 @@ from trainables.data.reading.csv_faults import refuse_glued
 from trainables.data.reading.csv_table import CsvTable, read_csv
 from trainables.errors import UserError
 from trainables.modalities import modality_of
-from trainables.names import SPLIT_FOLDERS
+from trainables.names import IMAGE_COLUMN, LABEL_COLUMN, SPLIT_FOLDERS, TEXT_COLUMN
 from trainables.words import one_line
 
-LABEL, TEXT, IMAGE = "label", "text", "image"
 PICTURES_FOLDER = "pictures"
 _LACKING = 0.5  # of the rows: where more lack their picture, the folder is the wrong one
 
@@ -63,9 +62,9 @@ def import_csv(
     the destination isn't free or the disk too full, a group is larger than any split, or a class has too few groups.
     """
     require_free(destination)
-    table = read_csv(source.path, [source.column(LABEL)])
+    table = read_csv(source.path, [source.column(LABEL_COLUMN)])
     _check_columns(source, table, options)
-    refuse_glued(source.path, table, source.column(LABEL))
+    refuse_glued(source.path, table, source.column(LABEL_COLUMN))
     rows = _wanted_rows(source, table, classes)
     candidates = [_candidate(source, table, row) for row in rows]
     _require_pictures(source, candidates)
@@ -76,7 +75,7 @@ def import_csv(
         cells, copied = _picture_cells(folder, made, options)
         _write(folder, source, table, rows, made, cells)
         write_left_out(folder, made.left_out)
-    stay = options.pictures == "list" and source.column(IMAGE) in table.columns
+    stay = options.pictures == "list" and source.column(IMAGE_COLUMN) in table.columns
     config = data_lines(
         destination,
         lists=True,
@@ -87,25 +86,25 @@ def import_csv(
 
 
 def _check_columns(source: CsvSource, table: CsvTable, options: ImportOptions) -> None:
-    needed = [source.column(LABEL), *source.columns.values(), *filter(None, [source.group_column])]
+    needed = [source.column(LABEL_COLUMN), *source.columns.values(), *filter(None, [source.group_column])]
     missing = [name for name in dict.fromkeys(needed) if name not in table.columns]
-    if not missing and not {source.column(TEXT), source.column(IMAGE)} & set(table.columns):
-        missing = [source.column(TEXT)]
+    if not missing and not {source.column(TEXT_COLUMN), source.column(IMAGE_COLUMN)} & set(table.columns):
+        missing = [source.column(TEXT_COLUMN)]
     if missing:
         raise UserError(
             f"The CSV {source.path} must have the columns {quoted(missing)}, but it has "
             f"{quoted([one_line(name) for name in table.header])}. Name its own: "
             "`--columns text=caption,label=class,image=file`, and `--group-column`."
         )
-    if options.pictures != "list" and source.column(IMAGE) not in table.columns:
+    if options.pictures != "list" and source.column(IMAGE_COLUMN) not in table.columns:
         raise UserError(
             f"Pictures can be copied or linked where a column names them, but {source.path} has no column "
-            f'"{source.column(IMAGE)}". Name its own (`--columns image=file`), or leave `--pictures` out.'
+            f'"{source.column(IMAGE_COLUMN)}". Name its own (`--columns image=file`), or leave `--pictures` out.'
         )
 
 
 def _wanted_rows(source: CsvSource, table: CsvTable, classes: Sequence[str] | None) -> list[int]:
-    labels = [label.strip() for label in table.columns[source.column(LABEL)]]
+    labels = [label.strip() for label in table.columns[source.column(LABEL_COLUMN)]]
     if classes is None:
         return list(range(len(labels)))
     if unknown := sorted(set(classes) - set(labels)):
@@ -120,21 +119,23 @@ def _wanted_rows(source: CsvSource, table: CsvTable, classes: Sequence[str] | No
 def _candidate(source: CsvSource, table: CsvTable, row: int) -> Candidate:
     cells = {
         name: table.columns[source.column(name)][row]
-        for name in (LABEL, TEXT, IMAGE)
+        for name in (LABEL_COLUMN, TEXT_COLUMN, IMAGE_COLUMN)
         if source.column(name) in table.columns
     }
     path, fault = None, None
-    if not cells[LABEL].strip():
+    if not cells[LABEL_COLUMN].strip():
         fault = "the label is empty"
-    elif IMAGE not in cells and not cells[TEXT].strip():
+    elif IMAGE_COLUMN not in cells and not cells[TEXT_COLUMN].strip():
         fault = "the text is blank"
-    elif IMAGE in cells:
+    elif IMAGE_COLUMN in cells:
         try:
-            path = modality_of(IMAGE).from_cell(cells[IMAGE], source.root)
+            path = modality_of(IMAGE_COLUMN).from_cell(cells[IMAGE_COLUMN], source.root)
         except ValueError as error:
             fault = str(error)
-    name = cells[TEXT] if cells.get(TEXT, "").strip() else (path.stem if path is not None else "")
-    return Candidate(f"{source.path.name}, line {table.lines[row]}", name, cells[LABEL].strip(), path, fault=fault)
+    name = cells[TEXT_COLUMN] if cells.get(TEXT_COLUMN, "").strip() else (path.stem if path is not None else "")
+    return Candidate(
+        f"{source.path.name}, line {table.lines[row]}", name, cells[LABEL_COLUMN].strip(), path, fault=fault
+    )
 
 
 def _require_pictures(source: CsvSource, candidates: Sequence[Candidate]) -> None:
@@ -167,7 +168,7 @@ def _write(
                 path = made.candidates[position].path
                 own = {name: table.columns[name][rows[position]] for name in table.header}
                 if path is not None and path in cells:
-                    own[source.column(IMAGE)] = cells[path]
+                    own[source.column(IMAGE_COLUMN)] = cells[path]
                 yield [own[name] for name in table.header]
 
     for number, split in enumerate(SPLIT_FOLDERS):

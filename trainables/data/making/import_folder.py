@@ -17,7 +17,7 @@ from trainables.data.making.study_lines import data_lines
 from trainables.data.reading.tree_rows import Tree, class_folders, walk_tree
 from trainables.data.reading.walk import Caption, refuse_blocking
 from trainables.errors import UserError
-from trainables.names import SPLIT_FOLDERS
+from trainables.names import IMAGE_COLUMN, LABEL_COLUMN, SPLIT_FOLDERS, TEXT_COLUMN
 from trainables.words import one_line
 
 
@@ -111,7 +111,7 @@ def _fill(folder: Path, made: SplitUp, options: ImportOptions, captions: Mapping
         for number, split in enumerate(SPLIT_FOLDERS):
             ours = [made.candidates[row] for row, own in made.splits.items() if own == number]
             rows = ([one.name, one.label, one.place] for one in ours)
-            write_table(folder / f"{split.lower()}.csv", ["text", "label", "image"], rows)
+            write_table(folder / f"{split.lower()}.csv", [TEXT_COLUMN, LABEL_COLUMN, IMAGE_COLUMN], rows)
         return 0
     jobs = [
         (path, f"{SPLIT_FOLDERS[split]}/{made.candidates[row].label}")

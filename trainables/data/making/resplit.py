@@ -16,7 +16,7 @@ from trainables.data.files import new_folder, quoted
 from trainables.data.making.like_test import LikeTest, choose_like_test
 from trainables.data.samples import Split
 from trainables.errors import UserError
-from trainables.names import TRAIN, VAL
+from trainables.names import IMAGE_COLUMN, LABEL_COLUMN, TEXT_COLUMN, TRAIN, VAL
 
 PICTURES = "pictures"  # the folder of links
 FEWEST = 60  # samples of train and val together, and half as many of test
@@ -71,7 +71,7 @@ class _Sample:
 
 def _samples(split: Split, name: str) -> list[_Sample]:
     nothing = (None,) * len(split)
-    texts, pictures = split.inputs.get("text", nothing), split.inputs.get("image", nothing)
+    texts, pictures = split.inputs.get(TEXT_COLUMN, nothing), split.inputs.get(IMAGE_COLUMN, nothing)
     return [
         _Sample(text, label, picture, f"{PICTURES}/{name}/{_inside(sample_id, row)}")
         for row, (sample_id, text, label, picture) in enumerate(
@@ -90,11 +90,12 @@ def _write(folder: Path, name: str, samples: Sequence[_Sample]) -> int:
     """One split's CSV and its pictures; how many of them had to be copied."""
     has_text = any(sample.text is not None for sample in samples)
     has_picture = any(sample.picture is not None for sample in samples)
-    columns = [*(["text"] if has_text else []), "label", *(["image"] if has_picture else [])]
+    columns = [*([TEXT_COLUMN] if has_text else []), LABEL_COLUMN, *([IMAGE_COLUMN] if has_picture else [])]
     with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({"text": one.text, "label": one.label, "image": one.link} for one in samples)
+        rows = ({TEXT_COLUMN: one.text, LABEL_COLUMN: one.label, IMAGE_COLUMN: one.link} for one in samples)
+        writer.writerows(rows)
     pairs = [(one.picture, folder / one.link) for one in samples if one.picture is not None]
     return sum(not _linked(picture, place) for picture, place in pairs)
 
@@ -119,5 +120,5 @@ def _check(train: Split, val: Split, test_names: Sequence[str], share: float) ->
             f"A val like test is chosen by names, and needs {FEWEST} samples of train and val and {FEWEST // 2} of "
             f"test, but got {count} and {len(test_names)}."
         )
-    if others := sorted({*train.inputs, *val.inputs} - {"text", "image"}):
+    if others := sorted({*train.inputs, *val.inputs} - {TEXT_COLUMN, IMAGE_COLUMN}):
         raise UserError(f"Texts and pictures can be dealt anew, but the data have {quoted(others)}, too.")

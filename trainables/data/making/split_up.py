@@ -128,7 +128,7 @@ def _ties(candidates: Sequence[Candidate], options: ImportOptions, column: Seque
 
 def _same(one: Candidate) -> Hashable | None:
     """What equal candidates share: their picture; without pictures their text."""
-    return one.digest or (None if one.path is not None else ("text", one.name.strip()))
+    return one.digest or (None if one.path is not None else ("name", one.name.strip()))
 
 
 def _near(candidates: Sequence[Candidate]) -> list[Hashable | None]:

@@ -55,7 +55,7 @@ class FactsStore:
         connection = sqlite3.connect(self._file, timeout=WAIT_SECONDS)
         try:
             connection.execute("PRAGMA synchronous = OFF")  # what a power cut takes is computed again
-            connection.execute("CREATE TABLE IF NOT EXISTS facts (sha256 TEXT PRIMARY KEY, facts TEXT) WITHOUT ROWID")
+            connection.execute("CREATE TABLE IF NOT EXISTS facts (sha256 text PRIMARY KEY, facts text) WITHOUT ROWID")
         except sqlite3.Error:
             connection.close()
             raise
