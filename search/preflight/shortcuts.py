@@ -22,7 +22,7 @@ def settled(study: StudyConfig, splits: Mapping[str, Split]) -> StudyConfig:
     if not left_open(study) or COUNTER in study.data.allow_shortcut:
         return study
     found = counter_shortcut(splits[TRAIN], splits[VAL])
-    return without_counter(study) if found is not None and rewards(found) else study
+    return study if found is None else without_counter(study)
 
 
 def check_shortcuts(study: StudyConfig, splits: Mapping[str, Split]) -> tuple[Finding, ...]:
