@@ -84,9 +84,12 @@ def _count_lines(found: Preflight) -> list[str]:
 
 
 def _test_lines(test: Split | None) -> list[str]:
+    from trainables.data.accounting import account_lines
+
     if test is None:
         return []
-    return [f"  {TEST:5}  {len(test):,}; the search begins with reading all of it, without its labels"]
+    size = f"  {TEST:5}  {len(test):,}; the search begins with reading all of it, without its labels"
+    return [size, *account_lines(TEST, test.account)]
 
 
 def _counts(found: Preflight) -> dict[str, dict[str, int]]:

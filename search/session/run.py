@@ -25,8 +25,9 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout
 from search.study.lineage import Lineage, change_of_test, check_lineage
 from search.study.lock import study_lock
+from trainables.data.accounting import account_lines
 from trainables.data.samples import Split
-from trainables.names import TRAIN
+from trainables.names import TEST, TRAIN
 from trainables.words import printable
 
 
@@ -85,7 +86,9 @@ def _lineage(
 
     The test split is read here and goes no further: no trial is given it.
     """
-    lineage = read_lineage(study, splits, read_test(study, splits[TRAIN].classes), layout)
+    test = read_test(study, splits[TRAIN].classes)
+    _say(console, account_lines(TEST, test.account) if test is not None else ())
+    lineage = read_lineage(study, splits, test, layout)
     _say(console, about_test(lineage))
     if state is not None:
         check_lineage(study.name, state.bound, layout.folder, lineage.manifests)
