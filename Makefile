@@ -48,8 +48,9 @@ demo: $(READY)
 	@$(BIN)/binwise data demo data/demo
 	@$(BIN)/binwise run $(STUDY) --replace
 
+# BLAS' threads spin while they wait: with several tests at a time they would only take each other's cores.
 test: $(READY)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 chaos: $(READY)
 	@PYTHONPATH=. $(BIN)/python tests/integration/chaos.py $(CHAOS)

@@ -127,7 +127,9 @@ def _misleading(
     """What tells the class and shouldn't, and in what the splits differ."""
     if not splits:
         return []
-    with bar("Shortcuts") as progress:
+    from threadpoolctl import threadpool_limits
+
+    with bar("Shortcuts") as progress, threadpool_limits(limits=1, user_api="blas"):
         progress(0, 2)
         facts, near = pictures.aligned(splits), pictures.near(splits, duplicates)
         found = shortcut_findings(splits, facts, near)

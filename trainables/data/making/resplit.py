@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from trainables.data.check.shortcuts import sample_names
 from trainables.data.files import new_folder, quoted
@@ -49,7 +50,8 @@ def resplit_like_test(
     names = [*sample_names(train), *sample_names(val)]
     labels = np.concatenate([train.labels, val.labels])
     was_val = np.arange(len(names)) >= len(train)
-    chosen = choose_like_test(names, labels, was_val, test_names, share=asked, seed=seed)
+    with threadpool_limits(limits=1, user_api="blas"):  # many small fits
+        chosen = choose_like_test(names, labels, was_val, test_names, share=asked, seed=seed)
     samples = [*_samples(train, TRAIN), *_samples(val, VAL)]
     counts, copied = {}, 0
     with new_folder(destination) as folder:
