@@ -37,8 +37,9 @@ class FreeNames:
 
     def take(self, folder: str, name: str) -> str:
         """The name, or with `_2`, `_3`, ... where the folder has it; shortened to what file systems allow."""
-        stem, suffix = os.path.splitext(name)
-        if len(suffix) > _ENDING:  # of `3.5 inch pipe`: no ending
+        stem, dot, ending = name.rpartition(".")
+        suffix = dot + ending
+        if not stem or len(suffix) > _ENDING:  # of `3.5 inch pipe`: no ending
             stem, suffix = name, ""
         plain = _key(folder, name)
         number = self._last.get(plain, 0) + 1

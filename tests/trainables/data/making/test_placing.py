@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainables.data.making.placing import FreeNames, place_pictures, placing, require_picture_room
@@ -16,6 +16,7 @@ from trainables.errors import UserError
 @given(
     st.lists(st.text("aAéE\u0301日.x_2", min_size=1, max_size=300).filter(lambda n: n not in (".", "..")), max_size=20)
 )
+@example(["...", "..."])
 def test_names_are_free_and_fit(names: list[str]) -> None:
     """However alike and long: none twice in any case, none over 255 bytes, each ending kept."""
     free = FreeNames()
