@@ -12,6 +12,7 @@ from search.cli.options import RUNS, Runs
 from search.cli.split_table import say_splits
 from search.show.say import say
 from trainables.errors import UserError
+from trainables.names import TRAIN, VAL
 
 if TYPE_CHECKING:
     from search.study.config import StudyConfig
@@ -27,19 +28,18 @@ def data_resplit(
     runs: Runs = RUNS,
 ) -> None:
     """Deal train and val anew, so that val is as far from train as test is. No label of test, no file is touched."""
+    from search.preflight.data import read_data, read_test
     from trainables.data.check.shortcuts import sample_names
     from trainables.data.making.resplit import resplit_like_test
-    from trainables.data.reading.read_split import read_split
 
     if not like_test:
         raise UserError("It must be said what val is to resemble: add --like-test.")
     config = _config(study, runs)
-    if config.data.test is None:
+    splits = read_data(config)
+    test = read_test(config, splits[TRAIN].classes)
+    if test is None:
         raise UserError("A val like test needs `data.test`, but the study has none. Name it; its labels aren't used.")
-    old_train = read_split(config.data.train, modalities=config.modalities)
-    old_val = read_split(config.data.val, classes=old_train.classes, modalities=config.modalities)
-    test = read_split(config.data.test, classes=old_train.classes, modalities=config.modalities)
-    report = resplit_like_test(old_train, old_val, sample_names(test), destination, share=val, seed=seed)
+    report = resplit_like_test(splits[TRAIN], splits[VAL], sample_names(test), destination, share=val, seed=seed)
     _say(report)
 
 

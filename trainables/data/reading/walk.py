@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -104,13 +104,19 @@ def _look_into(folder: str, above: frozenset[str] | None, found: _Found) -> None
         reason = f"the folder can't be read ({error.strerror}): give yourself the right to, or remove it"
         found.note(folder, "unreadable folder", reason, blocking=True)
         return
+    for entry in _folders_among(inside, found):
+        _look_into(entry.path, (above or frozenset()) | {real}, found)
+
+
+def _folders_among(inside: Iterable[os.DirEntry[str]], found: _Found) -> Iterator[os.DirEntry[str]]:
+    """The folders that may hold samples; files and junk are accounted for on the way."""
     for entry in inside:
         if not _is_folder(entry):
             _look_at(entry, found)
         elif kind := junk_folder(entry.name):
             found.junk[kind] += files_below(entry)
         else:
-            _look_into(entry.path, (above or frozenset()) | {real}, found)
+            yield entry
 
 
 def _look_at(entry: os.DirEntry[str], found: _Found) -> None:
@@ -237,7 +243,6 @@ class Top:
 
 def top_of(root: Path) -> Top:
     """The folders directly in `root`, which is a folder. UserError where it can't be read."""
-    folders: dict[str, Path] = {}
     found = _Found(str(root), allow_links=True)
     try:
         with os.scandir(root) as entries:
@@ -246,13 +251,7 @@ def top_of(root: Path) -> Top:
         raise UserError(
             f"A data set's folder must be readable, but {root}: {error.strerror}. Give yourself the right to read it."
         ) from error
-    for entry in inside:
-        if not _is_folder(entry):
-            _look_at(entry, found)
-        elif kind := junk_folder(entry.name):
-            found.junk[kind] += files_below(entry)
-        else:
-            folders[entry.name] = Path(entry.path)
+    folders = {entry.name: Path(entry.path) for entry in _folders_among(inside, found)}
     beside = tuple(
         Listed(one.file, "beside the classes", f"it lies beside the class folders; {one.reason}")
         for one in found.listed
