@@ -13,25 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sources import make_csv, make_tree
+from sources import make_csv
 
 from trainables.data.reading.read_split import read_split
 from trainables.data.samples import Split
 from trainables.data.study_data import packed, read_study_data
 from trainables.errors import UserError
 from trainables.names import DATA_FILE, OLD_DATA_FILE
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Split:
-    """Three samples of two classes."""
-    return read_split(make_tree(tmp_path / "train", "A/1.jpg", "A/2.jpg", "B/3.jpg"))
-
-
-@pytest.fixture
-def val(tmp_path: Path) -> Split:
-    """One sample whose id occurs in train too."""
-    return read_split(make_tree(tmp_path / "val", "A/1.jpg"), classes=("A", "B"))
 
 
 def kept(folder: Path, train: Split, val: Split) -> Path:
