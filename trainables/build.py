@@ -13,7 +13,7 @@ from trainables.learning.learner import TorchLearner
 from trainables.learning.randomness import seed_all
 from trainables.modalities import modality_of
 from trainables.modality import Companions, DataAccess
-from trainables.names import TRAIN
+from trainables.names import HEAD, TRAIN
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,12 @@ class BuiltTrial:
 def parse_config(modality: str, hyperparameters: Mapping[str, Any]) -> TrialConfig:
     """A trial's raw dict as its modality's typed value, parsed strictly: "3" and true are no numbers.
 
-    Raises pydantic's ValidationError.
+    One with the key `head` is a head trial's. Raises pydantic's ValidationError.
     """
-    return modality_of(modality).config_type.parsed(hyperparameters)
+    kind = modality_of(modality)
+    if HEAD in hyperparameters and kind.head_config_type is not None:
+        return kind.head_config_type.parsed(hyperparameters)
+    return kind.config_type.parsed(hyperparameters)
 
 
 def build_trial(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, seed: int) -> BuiltTrial:

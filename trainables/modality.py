@@ -97,6 +97,15 @@ class CounterChoice:
     without: Any  # its value that leaves it out
 
 
+@dataclass(frozen=True)
+class HeadWish:
+    """Which head trials a study asks for: heads on frozen features, before anything is fine-tuned."""
+
+    families: tuple[str, ...] = ()  # kernel_ridge, logistic, neighbours; none: those that are worth it
+    backbones: tuple[str, ...] = ()  # none: those that the trials of the search may have
+    most: int | None = None  # head trials of one modality; None: as many as there are
+
+
 class Modality(Protocol):
     """One kind of input. Subclass it explicitly: what has a body here is what most modalities do."""
 
@@ -118,6 +127,7 @@ class Modality(Protocol):
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
     counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
+    head_config_type: ClassVar[type[TrialConfig] | None] = None  # of head trials; None: the modality has no such trials
 
     # Items
 
@@ -205,12 +215,20 @@ class Modality(Protocol):
         """Do once what every trial needs. What is returned, plain values, is `DataAccess.prepared` of every trial."""
         return {}
 
+    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
+        """The head trials of rung zero, whole, each with the key `head`; in the order in which they should run.
+
+        One of each backbone comes first. Empty where frozen features of the section's networks mean nothing, as with
+        random weights. UserError where a backbone that is asked for has no features, or train is too small.
+        """
+        return []
+
     # A trial
 
     def build(self, config: Any, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
         """A learner at the beginning of its training, and what writes the files beside its weights, if there are any.
 
-        `config` is of `config_type`. Raises UserError where weights can't be had.
+        `config` is of `config_type`, or of `head_config_type`. Raises UserError where weights can't be had.
         """
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:

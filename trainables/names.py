@@ -28,11 +28,15 @@ DETAIL = "detail"  # why, in words
 WORKER = "worker"  # host and process id of the worker that reports
 NOTE = "note"  # what happened on the way that a person should know: a damaged state, a batch that didn't fit
 
+# A hyperparameter that only head trials have: which head is fitted on frozen features.
+HEAD = "head"
+
 # Files of a checkpoint folder.
 WEIGHTS_FILE = "weights.safetensors"
 STATE_FILE = "state.pt"
 META_FILE = "meta.json"
 VAL_LOGITS_FILE = "val_logits.npy"  # beside the best weights: (N, C), in the order of the val split
+TRAIN_LOGITS_FILE = "train_logits.npy"  # of a head: (N, C), out of fold, in the order of the train split
 MANIFEST_FILE = "manifest.json"
 BEST_FOLDER = "best"
 LAST_FOLDER = "last"  # the state that a trial resumes from
@@ -59,6 +63,6 @@ DATA_CHECK_FILE = "data_check.json"
 DATA_CHECK_HTML = "data_check.html"
 
 
-def trial_name(modality: str, number: int) -> str:
-    """A trial's name in every record, and its folder's."""
-    return f"{modality}_{number:03d}"
+def trial_name(modality: str, number: int, *, head: bool = False) -> str:
+    """A trial's name in every record, and its folder's. Head trials have numbers of their own."""
+    return f"{modality}_{HEAD}_{number:03d}" if head else f"{modality}_{number:03d}"

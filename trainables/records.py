@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.names import EPOCH, OBJECTIVE_FIELDS, VAL_ACCURACY
+from trainables.names import EPOCH, HEAD, OBJECTIVE_FIELDS, VAL_ACCURACY
 
 
 class StopReason(StrEnum):
@@ -92,6 +92,11 @@ class TrialRecord:
     error: str | None = None  # the traceback's end, where it failed
     notes: tuple[str, ...] = ()  # what happened on the way
     objectives: tuple[str, ...] = (VAL_ACCURACY,)  # what its search was for; a second one is to be small
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it fits a head on frozen features, and its networks don't learn."""
+        return HEAD in self.config
 
     @property
     def best(self) -> EpochResult | None:

@@ -31,7 +31,7 @@ from trainables.data.study_data import read_study_data
 from trainables.errors import UserError
 from trainables.learning.loop import Diverged, OutOfMemory, Progress, epochs, finished
 from trainables.modality import DataAccess
-from trainables.names import BEST_FOLDER, DETAIL, NOTE, STOP_REASON, WORKER, trial_name
+from trainables.names import BEST_FOLDER, DETAIL, HEAD, NOTE, STOP_REASON, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
 from trainables.worker.attempt import StopFile, Stopped, lock_trial, untold, worker_name
 from trainables.worker.cadence import Cadence
@@ -250,7 +250,8 @@ class TuneTrial(tune.Trainable):
         self._notes += [f"Resumed {place}.", *([warning] if warning else [])]
 
     def _folder(self) -> Path:
-        return Path(self._config[FOLDER]) / trial_name(self._config[MODALITY], self._config[NUMBER])
+        head = HEAD in self._config[HYPERPARAMETERS]
+        return Path(self._config[FOLDER]) / trial_name(self._config[MODALITY], self._config[NUMBER], head=head)
 
     def _recorded(self) -> int:
         return int(self._config.get(RECORDED) or 0)
