@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import TrialConfig
+from trainables.config import HeadConfig, TrialConfig
 from trainables.data.samples import Split
-from trainables.learning.learner import TorchLearner
+from trainables.learning.loop import Learner
 from trainables.learning.randomness import seed_all
 from trainables.modalities import modality_of
 from trainables.modality import Companions, DataAccess
@@ -20,12 +20,12 @@ from trainables.names import HEAD, TRAIN
 class BuiltTrial:
     """A learner, and what its checkpoint needs beside the weights."""
 
-    learner: TorchLearner
+    learner: Learner
     meta: Mapping[str, Any]
     companions: Companions | None
 
 
-def parse_config(modality: str, hyperparameters: Mapping[str, Any]) -> TrialConfig:
+def parse_config(modality: str, hyperparameters: Mapping[str, Any]) -> TrialConfig | HeadConfig:
     """A trial's raw dict as its modality's typed value, parsed strictly: "3" and true are no numbers.
 
     One with the key `head` is a head trial's. Raises pydantic's ValidationError.

@@ -48,10 +48,33 @@ NOT_SEARCHED = {
 FREE_ON_RESUME = frozenset({"precision", "compile", "checkpoint_every"})
 
 
-class TrialConfig(BaseModel):
-    """What every modality's trial has."""
+class ParsedConfig(BaseModel):
+    """A trial's typed value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def parsed(cls, values: Mapping[str, Any]) -> Self:
+        """The typed value of a trial's raw dict, parsed strictly: "3" and true are no numbers.
+
+        Raises pydantic's ValidationError with every fault.
+        """
+        # In JSON mode a strict parse still takes a list for a tuple.
+        return cls.model_validate_json(json.dumps(dict(values)), strict=True)
+
+
+class HeadConfig(ParsedConfig):
+    """What every modality's head trial has: a head that is fitted to frozen features, in one epoch."""
+
+    head: Literal["kernel_ridge", "logistic", "neighbours"]
+    evaluation_batch_size: Count = 64  # samples that a frozen network takes at a time
+    max_epochs: Annotated[int, Field(ge=1, le=1, strict=True)] = 1
+    patience: Count = 1
+    checkpoint_every: CheckpointEvery = "auto"
+
+
+class TrialConfig(ParsedConfig):
+    """What every modality's trial has."""
 
     max_epochs: Count
     patience: Count  # epochs without a better val accuracy before the trial ends
@@ -79,12 +102,3 @@ class TrialConfig(BaseModel):
         False  # torch.compile: half a minute and more for the first trial of a process, the next ones reuse it
     )
     checkpoint_every: CheckpointEvery = "auto"
-
-    @classmethod
-    def parsed(cls, values: Mapping[str, Any]) -> Self:
-        """The typed value of a trial's raw dict, parsed strictly: "3" and true are no numbers.
-
-        Raises pydantic's ValidationError with every fault.
-        """
-        # In JSON mode a strict parse still takes a list for a tuple.
-        return cls.model_validate_json(json.dumps(dict(values)), strict=True)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.names import HEAD
+
 if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
-    from trainables.config import TrialConfig
+    from trainables.config import HeadConfig, TrialConfig
     from trainables.data.samples import Split
-    from trainables.learning.learner import TorchLearner
+    from trainables.learning.loop import Learner
     from trainables.records import Predictions
 
 Item = Any  # one sample's input: a picture's path, a text, a row of numbers; None where the sample has none
@@ -127,7 +129,7 @@ class Modality(Protocol):
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
     counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
-    head_config_type: ClassVar[type[TrialConfig] | None] = None  # of head trials; None: the modality has no such trials
+    head_config_type: ClassVar[type[HeadConfig] | None] = None  # of head trials; None: the modality has no such trials
 
     # Items
 
@@ -225,7 +227,7 @@ class Modality(Protocol):
 
     # A trial
 
-    def build(self, config: Any, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
+    def build(self, config: Any, data: DataAccess, seed: int) -> tuple[Learner, Companions | None]:
         """A learner at the beginning of its training, and what writes the files beside its weights, if there are any.
 
         `config` is of `config_type`, or of `head_config_type`. Raises UserError where weights can't be had.
@@ -262,6 +264,23 @@ class Modality(Protocol):
         `checkpoint` is of the selected model. None: the modality has no such baseline.
         """
         return None
+
+
+HEAD_FAMILIES = ("kernel_ridge", "logistic", "neighbours")  # in the order in which they are worth it
+
+
+def head_trials(wish: HeadWish, backbones: Sequence[str | None], *, averaged: bool = True) -> list[dict[str, Any]]:
+    """The keys `head`, `backbone` and, where several are averaged, `others` of the head trials that are wished for.
+
+    First each backbone with the first family, then all together (`averaged`), then the other families.
+    """
+    families = wish.families or HEAD_FAMILIES
+    first, *rest = backbones
+    found: list[dict[str, Any]] = [{HEAD: families[0], "backbone": one} for one in backbones]
+    if averaged and rest:
+        found.append({HEAD: families[0], "backbone": first, "others": tuple(rest)})
+    found += [{HEAD: family, "backbone": one} for family in families[1:] for one in backbones]
+    return found[: wish.most]
 
 
 def combined(values: SearchedValues, keys: Sequence[str], **changes: Any) -> list[dict[str, Any]]:

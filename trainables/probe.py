@@ -52,6 +52,7 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
         UserError: weights that can't be had, pictures that can't be read.
     """
     config, kind = parse_config(modality, hyperparameters), modality_of(modality)
+    assert isinstance(config, TrialConfig), "heads aren't probed"  # noqa: S101
     device = pick_device()
     # All layers learn, nothing is compiled, and the schedule is long enough.
     changes = {"compile": False, "frozen_epochs": 0, "max_epochs": max(config.max_epochs, steps + 2)}
@@ -61,6 +62,7 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
         release_memory()
         before, resident = _reset(device), kind.resident_bytes(config, data, device)
         learner = build_trial(modality, {**hyperparameters, **known, **kind.probe_changes()}, few, seed=0).learner
+        assert isinstance(learner, TorchLearner)  # noqa: S101
         plan = [_heaviest(kind, few.splits[TRAIN], config.batch_size), *_cycled(learner.plan_epoch(), steps)]
         result = ProbeResult(
             step_seconds=_train(learner, plan, device),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from trainables.config import Count, Dropout, Natural, NotNegative, Rate, Schedule, Share, TrialConfig
+from trainables.config import Count, Dropout, HeadConfig, Natural, NotNegative, Rate, Schedule, Share, TrialConfig
 
 
 class ImageTrialConfig(TrialConfig):
@@ -43,3 +43,13 @@ class ImageTrialConfig(TrialConfig):
                 f"but got (head_widths={list(self.head_widths)}, head_dropouts={list(self.head_dropouts)})."
             )
         return self
+
+
+class ImageHeadConfig(HeadConfig):
+    """A head on the pooled features of frozen image networks; of several, its kernels are averaged."""
+
+    backbone: str
+    others: tuple[str, ...] = ()  # further networks, whose features stand beside the first one's
+    weights: str = "imagenet"
+    size: Annotated[int, Field(ge=32, le=1024, strict=True)] = 224
+    fit: Literal["pad", "crop"] = "pad"

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from trainables.config import TrialConfig
+from trainables.config import HeadConfig, TrialConfig
 from trainables.data.paths import Folders, picture_path
 from trainables.errors import UserError
-from trainables.image.config import ImageTrialConfig
+from trainables.image.config import ImageHeadConfig, ImageTrialConfig
 from trainables.modality import (
     Companions,
     DataAccess,
+    HeadWish,
     Modality,
     Model,
     Place,
@@ -20,14 +21,16 @@ from trainables.modality import (
     SearchedValues,
     combined,
     distinct,
+    head_trials,
 )
+from trainables.names import HEAD
 
 if TYPE_CHECKING:
     import torch
 
     from trainables.checkpoint import Checkpoint
     from trainables.data.samples import Split
-    from trainables.learning.learner import TorchLearner
+    from trainables.learning.loop import Learner
     from trainables.records import Predictions
 
 
@@ -45,6 +48,7 @@ class ImageModality(Modality):
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")
     names_samples: ClassVar[bool] = True
+    head_config_type: ClassVar[type[HeadConfig] | None] = ImageHeadConfig
 
     def from_cell(self, cell: str, root: Path) -> Path:
         """A path relative to `root`, or an absolute one, of a regular file within it; `\\` may stand for `/`."""
@@ -101,8 +105,12 @@ class ImageModality(Modality):
             count_features(config.backbone, config.size)  # nothing is downloaded for it
         return distinct([*values.points, *combined(values, self.network)], self.network)
 
-    def check(self, config: ImageTrialConfig, train: Split) -> int:
+    def check(self, config: ImageTrialConfig | ImageHeadConfig, train: Split) -> int:
         """Build backbone and head: the bytes of their tensors. UserError where the weights can't be had."""
+        if isinstance(config, ImageHeadConfig):
+            from trainables.image.head import check_head
+
+            return check_head(config)
         from trainables.image.model import build_network
 
         network = build_network(config, len(train.classes))
@@ -120,14 +128,34 @@ class ImageModality(Modality):
 
         return prepare_pictures(values, splits, place)
 
-    def build(self, config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
-        """An image network in training; nothing lies beside its weights."""
+    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
+        """On each backbone with the section's own weights, then on all of them; none with random weights."""
+        weights = values.own["weights"]
+        if weights == "none":
+            return []
+        backbones = list(wish.backbones) or values.every("backbone")
+        shared = {key: values.own[key] for key in ("weights", "size", "fit")}
+        found = [{**shared, **one} for one in head_trials(wish, backbones)]
+        return [ImageHeadConfig.parsed(one).model_dump() for one in found]
+
+    def build(
+        self, config: ImageTrialConfig | ImageHeadConfig, data: DataAccess, seed: int
+    ) -> tuple[Learner, Companions | None]:
+        """An image network in training, beside whose weights nothing lies; or a head."""
+        if isinstance(config, ImageHeadConfig):
+            from trainables.image.head import build_head_learner
+
+            return build_head_learner(config, data, seed)
         from trainables.image.model import build_learner
 
         return build_learner(config, data, seed), None
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
         """The trained backbone and head, ready to predict pictures."""
+        if HEAD in checkpoint.meta["config"]:
+            from trainables.image.head import load_head_model
+
+            return load_head_model(folder, checkpoint)
         from trainables.image.model import load_model
 
         return load_model(checkpoint)

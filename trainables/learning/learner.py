@@ -108,6 +108,10 @@ class TorchLearner(ABC):
         average = self._stepper.average
         return self._stepper.network.state_dict() if average is None else average.weights()
 
+    def weights_bytes(self) -> int:
+        """Bytes of the tensors that predict."""
+        return sum(tensor.nbytes for tensor in self.weights().values())
+
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Put weights back, every one of them."""
         self._stepper.network.load_state_dict(weights)

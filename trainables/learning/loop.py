@@ -58,7 +58,9 @@ class Evaluation:
 
 
 class Learner(Protocol):
-    """A network with its data, optimizer and schedule."""
+    """What learns: a network with its data, optimizer and schedule, or a head on frozen features."""
+
+    last_val_logits: NDArray[np.float32] | None  # (N, C), of the last evaluation
 
     def train_epoch(self, after_step: Callable[[], None] | None = None) -> TrainSummary:
         """Learn from every training sample once, or from those that are left of an epoch that was broken off.
@@ -74,6 +76,9 @@ class Learner(Protocol):
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors that predict, by name."""
+
+    def weights_bytes(self) -> int:
+        """Bytes of all that predicts."""
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over tensors that `weights` gave."""

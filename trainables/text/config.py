@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainables.config import Count, Dropout, Natural, NotNegative, Rate, Schedule, Share, TrialConfig
+from trainables.config import Count, Dropout, HeadConfig, Natural, NotNegative, Rate, Schedule, Share, TrialConfig
 
 
 class TextTrialConfig(TrialConfig):
@@ -37,3 +37,12 @@ class TextTrialConfig(TrialConfig):
     dropout: Dropout | None = None  # None: the backbone's own
     frozen_epochs: Natural = 0  # first epochs in which only the head learns
     layers_per_epoch: Count | None = None  # then so many layers more join in each epoch, from the top; None: all
+
+
+class TextHeadConfig(HeadConfig):
+    """A head on character n-grams and on the pooled features of a frozen encoder."""
+
+    backbone: str | None  # None: n-grams alone
+    cleaning: Literal["raw", "words"] = "raw"
+    max_length: Annotated[int, Field(ge=4, le=8192, strict=True)] = 64
+    token_budget: Annotated[int, Field(ge=64, strict=True)] = 16384

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.config import TrialConfig
+from trainables.config import HeadConfig, TrialConfig
 from trainables.data.files import name_text
 from trainables.modality import (
     Companions,
     CounterChoice,
     DataAccess,
+    HeadWish,
     Modality,
     Model,
     Place,
@@ -25,15 +26,17 @@ from trainables.modality import (
     SearchedValues,
     combined,
     distinct,
+    head_trials,
 )
+from trainables.names import HEAD
 from trainables.text.captions import TextItem, captions_of, flattened, text_item
-from trainables.text.config import TextTrialConfig
+from trainables.text.config import TextHeadConfig, TextTrialConfig
 from trainables.words import says_nothing
 
 if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
     from trainables.data.samples import Split
-    from trainables.learning.learner import TorchLearner
+    from trainables.learning.loop import Learner
     from trainables.records import Predictions
 
 
@@ -55,6 +58,7 @@ class TextModality(Modality):
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "max_length")
     companion_bytes: ClassVar[int] = 4_000_000  # tokenizer and config, amply
     counter_choice: ClassVar[CounterChoice | None] = CounterChoice("cleaning", reads="raw", without="words")
+    head_config_type: ClassVar[type[HeadConfig] | None] = TextHeadConfig
 
     def from_cell(self, cell: str, root: Path) -> str:
         """The cell as it is: "NA" and "01" are texts."""
@@ -109,8 +113,12 @@ class TextModality(Modality):
         trials = [*values.points, *combined(values, ("backbone", "weights"), max_length=longest)]
         return distinct(trials, ("backbone", "weights", "max_length"))
 
-    def check(self, config: TextTrialConfig, train: Split) -> int:
+    def check(self, config: TextTrialConfig | TextHeadConfig, train: Split) -> int:
         """Build the network: the bytes of its tensors. UserError where the weights can't be had."""
+        if isinstance(config, TextHeadConfig):
+            from trainables.text.head import check_head
+
+            return check_head(config)
         from trainables.text.model import build_network
 
         network = build_network(config, train)[0]
@@ -131,14 +139,32 @@ class TextModality(Modality):
             ]
         return Plan(lines=tuple(lines))
 
-    def build(self, config: TextTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
-        """A text network in training; its tokenizer lies beside its weights."""
+    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
+        """On n-grams with each encoder; with random weights on n-grams alone."""
+        pretrained = values.own["weights"] != "none"
+        backbones: list[str | None] = [*wish.backbones] or (values.every("backbone") if pretrained else [None])
+        shared = {key: values.own[key] for key in ("cleaning", "max_length", "token_budget")}
+        found = [{**shared, **one} for one in head_trials(wish, backbones, averaged=False)]
+        return [TextHeadConfig.parsed(one).model_dump() for one in found]
+
+    def build(
+        self, config: TextTrialConfig | TextHeadConfig, data: DataAccess, seed: int
+    ) -> tuple[Learner, Companions | None]:
+        """A text network in training, its tokenizer beside its weights; or a head."""
+        if isinstance(config, TextHeadConfig):
+            from trainables.text.head import build_head_learner
+
+            return build_head_learner(config, data, seed)
         from trainables.text.model import build_learner
 
         return build_learner(config, data, seed)
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
         """The trained network and its tokenizer, ready to predict texts."""
+        if HEAD in checkpoint.meta["config"]:
+            from trainables.text.head import load_head_model
+
+            return load_head_model(folder, checkpoint)
         from trainables.text.model import load_model
 
         return load_model(folder, checkpoint)

@@ -103,7 +103,6 @@ class TuneTrial(tune.Trainable):
             seed=self._seed(),
         )
         self._cadence = Cadence(self._built.meta["config"]["checkpoint_every"])
-        self._weights_bytes = sum(tensor.nbytes for tensor in self._built.learner.weights().values())
         self._resume()
         progress = self._progress()
         over = finished(progress, **self._limits())
@@ -157,7 +156,9 @@ class TuneTrial(tune.Trainable):
         results = epochs(self._built.learner, start=start, after_step=self._after_step, **self._limits())
         self._usage.begin_epoch()
         for trained in results:
-            result = dataclasses.replace(trained, weights_bytes=self._weights_bytes, **self._usage.read())
+            result = dataclasses.replace(
+                trained, weights_bytes=self._built.learner.weights_bytes(), **self._usage.read()
+            )
             self._note_smaller_parts(result)
             self._history.append(result)
             if result.best_epoch == result.epoch:

@@ -1,0 +1,32 @@
+"""Features of frozen networks, made comparable: each block's rows of length 1, ReLU features as square roots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.heads.inputs import HeadInputs
+
+Block = NDArray[np.float32]
+
+
+def powers_of(train: HeadInputs) -> tuple[bool, ...]:
+    """Of each block, whether it has no negative feature: then it comes from a ReLU, and its square root is taken.
+
+    A few large values rule such features otherwise (Perronnin et al. 2010, https://doi.org/10.1007/978-3-642-15561-1_11).
+    """
+    return tuple(bool(block.min(initial=0.0) >= 0) for block in train.dense)
+
+
+def scaled(inputs: HeadInputs, powers: Sequence[bool]) -> HeadInputs:
+    """The same samples with each block's rows of length 1, of the square roots where `powers` says so."""
+    return HeadInputs(tuple(map(_scaled, inputs.dense, powers)), inputs.sparse)
+
+
+def _scaled(block: Block, power: bool) -> Block:
+    values = np.sqrt(np.maximum(block, 0)) if power else block
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    found: Block = (values / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return found

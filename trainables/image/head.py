@@ -1,0 +1,212 @@
+"""Heads on pictures' frozen features: the features from the cache, the learner, and the model that predicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainables.checkpoint import Checkpoint
+from trainables.data.pictures.digests import PICTURES, content_digest, file_digests
+from trainables.data.pictures.load import load_pictures
+from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
+from trainables.features.networks import keep_network, link_network, read_network, weights_digest
+from trainables.features.store import Between, Features, Recipe, cached_features
+from trainables.heads.fitting import FittedHead
+from trainables.heads.folds import groups_of
+from trainables.heads.inputs import HeadInputs
+from trainables.heads.learner import HeadLearner, HeadTask, read_head
+from trainables.image.backbones import build_backbone
+from trainables.image.config import ImageHeadConfig
+from trainables.image.network import ImageNetwork, predict_pictures
+from trainables.image.prepare import CONTENT, STREAM
+from trainables.learning.precision import FP32
+from trainables.learning.steps import pick_device
+from trainables.modality import Companions, DataAccess
+from trainables.names import TRAIN, VAL
+
+CHUNK = 256  # pictures decoded at a time for a prediction
+
+
+def build_networks(config: ImageHeadConfig, *, weights: str | None = None) -> dict[str, ImageNetwork]:
+    """The configured frozen networks by name, without heads; `weights` overrides the configured ones.
+
+    UserError where their weights can't be had.
+    """
+    found = {}
+    for name in (config.backbone, *config.others):
+        backbone = build_backbone(name, config.weights if weights is None else weights, config.size)
+        found[name] = ImageNetwork(backbone, nn.Sequential()).eval().requires_grad_(False)
+    return found
+
+
+def build_head_learner(config: ImageHeadConfig, data: DataAccess, seed: int) -> tuple[HeadLearner, Companions]:
+    """A head that isn't fitted yet, and what writes the frozen networks beside it."""
+    networks = build_networks(config)
+    train, val = data.splits[TRAIN], data.splits[VAL]
+    task = HeadTask(config.head, train.labels, groups_of(train), val.labels, len(train.classes), seed)
+    digests = {name: weights_digest(network.state_dict()) for name, network in networks.items()}
+
+    def inputs(split: str, between: Between) -> HeadInputs:
+        return HeadInputs(
+            tuple(_features(networks[name], name, digests[name], config, data, split, between) for name in networks)
+        )
+
+    learner = HeadLearner(
+        task,
+        lambda between: inputs(TRAIN, between),
+        lambda between: inputs(VAL, between),
+        network_bytes=sum(tensor.nbytes for one in networks.values() for tensor in one.state_dict().values()),
+    )
+
+    def companions(folder: Path) -> None:
+        learner.write_companions(folder)
+        weights = _joined({name: network.state_dict() for name, network in networks.items()})
+        link_network(keep_network(data.caches, weights, weights_digest(weights), " + ".join(networks)), folder)
+
+    return learner, companions
+
+
+def _features(
+    network: ImageNetwork,
+    name: str,
+    digest: str,
+    config: ImageHeadConfig,
+    data: DataAccess,
+    split: str,
+    between: Between,
+) -> Features:
+    """(N, F) of a split's pictures, from the cache."""
+    items = data.splits[split].items("image")
+    known: Mapping[str, str] | None = data.prepared.get(CONTENT)
+    content = known[split] if known else content_digest(file_digests(items, data.caches / PICTURES))
+    settings = {"network": name, "size": config.size, "fit": config.fit, "pixel_limit": data.pixel_limit}
+    what = f"{len(items):,} pictures, {name}, {config.size} px ({config.fit})"
+    recipe = Recipe(content, digest, settings, what)
+    device = pick_device()
+    opened: list[PictureSource] = []
+
+    def compute(rows: slice) -> Features:
+        if not opened:
+            network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            opened.append(_source(config, data, split, content))
+        return _predicted(network, opened[0], rows, config.evaluation_batch_size, device)
+
+    return cached_features(data.caches, recipe, len(items), compute, between)
+
+
+def _source(config: ImageHeadConfig, data: DataAccess, split: str, content: str) -> PictureSource:
+    return open_source(
+        data.splits[split].items("image"),
+        size=config.size,
+        fit=config.fit,
+        pixel_limit=data.pixel_limit,
+        folder=data.caches / PICTURES,
+        decode="stream" if data.prepared.get(STREAM) else data.decode,
+        content=content,
+        workers=data.workers,
+        device=pick_device(),
+    )
+
+
+class _Rows:
+    """Some neighbouring pictures of a source."""
+
+    def __init__(self, source: PictureSource, rows: slice) -> None:
+        self._source, self._rows = source, rows
+
+    def __len__(self) -> int:
+        return int(self._rows.stop - self._rows.start)
+
+    def batches(self, plan: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
+        """See PictureSource."""
+        return self._source.batches((rows + self._rows.start for rows in plan), device)
+
+
+class _Extractor(nn.Module):
+    """Pictures (N, 3, S, S) in 0 to 1 -> features (N, F)."""
+
+    def __init__(self, network: ImageNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.network.features(pictures)
+
+
+def _predicted(
+    network: ImageNetwork, source: PictureSource, rows: slice, batch_size: int, device: torch.device
+) -> Features:
+    # Computed once and by whichever device: in full precision, so that another one predicts the same.
+    return predict_pictures(_Extractor(network), _Rows(source, rows), batch_size, device, FP32)
+
+
+def _joined(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of several networks in one mapping."""
+    return {f"{place}.{key}": tensor for place, state in enumerate(states.values()) for key, tensor in state.items()}
+
+
+class ImageHeadModel:
+    """Frozen networks and a fitted head: decodes pictures as they were decoded for its trial, and predicts them."""
+
+    def __init__(
+        self,
+        networks: Sequence[ImageNetwork],
+        head: FittedHead,
+        classes: tuple[str, ...],
+        config: ImageHeadConfig,
+        pixel_limit: int,
+    ) -> None:
+        self.classes = classes
+        self._networks, self._head, self._config, self._pixel_limit = networks, head, config, pixel_limit
+        self._device = pick_device()
+        for network in networks:
+            network.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def logits(self, items: Sequence[Path]) -> NDArray[np.float32]:
+        """Logits (N, C) of pictures."""
+        return self.timed_logits(items, self._config.evaluation_batch_size)[0]
+
+    def timed_logits(self, items: Sequence[Path], batch_size: int) -> tuple[NDArray[np.float32], float]:
+        """Logits (N, C) of pictures, and the seconds of networks and head; decoding isn't counted."""
+        parts, seconds = [], 0.0
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            pictures = MappedPictures(
+                load_pictures(chunk, self._config.size, self._config.fit, pixel_limit=self._pixel_limit)
+            )
+            began = time.perf_counter()
+            rows = slice(0, len(chunk))
+            blocks = tuple(
+                _predicted(network, pictures, rows, min(batch_size, self._config.evaluation_batch_size), self._device)
+                for network in self._networks
+            )
+            parts.append(self._head.logits(HeadInputs(blocks)))
+            seconds += time.perf_counter() - began
+        return np.concatenate(parts), seconds
+
+
+def load_head_model(folder: Path, checkpoint: Checkpoint) -> ImageHeadModel:
+    """The model of a head's checkpoint that was read and checked; its networks' weights lie in the folder."""
+    config = ImageHeadConfig.model_validate(checkpoint.meta["config"])
+    kept = read_network(folder)
+    networks = []
+    for place, network in enumerate(build_networks(config, weights="none").values()):
+        head = f"{place}."
+        network.load_state_dict({key.removeprefix(head): v for key, v in kept.items() if key.startswith(head)})
+        networks.append(network.eval())
+    classes = tuple(checkpoint.meta["classes"])
+    return ImageHeadModel(
+        networks, read_head(folder, checkpoint.weights), classes, config, checkpoint.meta["pixel_limit"]
+    )
+
+
+def check_head(config: ImageHeadConfig) -> int:
+    """Build the frozen networks and forget them: the bytes of their tensors. UserError where they can't be had."""
+    networks = build_networks(config)
+    return sum(tensor.nbytes for one in networks.values() for tensor in one.state_dict().values())
