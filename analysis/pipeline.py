@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from analysis import store, wording
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
+from analysis.choice import best_heads, chosen_trials
 from analysis.files import file_sha256
 from analysis.lineage import OpeningTerms, admit
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
-from analysis.numbers.selection import best_epoch, select_best, stop_reasons
+from analysis.numbers.selection import best_epoch, stop_reasons
 from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import predictions_with_gaps, score_rows
@@ -97,13 +98,16 @@ def analyze(
     records = store.read_trials(study_folder)
     say(wording.on_record(stop_reasons(records)))
     modalities = ordered({record.modality for record in records})
-    best = {modality: select_best(records, modality) for modality in modalities}
     splits = models.read_splits(study_folder)
     val = splits[VAL]
+    best = chosen_trials(study_folder, records, modalities, val.labels, models.val_logits)
     say(f"Selected {wording.listed([record.trial_id for record in best.values()])}")
     say(f"Predicting {len(val.ids)} val samples")
     selected = {modality: _selected(study_folder, record) for modality, record in best.items()}
+    heads = best_heads(records, modalities)
+    frozen = {modality: _selected(study_folder, record) for modality, record in heads.items()}
     predictions = _predict(study_folder, selected, val, models)
+    of_heads = _predict_heads(study_folder, frozen, selected, predictions, val, models)
     for modality, record in best.items():
         check_reproduced(record, predictions[modality])
         if (kept := models.val_logits(study_checkpoint(study_folder, record))) is not None:
@@ -112,7 +116,7 @@ def analyze(
     if linear_baseline:
         say("Fitting the linear baseline")
         baseline = _baseline(study_folder, selected, splits[TRAIN], {VAL: val}, models)[VAL]
-    selection = _selection(records[0].study, selected, splits, predictions, baseline)
+    selection = _selection(records[0].study, selected, splits, predictions, baseline, frozen=frozen, of_heads=of_heads)
     _save_rows(study_folder, VAL, val, predictions)
     store.write_selection(study_folder, selection)
     say("Froze the selection")
@@ -174,7 +178,31 @@ def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Mod
         train = models.read_splits(study_folder)[TRAIN]
         baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
     _save_rows(study_folder, TEST, test, predictions)
-    return score_rows(predictions, baseline, selection.fusion, selection.linear_fusion, selection.majority_class)
+    of_heads = _predict_heads(study_folder, selection.frozen, selection.models, predictions, test, models)
+    return score_rows(
+        predictions,
+        baseline,
+        selection.fusion,
+        selection.linear_fusion,
+        selection.majority_class,
+        frozen=of_heads,
+        frozen_fusion=selection.frozen_fusion,
+    )
+
+
+def _predict_heads(
+    study_folder: Path,
+    frozen: Mapping[str, SelectedModel],
+    selected: Mapping[str, SelectedModel],
+    known: Mapping[str, Predictions],
+    split: Split,
+    models: Models,
+) -> dict[str, Predictions]:
+    """What the best heads say, by modality; of one that was selected it is known."""
+    same = [name for name, head in frozen.items() if selected[name].trial_id == head.trial_id]
+    others = {name: head for name, head in frozen.items() if name not in same}
+    found = {**{name: known[name] for name in same}, **_predict(study_folder, others, split, models)}
+    return {name: found[name] for name in frozen}
 
 
 def _check_source(test_source: Path) -> None:
@@ -222,10 +250,13 @@ def _selection(
     splits: Mapping[str, Split],
     predictions: Mapping[str, Predictions],
     baseline: Mapping[str, Predictions],
+    *,
+    frozen: Mapping[str, SelectedModel],
+    of_heads: Mapping[str, Predictions],
 ) -> Selection:
     classes = splits[VAL].classes
     majority = majority_class(splits[TRAIN].labels, len(classes))
-    fusion, linear_fusion = _best_fusion(predictions), _best_fusion(baseline)
+    fusion, linear_fusion, frozen_fusion = map(_best_fusion, (predictions, baseline, of_heads))
     return Selection(
         study=study,
         created=store.now(),
@@ -234,8 +265,12 @@ def _selection(
         models=selected,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=score_rows(predictions, baseline, fusion, linear_fusion, majority),
+        val=score_rows(
+            predictions, baseline, fusion, linear_fusion, majority, frozen=of_heads, frozen_fusion=frozen_fusion
+        ),
         versions=versions(),
+        frozen=frozen,
+        frozen_fusion=frozen_fusion,
     )
 
 

@@ -52,6 +52,9 @@ class Selection:
     linear_fusion: Mixture | None  # of the linear baselines; None where fewer than two modalities have one
     val: Mapping[str, RowScores]  # by row, see `rows`
     versions: Mapping[str, str]  # package -> version, of what made it
+    # The best heads on frozen features, which stand beside the selected models, and their fusion.
+    frozen: Mapping[str, SelectedModel] = field(default_factory=dict)
+    frozen_fusion: Mixture | None = None
 
     @property
     def system(self) -> str:
@@ -157,6 +160,7 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
     """
     modalities = ordered(raw["models"])
     linear = [modality for modality in modalities if linear_row(modality) in raw["val"]]
+    frozen = raw.get("frozen", {})
     return Selection(
         **{
             **raw,
@@ -165,6 +169,8 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "fusion": _fusion_from_json(raw["fusion"], modalities),
             "linear_fusion": _fusion_from_json(raw["linear_fusion"], linear),
             "val": _row_scores(raw["val"]),
+            "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
+            "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
         }
     )
 
@@ -199,7 +205,7 @@ def _weights_in_words(fusion: Mixture) -> str:
     return "weights " + ", ".join(f"{modality} {weight:.4f}" for modality, weight in fusion.weights.items())
 
 
-_SINCE = ("test_digest", "changes", "overlap")  # keys that say nothing where they are empty
+_SINCE = ("test_digest", "changes", "overlap", "frozen", "frozen_fusion")  # keys that say nothing where they are empty
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -208,10 +214,11 @@ def _plain(record: Any) -> dict[str, Any]:
     split = VAL if isinstance(record, Selection) else TEST
     raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
     raw[split] = {row: {**vars(one), "scores": one.scores.as_json()} for row, one in getattr(record, split).items()}
-    if isinstance(record, FinalTest):
-        raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
+    raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
+        if record.frozen_fusion is not None:
+            fusions["frozen_fusion"] = record.frozen_fusion
         raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}
     return raw
 

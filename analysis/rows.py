@@ -9,6 +9,7 @@ from trainables.names import FUSED
 
 MAJORITY = "majority"  # always says the most frequent class of the training data
 LINEAR = "linear_"  # how the linear baseline's rows begin
+FROZEN = "frozen_"  # how the rows of the best heads on frozen features begin
 
 
 def linear_row(row: str) -> str:
@@ -16,10 +17,15 @@ def linear_row(row: str) -> str:
     return f"{LINEAR}{row}"
 
 
+def frozen_row(row: str) -> str:
+    """The row of the best head on frozen features beside a modality's, or of these heads' fusion: `frozen_fused`."""
+    return f"{FROZEN}{row}"
+
+
 def row_order(modalities: Collection[str]) -> tuple[str, ...]:
     """Every row that a study of these modalities may have, in the order of the table; `modalities` are in order."""
     models = (*modalities, FUSED)
-    return (*models, *(linear_row(row) for row in models), MAJORITY)
+    return (*models, *(frozen_row(row) for row in models), *(linear_row(row) for row in models), MAJORITY)
 
 
 def ordered(modalities: Collection[str]) -> list[str]:

@@ -12,7 +12,7 @@ from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import score
 from analysis.numbers.mixture import Mixture, mix
 from analysis.results import RowScores
-from analysis.rows import MAJORITY, linear_row
+from analysis.rows import MAJORITY, frozen_row, linear_row
 from trainables.names import FUSED
 from trainables.records import Predictions
 
@@ -44,16 +44,23 @@ def score_rows(
     fusion: Mixture | None,
     linear_fusion: Mixture | None,
     majority: int,
+    *,
+    frozen: Mapping[str, Predictions] | None = None,
+    frozen_fusion: Mixture | None = None,
 ) -> dict[str, RowScores]:
     """By row of the results table; the predictions, by modality, are of one split and in one order.
+
+    `baseline`: of the linear models; `frozen`: of the best heads on frozen features.
 
     A single model says the class `majority` where a sample lacks its input, so that every row counts the same samples.
     """
     one = next(iter(predictions.values()))
     guesses = np.full(len(one.ids), majority)
     linear = _with_fused(baseline, linear_fusion, majority)
+    heads = _with_fused(frozen or {}, frozen_fusion, majority)
     return {
         **_with_fused(predictions, fusion, majority),
+        **{frozen_row(row): scores for row, scores in heads.items()},
         **{linear_row(row): scores for row, scores in linear.items()},
         MAJORITY: RowScores(score(guesses, one.labels, one.classes), None),
     }

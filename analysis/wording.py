@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.mixture import Mixture
-from analysis.rows import LINEAR, MAJORITY, linear_row, ordered
+from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
 from trainables.modalities import modality_of
 from trainables.names import FUSED, LATENCY, SIZE
 
@@ -22,6 +22,8 @@ def row_name(row: str, majority: str) -> str:
     """A row of the results table as a person reads it; `majority` is the most frequent class's name."""
     if row == MAJORITY:
         return f"Always “{majority}”"
+    if row.startswith(FROZEN):
+        return f"Frozen: {row.removeprefix(FROZEN)}"
     return f"Linear: {row.removeprefix(LINEAR)}" if row.startswith(LINEAR) else row.capitalize()
 
 
@@ -133,11 +135,18 @@ def on_record(ended: Mapping[str, int]) -> str:
     return f"{count(sum(ended.values()), 'trial')} on record: {found}".replace(_SPACE, " ")
 
 
-def linear_note(rows: Collection[str]) -> str:
-    """What the linear baseline's rows are, in a sentence; empty where there are none.
+def baseline_notes(rows: Collection[str]) -> tuple[str, ...]:
+    """What the rows are that stand beside the models', in a sentence each.
 
     `rows` are those of the results table. Raises UserError where one is of a modality that isn't registered.
     """
+    heads = any(row.startswith(FROZEN) for row in rows)
+    said = "Frozen: the best heads on features of networks that didn't learn, fitted before anything was fine-tuned."
+    return (*((said,) if heads else ()), *filter(None, [_linear_note(rows)]))
+
+
+def _linear_note(rows: Collection[str]) -> str:
+    """What the linear baseline's rows are, in a sentence; empty where there are none."""
     own = [row.removeprefix(LINEAR) for row in rows if row.startswith(LINEAR) and row != linear_row(FUSED)]
     found = [f"on {modality_of(name).baseline_note or name}" for name in ordered(own)]
     return f"Linear: logistic regression {listed(found)}." if found else ""

@@ -11,6 +11,7 @@ from typing import Any
 from trainables.errors import UserError
 from trainables.records import EpochResult, StopReason, TrialRecord
 
+HEADS_FIRST = 1_000_000  # of equals a head, which is older and cheaper, comes before what was fine-tuned
 QUALIFYING = frozenset({StopReason.COMPLETED, StopReason.PRUNED, StopReason.INTERRUPTED})
 
 
@@ -39,10 +40,15 @@ def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
     failed, was lost or ran out of memory doesn't. Raises UserError where none qualifies, with how the modality's trials
     ended.
     """
-    qualified = [record for record in records if record.modality == modality and qualifies(record)]
-    if not qualified:
+    found = ranked(records, modality)
+    if not found:
         raise UserError(_nothing_to_select(records, modality))
-    return min(qualified, key=_order)
+    return found[0]
+
+
+def ranked(records: Sequence[TrialRecord], modality: str) -> list[TrialRecord]:
+    """A modality's trials that qualify, the best first, as `select_best` orders them."""
+    return sorted((one for one in records if one.modality == modality and qualifies(one)), key=_order)
 
 
 def qualifies(record: TrialRecord) -> bool:
@@ -55,9 +61,9 @@ def qualifies(record: TrialRecord) -> bool:
 def leaderboard(records: Sequence[TrialRecord], modality: str) -> tuple[LeaderboardRow, ...]:
     """All trials of a modality: those that may be selected by rank, as `select_best` orders them, then the others."""
     own = [record for record in records if record.modality == modality]
-    ranked = sorted((record for record in own if qualifies(record)), key=_order)
+    qualified = ranked(records, modality)
     others = sorted((record for record in own if not qualifies(record)), key=lambda record: record.number)
-    rows = [_row(record, rank) for rank, record in enumerate(ranked, start=1)]
+    rows = [_row(record, rank) for rank, record in enumerate(qualified, start=1)]
     return tuple(rows + [_row(record, None) for record in others])
 
 
@@ -78,7 +84,7 @@ def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, int]:
     best = best_epoch(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
     costs = tuple(best.objective(name) for name in record.objectives[1:])
-    return -best.val_accuracy, costs, loss, record.number
+    return -best.val_accuracy, costs, loss, record.number + (0 if record.is_head else HEADS_FIRST)
 
 
 def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:

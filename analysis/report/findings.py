@@ -10,7 +10,7 @@ from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
 from analysis.results import FinalTest, RowScores, Selection, times
-from analysis.rows import LINEAR, MAJORITY, row_order
+from analysis.rows import FROZEN, LINEAR, MAJORITY, row_order
 from trainables.names import FUSED, TEST, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
@@ -199,17 +199,16 @@ def _speed(selection: Selection, rows: Mapping[str, RowScores]) -> str:
 
 
 def _baseline(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
-    """Against the linear fusion; where fewer than two modalities have a baseline, against the one that has."""
-    baselines = [row for row in row_order(selection.models) if row.startswith(LINEAR) and row in rows]
-    if not baselines:
-        return ""
-    linear, own = rows[baselines[-1]].scores.accuracy, rows[selection.system].scores.accuracy
-    verdict = "ahead of" if own > linear else "not better than"
-    gap = wording.points(own - linear)
-    return (
-        f"The {selection.system} system is {verdict} the linear baseline: {gap} against {wording.percent(linear)} "
-        f"on {split}."
-    )
+    """Against frozen features, and against the linear fusion; with fewer than two of a kind, against the last one."""
+    said = []
+    for prefix, what in ((FROZEN, "heads on frozen features"), (LINEAR, "the linear baseline")):
+        baselines = [row for row in row_order(selection.models) if row.startswith(prefix) and row in rows]
+        if baselines:
+            other, own = rows[baselines[-1]].scores.accuracy, rows[selection.system].scores.accuracy
+            verdict = "ahead of" if own > other else "not better than"
+            gap = wording.points(own - other)
+            said.append(f"{verdict} {what}: {gap} against {wording.percent(other)}")
+    return f"On {split} the {selection.system} system is {', and '.join(said)}." if said else ""
 
 
 def _hardest_class(scores: Scores) -> str:

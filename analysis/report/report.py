@@ -144,7 +144,7 @@ def build_report(study_folder: Path) -> Report:
         findings=key_findings(selection, final, grid),
         results=_results(selection, final),
         remarks=tuple(
-            filter(None, (wording.linear_note(selection.val), missing_note(selection, shown, split), letters.note))
+            filter(None, (*wording.baseline_notes(selection.val), missing_note(selection, shown, split), letters.note))
         ),
         models=tuple(scores),
         classes=class_table(scores, selection.system),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 from modality_names import IMAGE, TEXT
 
-from analysis.rows import linear_row, ordered, row_order
+from analysis.rows import frozen_row, linear_row, ordered, row_order
 from trainables.errors import UserError
 
 
 def test_rows_stand_in_the_order_of_the_table() -> None:
-    """The modalities, their fusion, the linear baseline likewise, the majority class last."""
+    """The modalities, their fusion, the heads and the linear baseline likewise, the majority class last."""
     assert row_order([IMAGE, TEXT]) == (
-        "image", "text", "fused", "linear_image", "linear_text", "linear_fused", "majority",
+        "image", "text", "fused", "frozen_image", "frozen_text", "frozen_fused",
+        "linear_image", "linear_text", "linear_fused", "majority",
     )  # fmt: skip
-    assert linear_row("numbers") == "linear_numbers"
+    assert (frozen_row("numbers"), linear_row("numbers")) == ("frozen_numbers", "linear_numbers")
 
 
 def test_modalities_stand_in_the_registrys_order(numbers: str) -> None:

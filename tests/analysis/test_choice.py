@@ -1,0 +1,69 @@
+"""The trials that a study ends with are those that go best together; heads are candidates like others."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from analysis_fakes import trial
+from modality_names import IMAGE, TEXT
+from numpy.typing import NDArray
+
+from analysis.choice import MOST, best_heads, chosen_trials
+from trainables.names import HEAD, trial_name
+from trainables.records import TrialRecord
+
+LABELS = np.zeros(10, dtype=np.int64)
+
+
+def head(modality: str, number: int, accuracy: float) -> TrialRecord:
+    """A head trial's record."""
+    name = trial_name(modality, number, head=True)
+    made = trial(modality, number, (accuracy,))
+    return dataclasses.replace(
+        made, trial_id=name, checkpoint=f"{modality}/{name}/best", config={HEAD: "kernel_ridge"}, params={}
+    )
+
+
+def wrong_at(*rows: int) -> NDArray[np.float32]:
+    """Val logits that are wrong, by little, in these rows."""
+    logits = np.tile(np.array([1.0, 0.0], dtype=np.float32), (10, 1))
+    logits[list(rows)] = [-0.4, 0.0]
+    return logits
+
+
+def test_a_head_that_errs_elsewhere_is_chosen_before_a_better_trial(tmp_path: Path) -> None:
+    """What counts is the fusion's accuracy."""
+    records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), head(TEXT, 0, 0.6)]
+    kept = {"image_000": wrong_at(0, 1, 2), "text_000": wrong_at(0, 1, 2), "text_head_000": wrong_at(6, 7, 8, 9)}
+    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: kept[folder.parent.name])
+    assert {name: one.trial_id for name, one in chosen.items()} == {IMAGE: "image_000", TEXT: "text_head_000"}
+
+
+def test_without_kept_logits_each_modality_has_its_own_best(tmp_path: Path) -> None:
+    """As in studies of before they were kept."""
+    records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), trial(TEXT, 1, (0.8,))]
+    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: None)
+    assert [one.trial_id for one in chosen.values()] == ["image_000", "text_001"]
+
+
+def test_the_best_trials_and_every_head_are_looked_at(tmp_path: Path) -> None:
+    """Not the many that are worse by themselves."""
+    asked: list[str] = []
+
+    def logits(folder: Path) -> NDArray[np.float32]:
+        asked.append(folder.parent.name)
+        return wrong_at(0)
+
+    tuned = [trial(IMAGE, number, (0.5 + number / 100,)) for number in range(MOST + 5)]
+    chosen_trials(tmp_path, [*tuned, head(IMAGE, 0, 0.1), trial(TEXT, 0, (0.9,))], [IMAGE, TEXT], LABELS, logits)
+    assert sorted(name for name in asked if name.startswith(IMAGE)) == sorted(
+        [*(f"image_{number:03d}" for number in range(5, MOST + 5)), "image_head_000"]
+    )
+
+
+def test_the_best_heads_are_of_the_modalities_that_have_some() -> None:
+    """By val accuracy."""
+    records = [trial(IMAGE, 0, (0.9,)), trial(TEXT, 0, (0.9,)), head(TEXT, 0, 0.6), head(TEXT, 1, 0.7)]
+    assert {name: one.trial_id for name, one in best_heads(records, [IMAGE, TEXT]).items()} == {TEXT: "text_head_001"}
