@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.names import HEAD
+from trainables.names import HEAD, NONE
 
 if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
@@ -126,6 +126,7 @@ class Modality(Protocol):
     free_on_resume: ClassVar[frozenset[str]] = frozenset()  # hyperparameters that change nothing of what is learned
     local_path: ClassVar[str | None] = None  # the hyperparameter whose value may be a local file or folder
     network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
+    ranked: ClassVar[str | None] = None  # the one that names it: a section may list several, which head trials rank
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
     counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
@@ -217,11 +218,11 @@ class Modality(Protocol):
         """Do once what every trial needs. What is returned, plain values, is `DataAccess.prepared` of every trial."""
         return {}
 
-    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
+    def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
         """The head trials of rung zero, whole, each with the key `head`; in the order in which they should run.
 
         One of each backbone comes first. Empty where frozen features of the section's networks mean nothing, as with
-        random weights. UserError where a backbone that is asked for has no features, or train is too small.
+        random weights. UserError where a backbone that is asked for has no features.
         """
         return []
 
@@ -269,18 +270,26 @@ class Modality(Protocol):
 HEAD_FAMILIES = ("kernel_ridge", "logistic", "neighbours")  # in the order in which they are worth it
 
 
-def head_trials(wish: HeadWish, backbones: Sequence[str | None], *, averaged: bool = True) -> list[dict[str, Any]]:
+def head_trials(wish: HeadWish, backbones: Sequence[str | None], together: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The keys `head`, `backbone` and, where several are averaged, `others` of the head trials that are wished for.
 
-    First each backbone with the first family, then all together (`averaged`), then the other families.
+    First each backbone with the first family, then those that may be averaged `together`, then the other families.
     """
     families = wish.families or HEAD_FAMILIES
-    first, *rest = backbones
     found: list[dict[str, Any]] = [{HEAD: families[0], "backbone": one} for one in backbones]
-    if averaged and rest:
-        found.append({HEAD: families[0], "backbone": first, "others": tuple(rest)})
+    if len(together) > 1:
+        found.append({HEAD: families[0], "backbone": together[0], "others": tuple(together[1:])})
     found += [{HEAD: family, "backbone": one} for family in families[1:] for one in backbones]
     return found[: wish.most]
+
+
+def pretrained(values: SearchedValues) -> dict[str, str]:
+    """The backbones that trials may have with other weights than random ones, each with the first such weights."""
+    found: dict[str, str] = {}
+    for trial in [*values.points, *combined(values, ("backbone", "weights"))]:
+        if trial["weights"] != NONE:
+            found.setdefault(trial["backbone"], trial["weights"])
+    return found
 
 
 def combined(values: SearchedValues, keys: Sequence[str], **changes: Any) -> list[dict[str, Any]]:

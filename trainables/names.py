@@ -31,6 +31,8 @@ NOTE = "note"  # what happened on the way that a person should know: a damaged s
 # A hyperparameter that only head trials have: which head is fitted on frozen features.
 HEAD = "head"
 
+NONE = "none"  # a value of `weights`: random ones; of `heads`: no head trials
+
 # Files of a checkpoint folder.
 WEIGHTS_FILE = "weights.safetensors"
 STATE_FILE = "state.pt"

@@ -102,11 +102,14 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
     from search.space.dimensions import describe
-    from trainables.words import human_bytes
+    from search.study.sections import head_trials
+    from trainables.words import counted, human_bytes
 
     section = config.section(modality)
     stopping, size = section.scheduler_for().words, found.networks[modality]
+    heads = head_trials(section)
     return [
+        *([f"{modality}: {counted(len(heads), 'head')} on frozen features, then"] if heads else []),
         f"{modality}: {section.trial_count()} trials, {section.search.method}, {stopping}, at most "
         f"{section.fixed()['max_epochs']} epochs each",
         *(f"  {key}: {text}" for key, text in describe(section.search.space)),
@@ -127,12 +130,14 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
 
     from search.preflight.disk import plan_disk
     from search.space.dimensions import describe
+    from search.study.sections import head_trials
 
     modalities = {}
     for name in config.modalities:
         section, share = config.section(name), found.shares[name]
         modalities[name] = {
             "trials": section.trial_count(),
+            "heads": len(head_trials(section)),
             "method": section.search.method,
             "scheduler": section.search.scheduler.model_dump(),
             "space": dict(describe(section.search.space)),

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from search.decide import rung_zero
 from search.decide.failures import Failure
 from search.decide.replay import replay, tell_end
 from search.decide.terms import Limits, ModalitySearch, Next, NextAttempt, Resources
 from search.ledger.events import AttemptBegan, AttemptEnded, EpochEnded, Noted, SessionEnded, TrialCreated, TrialEnded
 from search.ledger.ledger import Ledger
 from search.ledger.state import Outcome, Trial
-from trainables.names import trial_name
+from trainables.names import HEAD, trial_name
 from trainables.records import EpochResult, StopReason
 
 INFRASTRUCTURE = (StopReason.FAILED, StopReason.LOST)  # ends that count towards "too many in a row"
@@ -84,7 +85,7 @@ class StudyDriver:
         self.look_at_the_clock()
         running = self.running()
         if self.stop is None:
-            trial = self._waiting_trial(running) or self._new_trial(running)
+            trial = self._waiting_trial(running) or self._new_head(running) or self._new_trial(running)
             if trial is not None:
                 return self._begin(trial)
         return Next.WAIT if running else Next.DONE
@@ -107,15 +108,45 @@ class StudyDriver:
                 return trial
         return None
 
+    def _new_head(self, running: Mapping[str, int]) -> Trial | None:
+        """Of the modality that has the fewest head trials so far."""
+        state = self.ledger.state
+        behind = sorted(self.searches.values(), key=lambda search: state.heads_count(search.modality))
+        for search in behind:
+            if rung_zero.due(search, state, self.limits) and self._fits(running, search.modality):
+                return self._create_head(search)
+        return None
+
+    def _create_head(self, search: ModalitySearch) -> Trial:
+        number = self.ledger.state.heads_count(search.modality)
+        config = search.heads[number]
+        trial_id = trial_name(search.modality, number, head=True)
+        told = {key: config[key] for key in (HEAD, search.ranked or HEAD) if key in config}
+        self.ledger.append(TrialCreated(number, search.modality, told, config, inside=False), trial_id)
+        return self.ledger.state.trials[trial_id]
+
     def _new_trial(self, running: Mapping[str, int]) -> Trial | None:
         """Of the modality that is furthest behind, so that both come to their ends at about the same time."""
         state = self.ledger.state
         behind = sorted(self.searches.values(), key=lambda search: state.created_count(search.modality) / search.trials)
         for search in behind:
-            unfinished = state.created_count(search.modality) < search.trials
-            if unfinished and not self.reached(search.modality) and self._fits(running, search.modality):
+            if self._is_finetuned(search) and self._fits(running, search.modality):
                 return self._create(search)
         return None
+
+    def _is_finetuned(self, search: ModalitySearch) -> bool:
+        """Whether the modality is to have one more trial beside its heads now."""
+        state, modality = self.ledger.state, search.modality
+        if state.created_count(modality) >= search.trials or self.reached(modality):
+            return False
+        if (why := rung_zero.hopeless(state, modality, search.patience)) is not None:
+            self._note_once(state.of(modality)[-1], why)
+            return False
+        return not rung_zero.undecided(search, state)
+
+    def _note_once(self, trial: Trial, text: str) -> None:
+        if text not in trial.notes:
+            self.noted(trial.trial_id, text)
 
     def _create(self, search: ModalitySearch) -> Trial:
         """A new trial: a fixed point as long as there are any, then what the sampler proposes."""
@@ -123,6 +154,8 @@ class StudyDriver:
         if number < len(search.points):
             point = search.points[number]
             values, inside = dict(point.values), point.in_space
+            if number == 0:  # the section's own values, on the network whose features serve best
+                values |= rung_zero.best_network(search, self.ledger.state)
             search.sampler.started(number, values if inside else None)
         else:
             values, inside = {**search.own, **search.sampler.propose(number)}, True
@@ -148,7 +181,7 @@ class StudyDriver:
         state = self.ledger.state
         return all(
             self.reached(search.modality)
-            or (state.created_count(search.modality) >= search.trials and not state.open_trials(search.modality))
+            or (rung_zero.is_whole(search, state) and not state.open_trials(search.modality))
             for search in self.searches.values()
         )
 
@@ -188,6 +221,9 @@ class StudyDriver:
 
     def _record_epoch(self, trial: Trial, result: EpochResult, worker: str | None, ends: StopReason | None) -> None:
         search = self.searches[trial.modality]
+        if trial.is_head:  # neither compared with trials of many epochs, nor a lesson about their space
+            self.ledger.append(EpochEnded(result, False, ends, worker), trial.trial_id)
+            return
         stop = search.scheduler.result(trial.number, result.epoch, result.val_accuracy) and ends is None
         self.ledger.append(EpochEnded(result, stop, ends, worker), trial.trial_id)
         search.sampler.reported(trial.number, result.epoch, result.val_accuracy)
@@ -241,7 +277,8 @@ class StudyDriver:
             self.ledger.append(AttemptEnded(reason), trial.trial_id)
         checkpoint, digests = self._checkpoint_of(trial, True)
         self.ledger.append(TrialEnded(reason, detail or None, error, checkpoint, digests), trial.trial_id)
-        tell_end(self.searches[trial.modality], trial)
+        if not trial.is_head:
+            tell_end(self.searches[trial.modality], trial)
         failed = self.ledger.state.failed_in_a_row(INFRASTRUCTURE)
         if reason in INFRASTRUCTURE and failed >= self.limits.in_a_row:
             last = (error or detail or "no error is known").strip().splitlines()[-1]

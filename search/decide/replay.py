@@ -15,7 +15,7 @@ def replay(searches: Mapping[str, ModalitySearch], ledger: Ledger) -> None:
     """Tell samplers and schedulers what is on record, event by event."""
     trials = ledger.state.trials
     for event in ledger.events:
-        if event.trial_id is None or trials[event.trial_id].modality not in searches:
+        if event.trial_id is None or trials[event.trial_id].modality not in searches or trials[event.trial_id].is_head:
             continue
         trial = trials[event.trial_id]
         search = searches[trial.modality]

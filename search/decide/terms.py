@@ -35,6 +35,10 @@ class ModalitySearch:
     resources: Resources
     objective: Callable[[EpochResult], Sequence[float]]  # the values that the sampler learns from
     target: float | None = None
+    heads: Sequence[Mapping[str, Any]] = ()  # head trials, whole: they run before all others
+    patience: int | None = None  # so many trials without one that beats the best head end the search; None: none do
+    ranked: str | None = None  # the hyperparameter that names the network: the first trial has the best head's
+    networks: Sequence[Any] = ()  # its values in the space; none where it isn't searched
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,4 @@ class Limits:
     retries: int = 2  # a failed attempt's trial is tried again so often
     in_a_row: int = 5  # so many trials that fail one after the other stop the study
     seconds: float | None = None  # the time budget, all sessions together
+    head_share: float = 0.05  # of the time budget, after which no further head trial begins

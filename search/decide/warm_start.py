@@ -30,7 +30,10 @@ def warm_trials(other: str, study: StudyConfig, runs: Path) -> dict[str, Any]:
         modality: [
             _taught(trial, study.section(modality).search.space)
             for trial in state.of(modality)
-            if trial.stop_reason in TAUGHT and trial.epochs and _inside(trial, study.section(modality).search.space)
+            if not trial.is_head
+            and trial.stop_reason in TAUGHT
+            and trial.epochs
+            and _inside(trial, study.section(modality).search.space)
         ]
         for modality in study.modalities
     }

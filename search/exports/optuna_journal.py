@@ -44,7 +44,7 @@ class OptunaRecord:
 
     def heard(self, event: Event, state: StudyState) -> None:
         """An ended trial with its parameters, its val accuracy by epoch and its state."""
-        if event.trial_id is None:
+        if event.trial_id is None or state.trials[event.trial_id].is_head:
             return
         if isinstance(event.body, AttemptBegan):
             # Trials that go on after all: a journal only grows, so it is made anew, once for all that began together.
@@ -96,7 +96,11 @@ def rebuild_journal(journal: Path, study: StudyConfig, ended: Sequence[Trial]) -
     Path(f"{journal}.lock").unlink(missing_ok=True)
     settings = {modality: study.section(modality).search for modality in study.modalities}
     wanted = {
-        modality: [optuna_trial(one, its.space, its.objectives) for one in ended if one.modality == modality]
+        modality: [
+            optuna_trial(one, its.space, its.objectives)
+            for one in ended
+            if one.modality == modality and not one.is_head
+        ]
         for modality, its in settings.items()
     }
     there = _trials_of(journal, study)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from trainables.names import VAL_ACCURACY
+from trainables.names import HEAD, VAL_ACCURACY
 from trainables.records import EpochResult, StopReason, TrialRecord, best_epoch
 
 RETRIED = (StopReason.FAILED, StopReason.LOST, StopReason.OOM)  # ends of attempts that count as tries
@@ -70,6 +70,11 @@ class Trial:
     error: str | None = None
     checkpoint: str | None = None
     digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it fits a head on frozen features."""
+        return HEAD in self.config
 
     @property
     def over(self) -> bool:
@@ -150,6 +155,7 @@ class StudyState:
         self.sessions: list[SessionRecord] = []
         self._open: dict[str, None] = {}  # ids of trials that aren't over; a dict keeps their order
         self._created: Counter[str] = Counter()
+        self._heads: Counter[str] = Counter()
         self._best: dict[str, float] = {}
         self._ends: list[StopReason] = []  # of this session's trials
         self.next_seq = 0
@@ -176,8 +182,12 @@ class StudyState:
         return [trial for trial in self.trials.values() if trial.modality == modality]
 
     def created_count(self, modality: str) -> int:
-        """How many trials of a modality there are; the next one's number."""
+        """How many trials of a modality there are beside its head trials; the next one's number."""
         return self._created[modality]
+
+    def heads_count(self, modality: str) -> int:
+        """How many head trials of a modality there are; the next one's number."""
+        return self._heads[modality]
 
     def open_trials(self, modality: str | None = None) -> list[Trial]:
         """Trials that aren't over, in the order of their creation."""
@@ -244,7 +254,7 @@ class StudyState:
         assert trial.trial_id not in self.trials, f"{trial.trial_id} once"  # noqa: S101
         self.trials[trial.trial_id] = trial
         self._open[trial.trial_id] = None
-        self._created[trial.modality] += 1
+        (self._heads if trial.is_head else self._created)[trial.modality] += 1
 
     def saw_accuracy(self, modality: str, accuracy: float) -> None:
         """An epoch of the modality ended with this val accuracy."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.machines.shares import Share
 from search.study.config import StudyConfig
-from search.study.sections import SearchedSection
+from search.study.sections import SearchedSection, head_trials
 from trainables.data.disk import free_bytes
 from trainables.errors import UserError
 from trainables.modalities import modality_of
@@ -35,7 +35,9 @@ def plan_disk(section: SearchedSection, network_bytes: int, share: Share) -> Dis
     """From the largest network of the space. AdamW keeps two numbers a weight, an average one more."""
     best = network_bytes + modality_of(section.modality).companion_bytes
     state = network_bytes * (4 if _may_average(section) else 3)
-    return DiskPlan(section.modality, best, 3 * state + best, section.trial_count(), share.concurrency)
+    return DiskPlan(
+        section.modality, best, 3 * state + best, section.trial_count() + len(head_trials(section)), share.concurrency
+    )
 
 
 def _may_average(section: SearchedSection) -> bool:

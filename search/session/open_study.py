@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from search.decide.rung_zero import hopeless
 from search.decide.warm_start import warm_trials
 from search.exports.cursor import without_password
 from search.ledger.events import DataBound, StudyChanged, StudyCreated
@@ -74,6 +75,8 @@ def continued(study: StudyConfig, state: StudyState | None, mode: Mode) -> Study
             section = study.section(modality)
             if section.search.space:
                 config[modality]["search"]["trials"] += mode.more
+                if section.search.patience_trials is not None:  # who asks for more doesn't want to be told to stop
+                    config[modality]["search"]["patience_trials"] += mode.more
     return study_of(config)
 
 
@@ -99,7 +102,9 @@ def is_over(study: StudyConfig, state: StudyState | None) -> bool:
     if state is None or state.outcome not in ENDED:
         return False
     return all(
-        state.created_count(modality) >= study.section(modality).trial_count() or state.outcome == Outcome.TARGET
+        state.created_count(modality) >= study.section(modality).trial_count()
+        or state.outcome == Outcome.TARGET
+        or hopeless(state, modality, study.section(modality).search.patience_trials) is not None
         for modality in study.modalities
     ) and not any(
         # The record has no password, and `binwise sync` takes what is there elsewhere.

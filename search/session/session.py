@@ -29,9 +29,10 @@ from search.show.views import make_view
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions
+from search.study.sections import head_trials
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.errors import UserError
-from trainables.modalities import search_seed
+from trainables.modalities import modality_of, search_seed
 from trainables.names import BEST_FOLDER
 from trainables.records import EpochResult, StopReason
 from trainables.worker import tune_adapter
@@ -111,7 +112,8 @@ class StudySession:
             layout.stop_file.unlink(missing_ok=True)
         rebuild(layout.folder, study)
         ended = sum(trial.over for trial in ledger.state.trials.values())
-        planned = sum(study.section(modality).trial_count() for modality in study.modalities)
+        state, of = ledger.state, study.modalities
+        planned = sum(study.section(name).trial_count() + state.heads_count(name) for name in of)
         return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
 
     def _begin(self) -> None:
@@ -188,6 +190,7 @@ def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Led
     settings = section.search
     seed = search_seed(study.seed, modality, study.modalities)
     objective = objective_of(settings.objectives)
+    ranked = modality_of(modality).ranked
     sampler = Sampler(
         settings.space,
         method=settings.method,
@@ -209,6 +212,10 @@ def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Led
         resources=Resources(share.cpus, share.gpus),
         objective=objective,
         target=settings.target,
+        heads=head_trials(section),
+        patience=settings.patience_trials,
+        ranked=ranked,
+        networks=settings.space[ranked].values if ranked in settings.space else (),
     )
 
 

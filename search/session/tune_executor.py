@@ -20,7 +20,7 @@ from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
 from search.decide.terms import Next, NextAttempt
 from search.session.stop_request import StopRequest
-from trainables.names import DETAIL, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
+from trainables.names import DETAIL, HEAD, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
 from trainables.worker import tune_adapter
 
@@ -97,7 +97,9 @@ def _dirname(trial: Any) -> str:
 
 def trial_id_of(trial: Any) -> str:
     """The trial's id on record, of Tune's trial."""
-    return trial_name(trial.config[tune_adapter.MODALITY], trial.config[tune_adapter.NUMBER])
+    raw = trial.config
+    head = HEAD in raw[tune_adapter.HYPERPARAMETERS]
+    return trial_name(raw[tune_adapter.MODALITY], raw[tune_adapter.NUMBER], head=head)
 
 
 def error_of(trial: Any) -> Exception:

@@ -125,6 +125,7 @@ def status_of(
     word = RUNNING if holder else _ended_word(state)
     session = state.sessions[-1] if state.sessions else None
     planned = planned_trials(state.study)
+    heads = {modality: state.heads_count(modality) for modality in planned}
     return Status(
         name=state.name,
         state=word,
@@ -132,7 +133,8 @@ def status_of(
         pid=holder.pid if holder else None,
         detail=session.detail if session and not holder else None,
         modalities=tuple(
-            _modality(state, modality, count, (rungs or {}).get(modality, ())) for modality, count in planned.items()
+            _modality(state, modality, count + heads[modality], (rungs or {}).get(modality, ()))
+            for modality, count in planned.items()
         ),
         running=tuple(_running(trial, now) for trial in state.open_trials() if trial.running) if holder else (),
         elapsed=state.seconds_until_now(now) if holder else state.seconds,
@@ -170,7 +172,7 @@ def _next_commands(name: str, word: str, outcome: Outcome | None) -> tuple[str, 
 def _modality(state: StudyState, modality: str, planned: int, rungs: Sequence[Rung]) -> ModalityStatus:
     counts = state.counts(modality)
     waiting = counts.pop(WAITING, 0) + counts.pop(StopReason.INTERRUPTED.value, 0)
-    waiting += max(0, planned - state.created_count(modality))
+    waiting += max(0, planned - state.heads_count(modality) - state.created_count(modality))
     order = [RUNNING, *(reason.value for reason in StopReason)]
     states = {word: counts[word] for word in order if counts[word]}
     return ModalityStatus(

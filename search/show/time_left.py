@@ -24,7 +24,7 @@ def _work_left(state: StudyState, planned: Mapping[str, int], now: float) -> flo
     """Trials that run beside each other need at least their work by their number, and as long as the longest one."""
     trials = list(state.trials.values())
     usual = _usual_seconds(trials)
-    open_trials = [trial for trial in state.open_trials() if trial.modality in planned]
+    open_trials = [trial for trial in state.open_trials() if trial.modality in planned and not trial.is_head]
     to_come = {modality: max(0, count - state.created_count(modality)) for modality, count in planned.items()}
     needed = {trial.modality for trial in open_trials} | {modality for modality, count in to_come.items() if count}
     if not needed <= usual.keys():
@@ -39,7 +39,7 @@ def _usual_seconds(trials: Sequence[Trial]) -> dict[str, float]:
     """The mean of a modality's trials that are over, however they ended: those to come will be such a mixture too."""
     ended: defaultdict[str, list[float]] = defaultdict(list)
     for trial in trials:
-        if trial.over:
+        if trial.over and not trial.is_head:
             ended[trial.modality].append(trial.seconds)
     return {modality: sum(seconds) / len(seconds) for modality, seconds in ended.items()}
 

@@ -17,7 +17,7 @@ FREE = re.compile(
     r"description|time_budget|linear_baseline|runs|(failures|cluster|tracking)\..+|"
     r"data\.(train|val|test|decode|image_root|allow_links|allow_shortcut|leave_out|columns(\..+)?|labels\..+)"
 )
-FREE_IN_SEARCH = re.compile(r"search\.(target|concurrency|resources\..+)")
+FREE_IN_SEARCH = re.compile(r"search\.(target|patience_trials|concurrency|resources\..+)")
 GROWING = "search.trials"
 
 

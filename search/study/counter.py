@@ -3,10 +3,12 @@ kept from then on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from search.study.config import StudyConfig
+from search.study.heads import HEAD_KEYS
 from trainables.modalities import modality_of
 
 
@@ -33,7 +35,20 @@ def as_begun(study: StudyConfig, before: Mapping[str, Any]) -> StudyConfig:
         choice = modality_of(name).counter_choice
         if choice is not None and choice.key in before.get(name, {}):
             begun[name] = before[name][choice.key]
-    return _with_own(study, begun)
+    return _with_heads(_with_own(study, begun), before)
+
+
+def _with_heads(study: StudyConfig, before: Mapping[str, Any]) -> StudyConfig:
+    """The study with the head trials that its record began with, where it leaves them open."""
+    update: dict[str, Any] = {}
+    for name in study.modalities:
+        section, recorded = study.section(name), before.get(name, {}).get("search", {})
+        keys = [key for key in HEAD_KEYS if key in recorded and key not in section.search.model_fields_set]
+        if keys:
+            values = section.search.model_dump(mode="json") | {key: recorded[key] for key in keys}
+            search = type(section.search).model_validate_json(json.dumps(values), strict=True)
+            update[name] = section.model_copy(update={"search": search})
+    return study.model_copy(update=update) if update else study
 
 
 def _with_own(study: StudyConfig, chosen: Mapping[str, Any]) -> StudyConfig:

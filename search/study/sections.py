@@ -14,6 +14,7 @@ from search.space.corners import end_points
 from search.space.dimensions import AnyDimension, Frozen
 from search.space.values import is_number
 from search.study.faults import Fault, FaultsError, faults_of, shown, suggestion
+from search.study.heads import Heads, head_wish
 from search.study.planned import trials_of
 from trainables.config import NOT_SEARCHED, Count, Natural, TrialConfig
 from trainables.modalities import modality_of
@@ -81,6 +82,10 @@ class SearchSection(Frozen):
     }
 
     trials: Count = 20
+    # Heads on frozen features before anything is fine-tuned, beside `trials`: auto, none, or which ones.
+    heads: Heads = "auto"
+    # After so many trials of which none is better than the best head, no more begin; null: all of them run.
+    patience_trials: Count | None = 10
     method: Literal["tpe", "random", "cmaes", "gp"] = "tpe"  # cmaes: ranges only, choices are made at random
     startup_trials: Natural = 10  # random trials before the method models what it saw
     target: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None  # a val accuracy that ends the search
@@ -152,6 +157,15 @@ def searched_values(section: SearchedSection) -> SearchedValues:
     space = section.search.space
     values = {key: space[key].values if key in space else [value] for key, value in own.items()}
     return SearchedValues(own, values, points)
+
+
+def head_trials(section: SearchedSection) -> list[dict[str, Any]]:
+    """The head trials of a section's search, whole, in the order in which they should run.
+
+    UserError where a network that is asked for has no features.
+    """
+    wish = head_wish(section.search.heads)
+    return [] if wish is None else modality_of(section.modality).heads(searched_values(section), wish)
 
 
 def _trial_faults(section: SearchedSection, changed: Mapping[str, object]) -> list[Fault]:

@@ -16,9 +16,10 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from search.study.config import StudyConfig
 from search.study.faults import Fault, KeyPath, faults_of, shown
+from search.study.heads import with_listed_networks, without_new_keys
 from search.study.sections import section_type
 from trainables.errors import UserError
-from trainables.modalities import registered
+from trainables.modalities import names, registered
 from trainables.names import LEDGER_FILE, STUDY_FILE
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
@@ -34,6 +35,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     raw = _mapping(path)
     for override in overrides:
         _override(raw, override)
+    raw = with_listed_networks(raw)
     _prepare(raw)
     try:
         # In JSON mode a strict parse still takes a list for a tuple and text for a path.
@@ -61,8 +63,8 @@ def recorded_study(folder: Path) -> StudyConfig:
 
 
 def study_of(config: Mapping[str, Any]) -> StudyConfig:
-    """The study of a config that was one before, such as a ledger's."""
-    return StudyConfig.model_validate_json(json.dumps(config), strict=True)
+    """The study of a config that was one before, such as a ledger's; one of before there were heads has none."""
+    return StudyConfig.model_validate_json(json.dumps(without_new_keys(config, names())), strict=True)
 
 
 def dump_study(study: StudyConfig) -> str:

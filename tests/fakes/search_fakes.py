@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from modality_names import IMAGE, TEXT
+
 from search.study.config import StudyConfig
+from trainables.names import NONE
 from trainables.records import EpochResult, StopReason, TrialRecord
 
 SPACE = {
@@ -18,9 +21,11 @@ SPACE = {
 
 
 def study(folder: Path, *, image: Mapping[str, Any] | None = None, **changes: Any) -> StudyConfig:
-    """A study over `folder`/train and `folder`/val; `image` is its image section."""
+    """A study over `folder`/train and `folder`/val, without heads where it asks for none; `image` is its section."""
     data = {"train": str(folder / "train"), "val": str(folder / "val")}
-    raw = {"name": "demo", "data": data, "runs": str(folder / "runs"), "image": image or {}, **changes}
+    raw = {"name": "demo", "data": data, "runs": str(folder / "runs"), IMAGE: image or {}, TEXT: {}, **changes}
+    for name in (IMAGE, TEXT):
+        raw[name] = {**raw[name], "search": {"heads": NONE, **raw[name].get("search", {})}}
     return StudyConfig.model_validate_json(json.dumps(raw), strict=True)
 
 

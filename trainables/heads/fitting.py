@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +20,10 @@ from trainables.heads.neighbours import Neighbours, fit_neighbours
 from trainables.heads.scaling import powers_of, scaled
 
 Family = Literal["kernel_ridge", "logistic", "neighbours"]
-FAMILIES: tuple[Family, ...] = ("kernel_ridge", "logistic", "neighbours")
 MOST_SUPPORT = 2000  # samples that a kernel's coefficients lie on: an eigendecomposition of so many takes seconds
 MOST_NEIGHBOURS = 20_000  # samples that may be neighbours
 THREADS = 1  # of linear algebra: sums of several threads depend on how many there are, and a trial may go on elsewhere
 Tensors = dict[str, NDArray[Any]]
-
-
-class Fitted(Protocol):
-    """What every family's fit can do."""
-
-    @property
-    def out_of_fold(self) -> Matrix:
-        """(N, C) logits of train, each fold's by a fit without it."""
-
-    def logits(self, inputs: HeadInputs) -> Matrix:
-        """(N, C) of inputs whose rows have length 1."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from trainables.errors import UserError
 from trainables.hub import first_line
 from trainables.image.architectures import drop_classifier, require_known, takes_size, whole_network
-from trainables.image.weights import NONE, load_weights, normalisation
+from trainables.image.weights import load_weights, normalisation
+from trainables.names import NONE
 
 SIZES = range(32, 1025)  # px: those that a trial's config allows
 

@@ -22,8 +22,9 @@ from trainables.modality import (
     combined,
     distinct,
     head_trials,
+    pretrained,
 )
-from trainables.names import HEAD
+from trainables.names import HEAD, NONE
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,7 @@ class ImageModality(Modality):
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
     local_path: ClassVar[str | None] = "weights"
+    ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")
     names_samples: ClassVar[bool] = True
@@ -128,14 +130,16 @@ class ImageModality(Modality):
 
         return prepare_pictures(values, splits, place)
 
-    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
-        """On each backbone with the section's own weights, then on all of them; none with random weights."""
-        weights = values.own["weights"]
-        if weights == "none":
+    def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
+        """On each backbone that trials may have with other weights than random ones, then on all of them together."""
+        weights = dict.fromkeys(wish.backbones, values.own["weights"]) or pretrained(values)
+        if NONE in weights.values() or not weights:
             return []
-        backbones = list(wish.backbones) or values.every("backbone")
-        shared = {key: values.own[key] for key in ("weights", "size", "fit")}
-        found = [{**shared, **one} for one in head_trials(wish, backbones)]
+        shared = {key: values.own[key] for key in ("size", "fit")}
+        alike = [name for name, one in weights.items() if one == next(iter(weights.values()))]
+        found = [
+            {**shared, **one, "weights": weights[one["backbone"]]} for one in head_trials(wish, list(weights), alike)
+        ]
         return [ImageHeadConfig.parsed(one).model_dump() for one in found]
 
     def build(

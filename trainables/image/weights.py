@@ -26,7 +26,6 @@ T = TypeVar("T")
 Statistics = tuple[float, float, float]  # of the three colours, as the values 0 to 1
 
 IMAGENET = "imagenet"
-NONE = "none"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HUB_WEIGHTS = "model.safetensors"  # timm's name for weights on its hub

@@ -27,6 +27,7 @@ from trainables.modality import (
     combined,
     distinct,
     head_trials,
+    pretrained,
 )
 from trainables.names import HEAD
 from trainables.text.captions import TextItem, captions_of, flattened, text_item
@@ -54,6 +55,7 @@ class TextModality(Modality):
     }
     free_on_resume: ClassVar[frozenset[str]] = frozenset({"token_budget"})
     local_path: ClassVar[str | None] = "backbone"
+    ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights", "architecture", "vocabulary_size")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "max_length")
     companion_bytes: ClassVar[int] = 4_000_000  # tokenizer and config, amply
@@ -139,12 +141,11 @@ class TextModality(Modality):
             ]
         return Plan(lines=tuple(lines))
 
-    def heads(self, values: SearchedValues, wish: HeadWish, train: Split) -> list[dict[str, Any]]:
-        """On n-grams with each encoder; with random weights on n-grams alone."""
-        pretrained = values.own["weights"] != "none"
-        backbones: list[str | None] = [*wish.backbones] or (values.every("backbone") if pretrained else [None])
+    def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
+        """On n-grams with each encoder that trials may have pretrained; on n-grams alone where there is none."""
+        backbones: list[str | None] = [*(wish.backbones or pretrained(values))] or [None]
         shared = {key: values.own[key] for key in ("cleaning", "max_length", "token_budget")}
-        found = [{**shared, **one} for one in head_trials(wish, backbones, averaged=False)]
+        found = [{**shared, **one} for one in head_trials(wish, backbones)]
         return [TextHeadConfig.parsed(one).model_dump() for one in found]
 
     def build(

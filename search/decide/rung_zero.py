@@ -1,0 +1,65 @@
+"""Rung zero: head trials before all others, the networks that they rank, and the bar that they set for fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.decide.terms import Limits, ModalitySearch
+from search.ledger.state import StudyState, Trial
+
+
+def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
+    """Whether the modality is to have one more head trial now.
+
+    The first one always; further ones within their share of the time budget, as long as nothing was fine-tuned.
+    """
+    count = state.heads_count(search.modality)
+    if count >= len(search.heads) or state.created_count(search.modality):
+        return False
+    if count == 0 or limits.seconds is None:
+        return True
+    return state.seconds_until_now() < limits.head_share * limits.seconds
+
+
+def best_head(state: StudyState, modality: str) -> Trial | None:
+    """The head trial with the highest val accuracy, the first of equals; None where none has one."""
+    ranked = [trial for trial in state.of(modality) if trial.is_head and trial.best is not None]
+    return max(ranked, key=lambda trial: trial.best.val_accuracy if trial.best else 0.0, default=None)
+
+
+def undecided(search: ModalitySearch, state: StudyState) -> bool:
+    """Whether fine-tuning waits: head trials are still open, and which network it begins with depends on them."""
+    networks = {head.get(search.ranked or "") for head in search.heads}
+    return len(networks) > 1 and any(trial.is_head for trial in state.open_trials(search.modality))
+
+
+def best_network(search: ModalitySearch, state: StudyState) -> dict[str, Any]:
+    """The best head's network, by its key, where the space has it; empty where there is no choice."""
+    head = best_head(state, search.modality)
+    if head is None or search.ranked is None or head.config.get(search.ranked) not in search.networks:
+        return {}
+    return {search.ranked: head.config[search.ranked]}
+
+
+def hopeless(state: StudyState, modality: str, patience: int | None) -> str | None:
+    """Why no further trial of the modality begins: `patience` ended, and none is better than the best head."""
+    head = best_head(state, modality)
+    if head is None or head.best is None or patience is None:
+        return None
+    tuned = [trial for trial in state.of(modality) if not trial.is_head]
+    ended = sum(trial.over for trial in tuned)
+    best = max((trial.best.val_accuracy for trial in tuned if trial.best), default=0.0)
+    if ended < patience or best > head.best.val_accuracy:
+        return None
+    return (
+        f"No further {modality} trial begins: none of {ended} is better on val than the head {head.trial_id} "
+        f"({head.best.val_accuracy:.3f}). `{modality}.search.patience_trials` says how many are tried."
+    )
+
+
+def is_whole(search: ModalitySearch, state: StudyState) -> bool:
+    """Whether the modality has had all the trials that it is to have."""
+    return (
+        state.created_count(search.modality) >= search.trials
+        or hopeless(state, search.modality, search.patience) is not None
+    )
