@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.check.names import alike
+from trainables.data.check.names import alike, name_key
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import modality_of
 
 FOLDS = 5
+LARGEST = 0.5  # share of a class's samples whose names may be alike and still tell them apart from others
 
 
-def groups_of(split: Split) -> NDArray[np.int64]:
-    """(N,) the group of each sample: those whose words, or else names, are alike but for digits."""
-    return alike(_names(split))
+def groups_of(split: Split, equal: Sequence[Hashable | None] | None = None) -> NDArray[np.int64]:
+    """(N,) the group of each sample: those whose words, or else names, are alike but for digits.
+
+    A name that most of a class's samples have (`shoes_1`, `shoes_2`) says no more than the class, and ties none of them
+    together: held out as a whole, the class would be in no fit that is asked for it.
+
+    Samples that share a key of `equal`, (N,), are of one group too: the digest of a picture's file, say. Where they
+    weren't, a sample in a held-out fold would be predicted from its own copy, and the head would be far too sure.
+    """
+    names = _names(split)
+    _, keys = np.unique([name_key(name) for name in names], return_inverse=True)
+    _, pairs, counts = np.unique(keys * len(split.classes) + split.labels, return_inverse=True, return_counts=True)
+    said = counts[pairs] > LARGEST * np.bincount(split.labels)[split.labels]
+    return alike(["" if says else name for name, says in zip(names, said, strict=True)], equal)
 
 
 def _names(split: Split) -> Sequence[str]:

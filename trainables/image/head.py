@@ -49,7 +49,8 @@ def build_head_learner(config: ImageHeadConfig, data: DataAccess, seed: int) -> 
     """A head that isn't fitted yet, and what writes the frozen networks beside it."""
     networks = build_networks(config)
     train, val = data.splits[TRAIN], data.splits[VAL]
-    task = HeadTask(config.head, train.labels, groups_of(train), val.labels, len(train.classes), seed)
+    contents = [one.sha256 for one in file_digests(train.items("image"), data.caches / PICTURES)]
+    task = HeadTask(config.head, train.labels, groups_of(train, contents), val.labels, len(train.classes), seed)
     digests = {name: weights_digest(network.state_dict()) for name, network in networks.items()}
 
     def inputs(split: str, between: Between) -> HeadInputs:
