@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from trainables.data.disk import free_bytes
 from trainables.data.files import fsync, replace_file
-from trainables.data.locks import try_lock
+from trainables.data.locks import FileLock, try_lock
 from trainables.data.pictures.blocks import BUILDING
 from trainables.errors import UserError
 from trainables.names import META_FILE
@@ -66,18 +66,28 @@ def cached_features(caches: Path, recipe: Recipe, count: int, compute: Compute, 
     folder.parent.mkdir(parents=True, exist_ok=True)
     while not folder.is_dir():
         building = folder.with_name(f"{folder.name}{BUILDING}")
-        building.mkdir(exist_ok=True)
-        lock = try_lock(building / _LOCK, f"{socket.gethostname()} {os.getpid()}")
+        lock = _locked(building)
         if lock is None:
             between()
             time.sleep(POLL)
             continue
         try:
-            if not folder.is_dir():
+            if folder.is_dir():  # finished by another one, just before this one took its place
+                shutil.rmtree(building, ignore_errors=True)
+            else:
                 _build(building, folder, recipe, count, compute, between)
         finally:
             lock.release()
     return _mapped(folder, count)
+
+
+def _locked(building: Path) -> FileLock | None:
+    """The folder, made if missing, for this process alone; None where another one has it or has just finished it."""
+    building.mkdir(exist_ok=True)
+    try:
+        return try_lock(building / _LOCK, f"{socket.gethostname()} {os.getpid()}")
+    except FileNotFoundError:
+        return None
 
 
 def _mapped(folder: Path, count: int) -> Features:

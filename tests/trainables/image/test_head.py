@@ -1,0 +1,109 @@
+"""Heads on pictures' frozen features, from the trial's dict to a checkpoint that predicts the same elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from modality_names import IMAGE
+from trainables_fakes import make_data
+
+from trainables.build import BuiltTrial, build_trial, check_network
+from trainables.checkpoint import write_checkpoint, write_val_logits
+from trainables.data.caches import list_caches
+from trainables.errors import UserError
+from trainables.image.weights import packaged_file
+from trainables.inference import predict_split
+from trainables.modality import DataAccess
+from trainables.names import HEAD, TRAIN, TRAIN_LOGITS_FILE, VAL
+
+LITE = "tf_efficientnet_lite0"
+TRIAL: dict[str, Any] = {HEAD: "kernel_ridge", "backbone": LITE, "size": 64}
+pytestmark = pytest.mark.skipif(packaged_file(LITE) is None, reason="needs the packaged weights of the extra `demo`")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataAccess:
+    """Twenty pictures to learn from, ten to be judged by."""
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+def fitted(data: DataAccess, **changes: Any) -> BuiltTrial:
+    """A head trial after its epoch."""
+    built = build_trial(IMAGE, {**TRIAL, **changes}, data, seed=3)
+    built.learner.train_epoch()
+    built.learner.evaluate()
+    return built
+
+
+def saved(built: BuiltTrial, folder: Path) -> Path:
+    """Its checkpoint, as the worker writes it."""
+
+    def companions(into: Path) -> None:
+        assert built.companions is not None
+        assert built.learner.last_val_logits is not None
+        built.companions(into)
+        write_val_logits(into, built.learner.last_val_logits)
+
+    write_checkpoint(folder, built.learner.weights(), built.meta, companions=companions)
+    return folder
+
+
+@pytest.mark.parametrize("family", ["kernel_ridge", "logistic", "neighbours"])
+def test_a_checkpoint_predicts_what_its_trial_did(data: DataAccess, tmp_path: Path, family: str) -> None:
+    """From its own folder, moved elsewhere, with nothing of the caches; colours are told apart."""
+    built = fitted(data, **{HEAD: family})
+    folder = saved(built, tmp_path / "best").rename(tmp_path / "moved")
+    predicted = predict_split(folder, data.splits[VAL])
+    assert built.learner.last_val_logits is not None
+    assert np.allclose(predicted.logits, built.learner.last_val_logits, atol=1e-4)
+    assert (predicted.logits.argmax(axis=1) == data.splits[VAL].labels).mean() >= 0.9
+    assert np.load(folder / TRAIN_LOGITS_FILE).shape == (len(data.splits[TRAIN]), 2)
+    assert built.learner.weights_bytes() > 13_000_000  # the network counts: it is what predicts
+
+
+def test_fitted_again_it_is_the_same_bit_for_bit(data: DataAccess) -> None:
+    """Features come from the cache; nothing is drawn that the seed doesn't say."""
+    one, other = fitted(data), fitted(data)
+    assert one.learner.last_val_logits is not None
+    assert np.array_equal(one.learner.last_val_logits, other.learner.last_val_logits)
+    weights, again = one.learner.weights(), other.learner.weights()
+    assert all((weights[name] == again[name]).all() for name in weights)
+    kinds = [entry.kind for entry in list_caches(data.caches)]
+    assert kinds.count("features") == 2
+
+
+def test_several_networks_stand_side_by_side(data: DataAccess, tmp_path: Path) -> None:
+    """Their features are blocks of one head; the checkpoint has both."""
+    built = build_trial(
+        IMAGE, {**TRIAL, "backbone": "resnet18", "others": ["squeezenet1_1"], "weights": "none"}, data, 3
+    )
+    built.learner.train_epoch()
+    built.learner.evaluate()
+    predicted = predict_split(saved(built, tmp_path / "best"), data.splits[VAL])
+    assert built.learner.last_val_logits is not None
+    assert np.allclose(predicted.logits, built.learner.last_val_logits, atol=1e-4)
+
+
+def test_a_stop_is_noticed_while_features_are_computed(data: DataAccess) -> None:
+    """What is called between two parts may break the epoch off; nothing of it is kept."""
+    built = build_trial(IMAGE, TRIAL, data, seed=3)
+
+    class StopError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        built.learner.train_epoch(stop)
+    assert built.learner.weights() == {}
+
+
+def test_the_network_is_checked_before_the_first_trial(data: DataAccess) -> None:
+    """Its bytes; a name that nobody has is refused with those that look like it."""
+    assert check_network(IMAGE, TRIAL, data.splits[TRAIN]) > 13_000_000
+    with pytest.raises(UserError, match="did you mean"):
+        check_network(IMAGE, {**TRIAL, "backbone": "resnet81"}, data.splits[TRAIN])
