@@ -36,6 +36,7 @@ image:
   batch_size: 32
   checkpoint_every: 1
   search:
+    heads: none
     trials: 6
     startup_trials: 2
     resources: {cpus: CPUS, gpus: 0}
@@ -54,6 +55,7 @@ text:
   learning_rate: 1e-3
   checkpoint_every: 1
   search:
+    heads: none
     trials: 6
     startup_trials: 2
     resources: {cpus: CPUS, gpus: 0}

@@ -28,6 +28,7 @@ text:
   batch_size: 16
   learning_rate: 1e-3
   search:
+    heads: none
     trials: 6
     startup_trials: 3
     concurrency: 2

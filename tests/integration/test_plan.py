@@ -19,12 +19,13 @@ image:
   weights: none
   size: 64
   max_epochs: 4
-  search: {trials: 3, space: {batch_size: {type: choice, choices: [32, 48]}}}
+  search: {heads: none, trials: 3, space: {batch_size: {type: choice, choices: [32, 48]}}}
 text:
   backbone: distilbert-base-uncased
   weights: none
   architecture: {n_layers: 1, dim: 64, hidden_dim: 128, n_heads: 2}
   vocabulary_size: 600
+  search: {heads: none}
 """
 pytestmark = pytest.mark.timeout(300)
 

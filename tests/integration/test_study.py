@@ -34,6 +34,7 @@ image:
   batch_size: 32
   batchnorm_momentum: 0.1
   search:
+    heads: none
     trials: 3
     space: {head_learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
     scheduler: {name: asha, grace: 1, factor: 2}
@@ -45,6 +46,7 @@ text:
   max_epochs: 3
   learning_rate: 1e-3
   search:
+    heads: none
     trials: 3
     space: {learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}}
     points: [{learning_rate: 5e-3, cleaning: words}]

@@ -31,7 +31,7 @@ image:
   max_epochs: 2
   batch_size: 16
   batchnorm_momentum: 0.1
-  search: {trials: 1, scheduler: {name: none}}
+  search: {heads: none, trials: 1, scheduler: {name: none}}
 text:
   weights: none
   architecture: {n_layers: 1, dim: 32, hidden_dim: 64, n_heads: 2, max_position_embeddings: 64}
@@ -39,7 +39,7 @@ text:
   max_epochs: 2
   batch_size: 16
   learning_rate: 3e-3
-  search: {trials: 1, scheduler: {name: none}}
+  search: {heads: none, trials: 1, scheduler: {name: none}}
 numbers:
   max_epochs: 8
   search:
@@ -95,12 +95,12 @@ def records(folder: Path) -> list[TrialRecord]:
 
 
 def test_its_trials_are_searched_and_extended(study: Path) -> None:
-    """Three trials and one more, within the space, each with its checkpoint; the others as they are."""
-    found = [record for record in records(study) if record.modality == "numbers"]
-    assert [record.trial_id for record in sorted(found, key=lambda one: one.number)] == [
-        f"numbers_00{n}" for n in range(4)
-    ]
-    assert all(record.config["hidden"] in (4, 16) for record in found)
+    """Its heads, three trials and one more, within the space, each with its checkpoint; the others as they are."""
+    found = sorted((one for one in records(study) if one.modality == "numbers"), key=lambda one: one.trial_id)
+    tuned = [record for record in found if not record.is_head]
+    assert [record.trial_id for record in tuned] == [f"numbers_00{n}" for n in range(4)]
+    assert [record.config["head"] for record in found if record.is_head] == ["kernel_ridge", "logistic", "neighbours"]
+    assert all(record.config["hidden"] in (4, 16) for record in tuned)
     assert all((study / "mlruns/studies/three" / str(record.checkpoint)).is_dir() for record in found)
     assert {record.modality for record in records(study)} == {"image", "text", "numbers"}
 
@@ -115,7 +115,7 @@ def test_the_three_are_fused(study: Path) -> None:
     accuracy = {row: one["scores"]["accuracy"] for row, one in selection["val"].items()}
     assert accuracy["fused"] >= max(accuracy[name] for name in weights)
     assert accuracy["numbers"] > accuracy["majority"]
-    rows = {*weights, "fused", "majority", "linear_fused", *(f"linear_{name}" for name in weights)}
+    rows = {*weights, "fused", "majority", "frozen_numbers", "linear_fused", *(f"linear_{name}" for name in weights)}
     assert set(accuracy) == rows
     assert set(json.loads((analysis / "final_test.json").read_text("utf-8"))["test"]) == rows
 

@@ -14,13 +14,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainables.checkpoint import Checkpoint
-from trainables.config import Count, NotNegative, Rate, Schedule, Share, TrialConfig
+from trainables.config import Count, HeadConfig, NotNegative, Rate, Schedule, Share, TrialConfig
 from trainables.data.samples import Split
+from trainables.heads.fitting import FittedHead
+from trainables.heads.inputs import HeadInputs
+from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.learning.groups import Group
 from trainables.learning.learner import TorchLearner
+from trainables.learning.loop import Learner
 from trainables.learning.steps import Batch, Stepper, batch_rows, pick_device, predict_logits
 from trainables.linear_baseline import linear_predictions
-from trainables.modality import Companions, DataAccess, Modality
+from trainables.modality import Companions, DataAccess, HeadWish, Modality, SearchedValues, head_trials
 from trainables.names import TRAIN, VAL
 from trainables.records import Predictions
 from trainables.train_setup import make_stepper
@@ -41,6 +45,10 @@ class NumbersTrialConfig(TrialConfig):
     hidden: Count = 16  # units of the layer in the middle
     learning_rate: Rate = 1e-2
     weight_decay: NotNegative = 0.0
+
+
+class NumbersHeadConfig(HeadConfig):
+    """A head on the numbers as they are."""
 
 
 class NumbersNetwork(nn.Module):
@@ -104,6 +112,23 @@ class NumbersModel:
         return logits, time.perf_counter() - began
 
 
+class NumbersHeadModel:
+    """A fitted head."""
+
+    def __init__(self, head: FittedHead, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        self._head = head
+
+    def logits(self, items: Sequence[tuple[float, ...]]) -> NDArray[np.float32]:
+        """Logits (N, C) of rows of numbers."""
+        return self._head.logits(HeadInputs((np.array(items, dtype=np.float32),)))
+
+    def timed_logits(self, items: Sequence[tuple[float, ...]], batch_size: int) -> tuple[NDArray[np.float32], float]:
+        """Logits (N, C), and the head's seconds."""
+        began = time.perf_counter()
+        return self.logits(items), time.perf_counter() - began
+
+
 class NumbersModality(Modality):
     """An item is a tuple of numbers, as many for every sample."""
 
@@ -112,6 +137,7 @@ class NumbersModality(Modality):
     config_type: ClassVar[type[TrialConfig]] = NumbersTrialConfig
     network: ClassVar[tuple[str, ...]] = ("hidden",)
     baseline_note: ClassVar[str] = "the numbers as they are"
+    head_config_type: ClassVar[type[HeadConfig] | None] = NumbersHeadConfig
 
     def from_cell(self, cell: str, root: Path) -> tuple[float, ...]:
         """`1.5;2;0.25`."""
@@ -135,13 +161,23 @@ class NumbersModality(Modality):
         """As in the CSV."""
         return ";".join(f"{one:g}" for one in item)
 
-    def check(self, config: NumbersTrialConfig, train: Split) -> int:
-        """Build the network."""
+    def check(self, config: NumbersTrialConfig | NumbersHeadConfig, train: Split) -> int:
+        """Build the network; a head has none."""
+        if isinstance(config, NumbersHeadConfig):
+            return 0
         network = network_of(config, train)
         return sum(tensor.nbytes for tensor in network.state_dict().values())
 
-    def build(self, config: NumbersTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
-        """A network in training."""
+    def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
+        """One a family."""
+        return [NumbersHeadConfig(head=one["head"]).model_dump() for one in head_trials(wish, [None])]
+
+    def build(
+        self, config: NumbersTrialConfig | NumbersHeadConfig, data: DataAccess, seed: int
+    ) -> tuple[Learner, Companions | None]:
+        """A network in training, or a head."""
+        if isinstance(config, NumbersHeadConfig):
+            return head_learner(config, data, seed)
         device, train = pick_device(), data.splits[TRAIN]
         network = network_of(config, train).to(device)
         numbers = array_of(train)
@@ -151,8 +187,10 @@ class NumbersModality(Modality):
         stepper = make_stepper(config, network, groups, train, device)
         return NumbersLearner(network, stepper, train, data.splits[VAL], config.batch_size, seed), None
 
-    def load(self, folder: Path, checkpoint: Checkpoint) -> NumbersModel:
+    def load(self, folder: Path, checkpoint: Checkpoint) -> NumbersModel | NumbersHeadModel:
         """The model of a checkpoint."""
+        if "head" in checkpoint.meta["config"]:
+            return NumbersHeadModel(read_head(folder, checkpoint.weights), tuple(checkpoint.meta["classes"]))
         classes, weights = tuple(checkpoint.meta["classes"]), checkpoint.weights
         hidden, features = weights["layers.0.weight"].shape
         network = NumbersNetwork(features, hidden, len(classes))
@@ -168,6 +206,15 @@ class NumbersModality(Modality):
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
         model.fit(array_of(train).numpy(), train.labels)
         return {name: linear_predictions(model, array_of(split).numpy(), split) for name, split in evaluate.items()}
+
+
+def head_learner(config: NumbersHeadConfig, data: DataAccess, seed: int) -> tuple[Learner, Companions]:
+    """A head that isn't fitted yet."""
+    train, val = data.splits[TRAIN], data.splits[VAL]
+    task = HeadTask(config.head, train.labels, np.arange(len(train)), val.labels, len(train.classes), seed)
+    inputs = {name: HeadInputs((array_of(split).numpy(),)) for name, split in data.splits.items()}
+    learner = HeadLearner(task, lambda between: inputs[TRAIN], lambda between: inputs[VAL])
+    return learner, learner.write_companions
 
 
 def network_of(config: NumbersTrialConfig, train: Split) -> NumbersNetwork:
