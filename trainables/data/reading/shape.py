@@ -23,19 +23,22 @@ _SPLIT_NAMES: Final = {
 _DEPTH: Final = 8  # folders within folders that are looked into
 
 
-def shape_fault(source: Path, top: Top, classes: Sequence[str] | None) -> str | None:
+def shape_fault(
+    source: Path, top: Top, classes: Sequence[str] | None, only: Sequence[str] | None = None
+) -> str | None:
     """What is wrong with the shape of a tree, with the lines or commands that put it right; None where nothing is.
 
-    `classes`: those of train, where the tree is another split's.
+    `classes`: those of train, where the tree is another split's. `only`: of these classes alone is anything taken.
     """
     if top.loose:
         return _loose(source, top)
     inside = {name: _folders(path) for name, path in top.folders.items()}
+    taken = top.folders if only is None else {name: top.folders[name] for name in only if name in top.folders}
     return (
         _splits_inside(source, top.folders)
         or _wrapped(source, top.folders, classes)
         or _splits_in_classes(source, top.folders, inside)
-        or _classes_in_classes(source, top.folders, inside)
+        or _classes_in_classes(source, taken, {name: inside[name] for name in taken})
     )
 
 

@@ -166,6 +166,15 @@ class TestImport:
         assert set(report.counts["Train"]) == {"Black", "Blue"}
         assert told[-1] == (72, 72)
 
+    def test_folders_of_classes_that_arent_taken_may_be_named_alike(self, source: Path, tmp_path: Path) -> None:
+        """A folder within one of them counts to no class that is taken; within a class that is, it is refused."""
+        draw(source / "Green/Red/leaf_1.png", 1001)
+        draw(source / "Red/leaf_2.png", 1002)
+        assert run(source, tmp_path / "out", classes=["Black", "Blue"]).counts["Train"] == {"Black": 18, "Blue": 18}
+        draw(source / "Black/Blue/night_1.png", 1003)
+        with pytest.raises(UserError, match="must not be named as another class"):
+            run(source, tmp_path / "again", classes=["Black", "Blue"])
+
     def test_pictures_without_a_name_of_their_own_are_shared_out(self, tmp_path: Path) -> None:
         """80 % `IMG_nnnn`: no group that is larger than train; what is asked for comes out, and it is said."""
         for row, label in enumerate(("Black", "Blue")):
