@@ -58,7 +58,7 @@ def import_folder(
 
 
 def _chosen_folders(source: Path, destination: Path, classes: Sequence[str] | None) -> list[str]:
-    found, _ = class_folders(source)
+    found, _ = class_folders(source, only=classes)
     require_free(destination)
     if Path(os.path.realpath(destination)).is_relative_to(source.resolve()):
         raise UserError(

@@ -362,3 +362,12 @@ class TestRefusals:
         assert "number-block" in message
         report = run(tmp_path / "s", tmp_path / "out", group_by=("number-block",), block=2)
         assert all(abs(share.got - share.asked) < 0.05 for share in report.shares)
+
+
+def test_folders_that_arent_taken_may_be_named_as_they_like(source: Path, tmp_path: Path) -> None:
+    """A sub-folder named as another class is a fault of the classes that are imported, and of no others."""
+    draw(source / "tools/Blue/hammer.png", 900)
+    with pytest.raises(UserError, match="named as another class"):
+        run(source, tmp_path / "all")
+    run(source, tmp_path / "two", classes=["Black", "Blue"])
+    assert sorted(path.name for path in (tmp_path / "two/Train").iterdir()) == ["Black", "Blue"]
