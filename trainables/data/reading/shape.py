@@ -23,22 +23,19 @@ _SPLIT_NAMES: Final = {
 _DEPTH: Final = 8  # folders within folders that are looked into
 
 
-def shape_fault(
-    source: Path, top: Top, classes: Sequence[str] | None, only: Sequence[str] | None = None
-) -> str | None:
+def shape_fault(source: Path, top: Top, classes: Sequence[str] | None, only: Sequence[str] | None = None) -> str | None:
     """What is wrong with the shape of a tree, with the lines or commands that put it right; None where nothing is.
 
-    `classes`: those of train, where the tree is another split's. `only`: of these classes alone is anything taken.
+    `classes`: those of train, where the tree is another split's. `only`: the folders that are taken, where not all are.
     """
     if top.loose:
         return _loose(source, top)
     inside = {name: _folders(path) for name, path in top.folders.items()}
-    taken = top.folders if only is None else {name: top.folders[name] for name in only if name in top.folders}
     return (
         _splits_inside(source, top.folders)
         or _wrapped(source, top.folders, classes)
         or _splits_in_classes(source, top.folders, inside)
-        or _classes_in_classes(source, taken, {name: inside[name] for name in taken})
+        or _classes_in_classes(source, [name for name in top.folders if only is None or name in only], inside)
     )
 
 
@@ -121,13 +118,13 @@ def _splits_in_classes(source: Path, folders: Mapping[str, Path], inside: Mappin
     )
 
 
-def _classes_in_classes(source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]) -> str | None:
+def _classes_in_classes(source: Path, classes: Sequence[str], inside: Mapping[str, Sequence[Path]]) -> str | None:
     """A class's folder that holds a folder named as another class: its pictures would count to the wrong one."""
-    keys = {label_key(name): name for name in folders}
+    keys = {label_key(name): name for name in classes}
     found = [
         (path, name, other)
-        for name, below in inside.items()
-        for path in below
+        for name in classes
+        for path in inside[name]
         if (other := keys.get(label_key(path.name), name)) != name and _has_pictures(path)
     ]
     if not found:

@@ -45,7 +45,7 @@ def walk_tree(
     `only`: of these folders alone. `classes`: those of train, where the tree is another split's.
     Raises UserError where `source` isn't a folder of class folders.
     """
-    folders, beside = class_folders(source, classes, only=only)
+    folders, beside = class_folders(source, classes, only)
     root = source.resolve()
     chosen = folders if only is None else {name: folders[name] for name in only}
     walked = {name: walk(root / name, root, allow_links=allow_links) for name in chosen}
@@ -53,11 +53,12 @@ def walk_tree(
 
 
 def class_folders(
-    source: Path, classes: Sequence[str] | None = None, *, only: Sequence[str] | None = None
+    source: Path, classes: Sequence[str] | None = None, only: Sequence[str] | None = None
 ) -> tuple[dict[str, Path], Accounting]:
     """The folders directly in `source` by name, sorted, junk left out; and the account of what else lies there.
 
-    `classes`: those of train, where the tree is another split's. `only`: of these alone anything is taken.
+    `classes`: those of train, where the tree is another split's. `only`: the folders that are taken, where not all are.
+
     Raises UserError where `source` isn't a folder, or where its shape isn't that of a tree of classes.
     """
     if not source.is_dir():

@@ -166,15 +166,6 @@ class TestImport:
         assert set(report.counts["Train"]) == {"Black", "Blue"}
         assert told[-1] == (72, 72)
 
-    def test_folders_of_classes_that_arent_taken_may_be_named_alike(self, source: Path, tmp_path: Path) -> None:
-        """A folder within one of them counts to no class that is taken; within a class that is, it is refused."""
-        draw(source / "Green/Red/leaf_1.png", 1001)
-        draw(source / "Red/leaf_2.png", 1002)
-        assert run(source, tmp_path / "out", classes=["Black", "Blue"]).counts["Train"] == {"Black": 18, "Blue": 18}
-        draw(source / "Black/Blue/night_1.png", 1003)
-        with pytest.raises(UserError, match="must not be named as another class"):
-            run(source, tmp_path / "again", classes=["Black", "Blue"])
-
     def test_pictures_without_a_name_of_their_own_are_shared_out(self, tmp_path: Path) -> None:
         """80 % `IMG_nnnn`: no group that is larger than train; what is asked for comes out, and it is said."""
         for row, label in enumerate(("Black", "Blue")):
@@ -371,3 +362,12 @@ class TestRefusals:
         assert "number-block" in message
         report = run(tmp_path / "s", tmp_path / "out", group_by=("number-block",), block=2)
         assert all(abs(share.got - share.asked) < 0.05 for share in report.shares)
+
+
+def test_folders_that_arent_taken_may_be_named_as_they_like(source: Path, tmp_path: Path) -> None:
+    """A sub-folder named as another class is a fault of the classes that are imported, and of no others."""
+    draw(source / "tools/Blue/hammer.png", 900)
+    with pytest.raises(UserError, match="named as another class"):
+        run(source, tmp_path / "all")
+    run(source, tmp_path / "two", classes=["Black", "Blue"])
+    assert sorted(path.name for path in (tmp_path / "two/Train").iterdir()) == ["Black", "Blue"]
