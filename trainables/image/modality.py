@@ -133,8 +133,11 @@ class ImageModality(Modality):
     def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
         """On each backbone that trials may have with other weights than random ones, then on all of them together."""
         weights = dict.fromkeys(wish.backbones, values.own["weights"]) or pretrained(values)
-        if NONE in weights.values() or not weights:
-            return []
+        if NONE in weights.values():
+            raise UserError(
+                f"Heads need the features of pretrained networks, but {self.name}.search.heads.backbones names "
+                f"{', '.join(weights)} and `weights` is `none`: set `weights`, or `heads: none`."
+            )
         shared = {key: values.own[key] for key in ("size", "fit")}
         alike = [name for name, one in weights.items() if one == next(iter(weights.values()))]
         found = [
