@@ -278,15 +278,14 @@ def head_trials(
 ) -> list[dict[str, Any]]:
     """The keys `head`, `backbone` and, where several are averaged, `others` of the head trials that are wished for.
 
-    First each backbone with the first family, then those that may be averaged `together`, then the first ones again
-    with the changed keys of each of the `variants`, then the other families.
+    First each backbone with the first family, then those that may be averaged `together`, then all of these again with
+    the changed keys of each of the `variants`, then the other families.
     """
     families = wish.families or HEAD_FAMILIES
     first: list[dict[str, Any]] = [{HEAD: families[0], "backbone": one} for one in backbones]
-    found = list(first)
     if len(together) > 1:
-        found.append({HEAD: families[0], "backbone": together[0], "others": tuple(together[1:])})
-    found += [{**one, **changed} for changed in variants for one in first]
+        first.append({HEAD: families[0], "backbone": together[0], "others": tuple(together[1:])})
+    found = [*first, *({**one, **changed} for changed in variants for one in first)]
     found += [{HEAD: family, "backbone": one} for family in families[1:] for one in backbones]
     return found[: wish.most]
 

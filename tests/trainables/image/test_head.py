@@ -17,6 +17,7 @@ from trainables.data.caches import list_caches
 from trainables.data.pictures.cache import decoded_pictures
 from trainables.data.pictures.digests import PICTURES
 from trainables.errors import UserError
+from trainables.image.backbones import takes_pictures
 from trainables.image.config import ImageTrialConfig
 from trainables.image.prepare import CONTENT
 from trainables.image.weights import packaged_file
@@ -27,6 +28,7 @@ from trainables.names import HEAD, TRAIN, TRAIN_LOGITS_FILE, VAL
 
 LITE = "tf_efficientnet_lite0"
 TRIAL: dict[str, Any] = {HEAD: "kernel_ridge", "backbone": LITE, "size": 64}
+NETWORKS = ["resnet18", "squeezenet1_1"]
 pytestmark = pytest.mark.skipif(packaged_file(LITE) is None, reason="needs the packaged weights of the extra `demo`")
 
 
@@ -147,3 +149,21 @@ def test_random_networks_have_no_heads_and_are_not_asked_for_any() -> None:
     assert modality_of(IMAGE).heads(values, HeadWish()) == []
     with pytest.raises(UserError, match="names resnet18 and `weights` is `none`"):
         modality_of(IMAGE).heads(values, HeadWish(backbones=("resnet18",)))
+
+
+@pytest.mark.parametrize(("own", "larger"), [(64, 96), (96, 128), (128, 160), (160, 224), (192, 224), (224, None)])
+def test_larger_pictures_are_tried_up_to_those_of_the_pretraining(own: int, larger: int | None) -> None:
+    """Each network and all together, after the section's own size and before the other families."""
+    trial = ImageTrialConfig.parsed({"backbone": "resnet18", "size": own}).model_dump()
+    values = SearchedValues(trial, {**{key: [value] for key, value in trial.items()}, "backbone": NETWORKS}, [trial])
+    found = [(one[HEAD], len(one["others"]), one["size"]) for one in modality_of(IMAGE).heads(values, HeadWish())]
+    ridges = [("kernel_ridge", others, size) for size in (own, larger) if size for others in (0, 0, 1)]
+    assert found[: len(ridges)] == ridges
+    assert {size for _, _, size in found[len(ridges) :]} == {own}
+
+
+def test_a_network_that_takes_no_larger_pictures_has_its_own_size_alone() -> None:
+    """One of the list that doesn't is enough: they are compared at one size."""
+    assert takes_pictures("resnet18", 160)
+    assert not takes_pictures("resnet18", 0)
+    assert not takes_pictures("resnet81", 160)
