@@ -148,7 +148,7 @@ class ImageModality(Modality):
             )
         shared = {key: values.own[key] for key in ("size", "fit")}
         alike = [name for name, one in weights.items() if one == next(iter(weights.values()))]
-        larger = min(FROZEN_SIZE, -(-5 * values.own["size"] // 4 // 32) * 32)
+        larger = min(FROZEN_SIZE, -(-3 * values.own["size"] // 64) * 32)
         enlarged = larger > values.own["size"] and all(takes_pictures(name, larger) for name in weights)
         trials = head_trials(wish, list(weights), alike, [{"size": larger}] if enlarged else [])
         return [

@@ -151,7 +151,7 @@ def test_random_networks_have_no_heads_and_are_not_asked_for_any() -> None:
         modality_of(IMAGE).heads(values, HeadWish(backbones=("resnet18",)))
 
 
-@pytest.mark.parametrize(("own", "larger"), [(64, 96), (96, 128), (128, 160), (160, 224), (192, 224), (224, None)])
+@pytest.mark.parametrize(("own", "larger"), [(64, 96), (96, 160), (128, 192), (160, 224), (192, 224), (224, None)])
 def test_larger_pictures_are_tried_up_to_those_of_the_pretraining(own: int, larger: int | None) -> None:
     """Each network and all together, after the section's own size and before the other families."""
     trial = ImageTrialConfig.parsed({"backbone": "resnet18", "size": own}).model_dump()
