@@ -291,15 +291,22 @@ class Modality(Protocol):
 HEAD_FAMILIES = ("kernel_ridge", "logistic", "neighbours")  # in the order in which they are worth it
 
 
-def head_trials(wish: HeadWish, backbones: Sequence[str | None], together: Sequence[str] = ()) -> list[dict[str, Any]]:
+def head_trials(
+    wish: HeadWish,
+    backbones: Sequence[str | None],
+    together: Sequence[str] = (),
+    variants: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
     """The keys `head`, `backbone` and, where several are averaged, `others` of the head trials that are wished for.
 
-    First each backbone with the first family, then those that may be averaged `together`, then the other families.
+    First each backbone with the first family, then those that may be averaged `together`, then all of these again with
+    the changed keys of each of the `variants`, then the other families.
     """
     families = wish.families or HEAD_FAMILIES
-    found: list[dict[str, Any]] = [{HEAD: families[0], "backbone": one} for one in backbones]
+    first: list[dict[str, Any]] = [{HEAD: families[0], "backbone": one} for one in backbones]
     if len(together) > 1:
-        found.append({HEAD: families[0], "backbone": together[0], "others": tuple(together[1:])})
+        first.append({HEAD: families[0], "backbone": together[0], "others": tuple(together[1:])})
+    found = [*first, *({**one, **changed} for changed in variants for one in first)]
     found += [{HEAD: family, "backbone": one} for family in families[1:] for one in backbones]
     return found[: wish.most]
 

@@ -13,7 +13,9 @@ import os
 import shutil
 import socket
 import time
+import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from trainables.words import human_bytes
 
 FEATURES = "features"  # the folder of these caches among all caches
 FORMAT = 1
-BLOCK = 512  # samples
+BLOCK = 128  # samples: what a kill costs at most
 POLL = 0.2  # seconds between two looks whether another process is done
 _FILE = "features.npy"
 _LOCK = ".lock"
@@ -76,6 +78,9 @@ def cached_features(caches: Path, recipe: Recipe, count: int, compute: Compute, 
                 shutil.rmtree(building, ignore_errors=True)
             else:
                 _build(building, folder, recipe, count, compute, between)
+        except FileNotFoundError:
+            if not folder.is_dir():  # else another one finished it, on a disk that knows no locks
+                raise
         finally:
             lock.release()
     return _mapped(folder, count)
@@ -91,11 +96,22 @@ def _locked(building: Path) -> FileLock | None:
 
 
 def _mapped(folder: Path, count: int) -> Features:
-    os.utime(folder)  # when it was last used
-    found: Features = np.load(folder / _FILE, mmap_mode="r", allow_pickle=False)
-    if len(found) != count:
-        raise UserError(f"{folder} must hold features of {count} samples, but it is damaged: remove that folder.")
+    try:
+        found: Features = np.load(folder / _FILE, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(folder, str(error)) from error
+    if found.ndim != 2 or len(found) != count or found.dtype != np.float32:
+        raise _damaged(folder, f"it holds {found.dtype} {found.shape}, not {count} samples")
+    with suppress(OSError):  # on a read-only disk nobody asks when it was last used
+        os.utime(folder / META_FILE)
     return found
+
+
+def _damaged(folder: Path, reason: str) -> UserError:
+    return UserError(
+        f"A cache of features must be whole, but {folder} is damaged ({reason}): remove that folder, and it is made "
+        "anew."
+    )
 
 
 def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Compute, between: Between) -> None:
@@ -110,12 +126,12 @@ def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Co
             _write(path, block)
         between()
     blocks = [building / f"block_{start:09d}.npy" for start in starts]
-    _join(blocks, building / _FILE)
-    about = {"what": recipe.what, "samples": count, "format": FORMAT, **recipe.settings}
+    _join(blocks, count, building / _FILE)
+    about = {"what": recipe.what, "count": count, "format": FORMAT, **recipe.settings}
     replace_file(building / META_FILE, json.dumps(about, indent=1).encode())
-    for path in blocks:
-        path.unlink()
-    (building / _LOCK).unlink(missing_ok=True)
+    for path in building.iterdir():  # blocks, the lock, and what a killed build was writing
+        if path.name not in {_FILE, META_FILE}:
+            path.unlink()
     building.rename(folder)
     fsync(folder.parent)
 
@@ -133,7 +149,7 @@ def _require_room(building: Path, block: Features, count: int) -> None:
 
 def _write(path: Path, block: Features) -> None:
     """The file appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = _temporary(path)
     with temporary.open("wb") as stream:
         np.save(stream, np.ascontiguousarray(block, dtype=np.float32), allow_pickle=False)
         stream.flush()
@@ -141,15 +157,20 @@ def _write(path: Path, block: Features) -> None:
     temporary.rename(path)
 
 
-def _join(blocks: list[Path], whole: Path) -> None:
-    """All blocks one after the other, some at a time in memory."""
-    parts = [np.load(block, mmap_mode="r", allow_pickle=False) for block in blocks]
-    shape = (sum(len(part) for part in parts), parts[0].shape[1])
-    joined = np.lib.format.open_memmap(whole, mode="w+", dtype=np.float32, shape=shape)
-    start = 0
-    for part in parts:
+def _join(blocks: list[Path], count: int, whole: Path) -> None:
+    """All blocks one after the other, one at a time in memory; the file appears whole."""
+    temporary, start = _temporary(whole), 0
+    for block in blocks:
+        part = np.load(block, allow_pickle=False)
+        if start == 0:
+            joined = np.lib.format.open_memmap(temporary, "w+", dtype=np.float32, shape=(count, part.shape[1]))
         joined[start : start + len(part)] = part
         start += len(part)
     joined.flush()
     del joined
-    fsync(whole)
+    fsync(temporary)
+    temporary.rename(whole)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")

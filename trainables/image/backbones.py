@@ -69,6 +69,15 @@ def count_features(name: str, size: int) -> int:
     return int(features.shape[1])
 
 
+def takes_pictures(name: str, size: int) -> bool:
+    """Whether there is such a backbone, and it gives features of pictures of `size` px."""
+    try:
+        count_features(name, size)
+    except UserError:
+        return False
+    return True
+
+
 def _meta_network(name: str, size: int) -> nn.Module:
     """The backbone without memory for its weights."""
     with torch.random.fork_rng(devices=[]):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.checkpoint import Checkpoint
-from trainables.data.pictures.digests import PICTURES, content_digest, file_digests
+from trainables.data.pictures.cache import cache_key, is_cached, require_unchanged
+from trainables.data.pictures.digests import PICTURES, common_folder, content_digest, file_digests
 from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
 from trainables.features.networks import keep_network, link_network, read_network, weights_digest
@@ -24,8 +25,8 @@ from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.image.backbones import build_backbone
 from trainables.image.config import ImageHeadConfig
 from trainables.image.network import ImageNetwork, predict_pictures
-from trainables.image.prepare import CONTENT, STREAM
-from trainables.learning.precision import FP32
+from trainables.image.prepare import CONTENT
+from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import TRAIN, VAL
@@ -86,9 +87,10 @@ def _features(
     items = data.splits[split].items("image")
     known: Mapping[str, str] | None = data.prepared.get(CONTENT)
     content = known[split] if known else content_digest(file_digests(items, data.caches / PICTURES))
-    settings = {"network": name, "size": config.size, "fit": config.fit, "pixel_limit": data.pixel_limit}
-    what = f"{len(items):,} pictures, {name}, {config.size} px ({config.fit})"
-    recipe = Recipe(content, digest, settings, what)
+    pictures = cache_key(content, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit)
+    normalised = [channel.tolist() for channel in (network.scale, network.shift)]
+    settings = {"network": name, "size": config.size, "fit": config.fit, "normalised": normalised}
+    recipe = Recipe(pictures, digest, settings, f"{common_folder(items)}, {name}")
     device = pick_device()
     opened: list[PictureSource] = []
 
@@ -96,19 +98,29 @@ def _features(
         if not opened:
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             opened.append(_source(config, data, split, content))
-        return _predicted(network, opened[0], rows, config.evaluation_batch_size, device)
+        return _predicted(network, _Rows(opened[0], rows, between), config.evaluation_batch_size, device)
 
-    return cached_features(data.caches, recipe, len(items), compute, between)
+    found = cached_features(data.caches, recipe, len(items), compute, between)
+    opened.clear()  # with it the processes that decoded end
+    return found
 
 
 def _source(config: ImageHeadConfig, data: DataAccess, split: str, content: str) -> PictureSource:
+    """The pictures as they were decoded for other trials; else decoded as they are needed, each once.
+
+    UserError where the files have changed since the study began.
+    """
+    items, folder = data.splits[split].items("image"), data.caches / PICTURES
+    key = cache_key(content, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit)
+    if not is_cached(folder, key):
+        require_unchanged(items, file_digests(items, folder), content)
     return open_source(
-        data.splits[split].items("image"),
+        items,
         size=config.size,
         fit=config.fit,
         pixel_limit=data.pixel_limit,
-        folder=data.caches / PICTURES,
-        decode="stream" if data.prepared.get(STREAM) else data.decode,
+        folder=folder,
+        decode="cache" if is_cached(folder, key) else "stream",
         content=content,
         workers=data.workers,
         device=pick_device(),
@@ -116,17 +128,19 @@ def _source(config: ImageHeadConfig, data: DataAccess, split: str, content: str)
 
 
 class _Rows:
-    """Some neighbouring pictures of a source."""
+    """Some neighbouring pictures of a source; `between` is called before each batch."""
 
-    def __init__(self, source: PictureSource, rows: slice) -> None:
-        self._source, self._rows = source, rows
+    def __init__(self, source: PictureSource, rows: slice, between: Between) -> None:
+        self._source, self._rows, self._between = source, rows, between
 
     def __len__(self) -> int:
         return int(self._rows.stop - self._rows.start)
 
     def batches(self, plan: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
         """See PictureSource."""
-        return self._source.batches((rows + self._rows.start for rows in plan), device)
+        for batch in self._source.batches((rows + self._rows.start for rows in plan), device):
+            self._between()
+            yield batch
 
 
 class _Extractor(nn.Module):
@@ -140,11 +154,9 @@ class _Extractor(nn.Module):
         return self.network.features(pictures)
 
 
-def _predicted(
-    network: ImageNetwork, source: PictureSource, rows: slice, batch_size: int, device: torch.device
-) -> Features:
-    # Computed once and by whichever device: in full precision, so that another one predicts the same.
-    return predict_pictures(_Extractor(network), _Rows(source, rows), batch_size, device, FP32)
+def _predicted(network: ImageNetwork, pictures: PictureSource, batch_size: int, device: torch.device) -> Features:
+    """(N, F). Computed once, by whichever device a trial is given, and compared with what another one predicts."""
+    return predict_pictures(_Extractor(network), pictures, batch_size, device, EXACT)
 
 
 def _joined(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -182,11 +194,8 @@ class ImageHeadModel:
                 load_pictures(chunk, self._config.size, self._config.fit, pixel_limit=self._pixel_limit)
             )
             began = time.perf_counter()
-            rows = slice(0, len(chunk))
-            blocks = tuple(
-                _predicted(network, pictures, rows, min(batch_size, self._config.evaluation_batch_size), self._device)
-                for network in self._networks
-            )
+            most = min(batch_size, self._config.evaluation_batch_size)
+            blocks = tuple(_predicted(network, pictures, most, self._device) for network in self._networks)
             parts.append(self._head.logits(HeadInputs(blocks)))
             seconds += time.perf_counter() - began
         return np.concatenate(parts), seconds

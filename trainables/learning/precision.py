@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import torch
@@ -11,6 +12,7 @@ AUTO: Final = "auto"
 FP32: Final = "fp32"
 BF16: Final = "bf16"
 FP16: Final = "fp16"
+EXACT: Final = "exact"  # no trial's choice: float32 with all its bits, the same ones each time, for what is kept
 _DTYPES: Final = {BF16: torch.bfloat16, FP16: torch.float16}
 
 
@@ -29,9 +31,23 @@ class Precision:
 
     def autocast(self) -> AbstractContextManager[object]:
         """What a forward pass runs under."""
+        if self.name == EXACT:
+            return _exact()
         if self.name == FP32:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=_DTYPES[self.name])
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """On a GPU: no numbers of 10 bits, and no method that is chosen by how fast it just was. A CPU has neither."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def _automatic(device: torch.device) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,10 @@ from torch import Tensor, nn
 
 from trainables.errors import UserError
 from trainables.text.network import pretrained_text_model
+
+
+# Keys of a config that say nothing of how features come about: places, versions, the head that isn't asked.
+_NO_ARCHITECTURE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype")
 
 
 class Encoder(nn.Module):
@@ -30,6 +37,17 @@ class Encoder(nn.Module):
     def told_apart(self) -> dict[str, Tensor]:
         """The tensors that make the features: a pooler, which some checkpoints lack, isn't asked."""
         return {key: value for key, value in self.body.state_dict().items() if not _is_pooler(key)}
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Put these tensors in their places. RuntimeError where one that is told apart is missing, or is too many."""
+        own = self.body.state_dict()
+        poolers = {key: value for key, value in own.items() if _is_pooler(key)}
+        self.body.load_state_dict({**poolers, **weights})
+
+    def architecture(self) -> str:
+        """Digest of the config: what the tensors' shapes don't tell, such as heads and activations."""
+        told = {key: value for key, value in self.body.config.to_dict().items() if key not in _NO_ARCHITECTURE}  # type: ignore[operator, union-attr]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _is_pooler(key: str) -> bool:

@@ -22,7 +22,7 @@ from trainables.heads.fitting import FittedHead
 from trainables.heads.folds import groups_of
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
-from trainables.learning.precision import FP32
+from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import TRAIN, VAL
@@ -31,6 +31,7 @@ from trainables.text.config import TextHeadConfig
 from trainables.text.encoder import Encoder, pretrained_encoder, save_encoder, saved_encoder
 from trainables.text.network import check_max_length, predict_sequences
 from trainables.text.ngrams import NGrams
+from trainables.text.token_cache import tokenizer_digest
 from trainables.text.tokens import encode
 
 
@@ -59,7 +60,7 @@ class NamedEncoder:
             config.evaluation_batch_size,
             device,
             token_budget=config.token_budget,
-            precision=FP32,
+            precision=EXACT,  # see the pictures' features
         )
         return CaptionRows.of(items).mean(found)
 
@@ -115,8 +116,14 @@ def _features(
     one: NamedEncoder, config: TextHeadConfig, items: Sequence[TextItem], caches: Path, between: Between
 ) -> Features:
     """(N, D) of a split's texts, from the cache."""
-    settings = {"network": one.name, "cleaning": config.cleaning, "max_length": config.max_length}
-    recipe = Recipe(_content(items), one.digest, settings, f"{len(items):,} texts, {one.name}, {config.cleaning}")
+    settings = {
+        "network": one.name,
+        "cleaning": config.cleaning,
+        "max_length": config.max_length,
+        "tokenizer": tokenizer_digest(one.tokenizer),
+        "architecture": one.encoder.architecture(),
+    }
+    recipe = Recipe(_content(items), one.digest, settings, f"texts ({config.cleaning}), {one.name}")
     return cached_features(caches, recipe, len(items), lambda rows: one.features(items[rows], config), between)
 
 
@@ -157,7 +164,7 @@ def load_head_model(folder: Path, checkpoint: Checkpoint) -> TextHeadModel:
     if config.backbone is not None:
         built, tokenizer = saved_encoder(folder)
         kept = read_network(folder)
-        built.body.load_state_dict(kept, strict=False)  # all but the pooler, which isn't asked
+        built.load(kept)
         encoder = NamedEncoder(config.backbone, built, tokenizer, weights_digest(kept))
     classes = tuple(checkpoint.meta["classes"])
     return TextHeadModel(encoder, NGrams.read(folder), read_head(folder, checkpoint.weights), classes, config)

@@ -151,10 +151,11 @@ class TextModality(Modality):
         return Plan(lines=tuple(lines))
 
     def heads(self, values: SearchedValues, wish: HeadWish) -> list[dict[str, Any]]:
-        """On n-grams with each encoder that trials may have pretrained; on n-grams alone where there is none."""
+        """On n-grams with each encoder that trials may have pretrained, or on n-grams alone; with each `cleaning`."""
         backbones: list[str | None] = [*(wish.backbones or pretrained(values))] or [None]
         shared = {key: values.own[key] for key in ("cleaning", "max_length", "token_budget")}
-        found = [{**shared, **one} for one in head_trials(wish, backbones)]
+        others = [{"cleaning": one} for one in values.every("cleaning") if one != values.own["cleaning"]]
+        found = [{**shared, **one} for one in head_trials(wish, backbones, variants=others)]
         return [TextHeadConfig.parsed(one).model_dump() for one in found]
 
     def build(

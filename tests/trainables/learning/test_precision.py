@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.learning.precision import Precision
+from trainables.learning.precision import EXACT, Precision
 
 CPU = torch.device("cpu")
 
@@ -39,3 +39,13 @@ def test_a_gpu_computes_in_bfloat16_or_where_it_cant_in_float16(
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     assert Precision("auto", torch.device("cuda")).name == expected
+
+
+def test_what_is_kept_is_computed_with_all_bits() -> None:
+    """Without numbers of 10 bits and without a method that is chosen by its time; what was set before is set again."""
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = cuda.allow_tf32, cudnn.allow_tf32, cudnn.deterministic
+    with Precision(EXACT, CPU).autocast():
+        assert (cuda.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark) == (False, False, True, False)
+        assert torch.mm(torch.ones(2, 2), torch.ones(2, 2)).dtype == torch.float32
+    assert (cuda.allow_tf32, cudnn.allow_tf32, cudnn.deterministic) == before

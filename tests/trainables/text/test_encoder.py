@@ -41,7 +41,8 @@ def test_a_packaged_encoder_is_the_same_after_it_lay_in_a_folder(tmp_path: Path)
     encoder, tokenizer = pretrained_encoder(MINILM)
     save_encoder(encoder, tokenizer, tmp_path)
     again, _ = saved_encoder(tmp_path)
-    again.body.load_state_dict(encoder.told_apart(), strict=False)
+    again.load(encoder.told_apart())
+    assert again.architecture() == encoder.architecture()
     batch = tokenizer(["a beer bottle", "a bottle of beer", "an old battery"], return_tensors="pt", padding=True)
     found, same = (one(batch["input_ids"], batch["attention_mask"]) for one in (encoder, again))
     assert torch.equal(found, same)
@@ -49,6 +50,18 @@ def test_a_packaged_encoder_is_the_same_after_it_lay_in_a_folder(tmp_path: Path)
     assert unit[0] @ unit[1] > unit[0] @ unit[2] + 0.3
     assert not any("pooler." in key for key in encoder.told_apart())
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
+
+
+def test_weights_that_lack_a_tensor_are_no_encoders(tmp_path: Path) -> None:
+    """It would be left as it was drawn; the architecture's digest tells what no tensor's shape does."""
+    encoder, tokenizer = pretrained_encoder(MINILM)
+    save_encoder(encoder, tokenizer, tmp_path)
+    again, _ = saved_encoder(tmp_path)
+    lacking = dict(list(encoder.told_apart().items())[:-1])
+    with pytest.raises(RuntimeError, match="Missing key"):
+        again.load(lacking)
+    again.body.config.num_attention_heads = 6
+    assert again.architecture() != encoder.architecture()
 
 
 def test_an_encoder_without_a_state_for_each_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

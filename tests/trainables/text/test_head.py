@@ -15,8 +15,10 @@ from trainables.build import build_trial, check_network
 from trainables.checkpoint import write_checkpoint
 from trainables.errors import UserError
 from trainables.inference import predict_split
-from trainables.modality import DataAccess
+from trainables.modalities import modality_of
+from trainables.modality import DataAccess, HeadWish, SearchedValues
 from trainables.names import HEAD, TRAIN, VAL
+from trainables.text.config import TextTrialConfig
 from trainables.text.ngrams import NGRAMS_FILE
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -71,3 +73,11 @@ def test_an_encoder_for_shorter_texts_is_refused(data: DataAccess) -> None:
     with pytest.raises(UserError, match="must be at most 512 tokens"):
         check_network(TEXT, {**TRIAL, "max_length": 600}, data.splits[TRAIN])
     assert check_network(TEXT, {**TRIAL, "backbone": None}, data.splits[TRAIN]) == 0
+
+
+def test_each_cleaning_of_the_search_has_a_head() -> None:
+    """The section's own first; the other families read as the section says."""
+    own = TextTrialConfig.parsed({"backbone": MINILM}).model_dump()
+    values = SearchedValues(own, {**{key: [value] for key, value in own.items()}, "cleaning": ["words", "raw"]}, [own])
+    found = [(one[HEAD], one["cleaning"]) for one in modality_of(TEXT).heads(values, HeadWish())]
+    assert found == [("kernel_ridge", "raw"), ("kernel_ridge", "words"), ("logistic", "raw"), ("neighbours", "raw")]

@@ -92,11 +92,8 @@ def decoded_pictures(
         if is_cached(folder, key):
             return _opened(folder / key, len(paths), size)
     digests = file_digests(paths, folder)
-    if content is not None and content != content_digest(digests):
-        raise UserError(
-            f"Pictures must stay as they were when the study began, but one of the {len(paths):,} in "
-            f"{common_folder(paths)} has changed since: restore it, or begin a new study."
-        )
+    if content is not None:
+        require_unchanged(paths, digests, content)
     key = cache_key(content_digest(digests), size=size, fit=fit, pixel_limit=pixel_limit)
     if not is_cached(folder, key):
         try:
@@ -104,6 +101,15 @@ def decoded_pictures(
         except OSError as error:
             raise _disk_fault(error, folder, cache_bytes(len(paths), size)) from error
     return _opened(folder / key, len(paths), size)
+
+
+def require_unchanged(paths: Sequence[Path], digests: Sequence[FileDigest], content: str) -> None:
+    """UserError where the files' digests don't give this content digest."""
+    if content != content_digest(digests):
+        raise UserError(
+            f"Pictures must stay as they were when the study began, but one of the {len(paths):,} in "
+            f"{common_folder(paths)} has changed since: restore it, or begin a new study."
+        )
 
 
 def _opened(cached: Path, count: int, size: int) -> NDArray[np.uint8]:
