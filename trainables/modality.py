@@ -108,6 +108,18 @@ class HeadWish:
     most: int | None = None  # head trials of one modality; None: as many as there are
 
 
+@dataclass(frozen=True)
+class Starter:
+    """A section for the first study of someone's data: values, a space, and why they are so."""
+
+    own: Mapping[str, Any]  # hyperparameters, the costliest ones left to `scales`
+    scales: Sequence[tuple[Mapping[str, Any], float]]  # further hyperparameters, and a step's cost; the best ones first
+    epochs: Sequence[int]  # of a trial, the most first
+    space: Mapping[str, Any]  # as a file has it
+    points: Sequence[Mapping[str, Any]]
+    why: Mapping[str, str]  # by key, a line for the file
+
+
 class Modality(Protocol):
     """One kind of input. Subclass it explicitly: what has a body here is what most modalities do."""
 
@@ -197,6 +209,15 @@ class Modality(Protocol):
     def shown(self, item: Item) -> str:
         """The item in words, or its file's path."""
         return str(item)
+
+    # A first study
+
+    def starter(self, train: Split) -> Starter | None:
+        """What a first study of these samples has of the modality; None where they have too little of it.
+
+        UserError where no weights are at hand, with what can be done.
+        """
+        return None
 
     # Before the first trial
 

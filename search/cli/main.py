@@ -15,6 +15,7 @@ import typer
 
 from search.cli.cache import cache_app
 from search.cli.data import data_app
+from search.cli.init import init
 from search.cli.options import RUNS, Runs
 from search.cli.plan import plan
 from search.cli.results import results_app
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("init")(init)
 app.command("search")(
     search_command(say_next, "Run a study's trials, the best model of each modality; or go on with a study.")
 )

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study's config; `run` takes data, too.")]
 StudyRef = Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run: its name, folder or YAML file.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key: image.search.trials=20")
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
 RUNS = Path("mlruns")  # the default of `Runs`
+Budget = Annotated[str, typer.Option(metavar="TIME", help="How long a first study's search may take: 90s, 20min, 2h.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the study of that name, if it was begun.")]
 More = Annotated[int, typer.Option("--more", metavar="N", min=0, help="Extend the study by N trials a modality.")]
 WarmStart = Annotated[

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from search.cli.find_study import recorded
+from search.cli.init import begun
 from search.cli.json_output import json_alone
 from search.cli.options import (
     RUNS,
+    Budget,
     EventsAsJson,
     More,
     Overrides,
@@ -44,15 +47,25 @@ def search_command(after: After, doc: str) -> Callable[..., None]:
         more: More = 0,
         warm_start: WarmStart = None,
         as_json: EventsAsJson = False,
+        budget: Budget = "20min",
     ) -> None:
         from search.study.yaml_file import load_study
 
         with json_alone(wanted=as_json) as json_out:
-            config = load_study(study, overrides or [])
+            config = load_study(_study_of(study, budget), overrides or [])
             after(config, search_study(config, Mode(replace, resume, more, warm_start), json_out))
 
     command.__doc__ = doc
     return command
+
+
+def _study_of(given: Path, budget: str) -> Path:
+    """A study's file; one that is made now where data were given instead."""
+    if not given.is_dir() and given.suffix.lower() != ".csv":
+        return given
+    path = begun(given, budget, None, None)
+    say(f"Study: {path}")
+    return path
 
 
 def resume_command(study: StudyRef, runs: Runs = RUNS, more: More = 0, as_json: EventsAsJson = False) -> None:

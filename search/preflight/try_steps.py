@@ -91,7 +91,7 @@ def label_of(modality: str, config: Mapping[str, Any], own: Mapping[str, Any]) -
 
 
 def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, cpus: int, gpu: bool) -> list[Probe]:
-    """Try the modality's trials, one after the other, in one process of a Ray that is up; it ends afterwards.
+    """Try the modality's trials, one after the other, in one process of a Ray that is up.
 
     `cpus`: that a trial will have; `gpu`: whether it has a GPU, which is whole here. UserError names every trial that
     can't run, with the reason.
@@ -100,7 +100,8 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
 
     configs = probe_configs(study, modality)
     data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
-    task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=1, max_retries=0)(measure_all)
+    # A process that has a GPU ends, so that nothing of its memory stays; any other one is a trial's next, imports done.
+    task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=int(gpu), max_retries=0)(measure_all)
     try:
         results = ray.get(task.remote(modality, configs, data), timeout=WAIT_SECONDS)
     except ray.exceptions.GetTimeoutError as error:

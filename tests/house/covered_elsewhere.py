@@ -23,6 +23,7 @@ COVERED = {
     "search/cli/data.py": "tests/search/cli/test_main.py",
     "search/cli/data_demo.py": "tests/search/cli/test_main.py",
     "search/cli/find_study.py": "tests/search/cli/test_main.py",
+    "search/cli/init.py": "tests/search/begin/test_begin.py",
     "search/cli/json_output.py": "tests/search/cli/test_plan.py",
     "search/cli/options.py": "tests/search/cli/test_main.py",
     "search/cli/results.py": "tests/search/cli/test_main.py",

@@ -19,6 +19,7 @@ from trainables.modality import (
     Place,
     Plan,
     SearchedValues,
+    Starter,
     combined,
     distinct,
     head_trials,
@@ -99,6 +100,12 @@ class ImageModality(Modality):
     def file_of(self, item: Path) -> Path:
         """The picture's own file."""
         return item
+
+    def starter(self, train: Split) -> Starter:
+        """The packaged network with the best features, at pictures as large as they are and the budget allows."""
+        from trainables.image.starter import image_starter
+
+        return image_starter(train.items(self.name))
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
         """Each backbone with each kind of weights, after each was asked whether it takes pictures of each size."""

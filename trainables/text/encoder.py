@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from trainables.errors import UserError
 from trainables.text.network import pretrained_text_model
 
-
 # Keys of a config that say nothing of how features come about: places, versions, the head that isn't asked.
 _NO_ARCHITECTURE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype")
 

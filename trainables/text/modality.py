@@ -24,6 +24,7 @@ from trainables.modality import (
     Place,
     Plan,
     SearchedValues,
+    Starter,
     combined,
     distinct,
     head_trials,
@@ -108,6 +109,14 @@ class TextModality(Modality):
     def shown(self, item: TextItem) -> str:
         """The captions with dots between them."""
         return " · ".join(captions_of(item))
+
+    def starter(self, train: Split) -> Starter | None:
+        """The packaged encoder; None where most texts say nothing, as a camera's file names."""
+        from trainables.text.starter import text_starter
+
+        items = train.items(self.name)
+        silent = sum(map(self.says_nothing, items))
+        return None if 2 * silent > len(items) else text_starter()
 
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
         """Each backbone with each kind of weights, for the longest texts of the space."""

@@ -54,7 +54,7 @@ def _loose(source: Path, top: Top) -> str:
 
 def _splits_inside(source: Path, folders: Mapping[str, Path]) -> str | None:
     """A folder of Train, Val and Test given as one tree."""
-    found = _split_folders(folders)
+    found = split_folders(folders)
     if TRAIN not in found or len(found) < 2 or any(_has_pictures(path) for path in found.values()):
         return None
     if not all(_folders(path) for path in found.values()):
@@ -67,7 +67,8 @@ def _splits_inside(source: Path, folders: Mapping[str, Path]) -> str | None:
     )
 
 
-def _split_folders(folders: Mapping[str, Path]) -> dict[str, Path]:
+def split_folders(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Train, val and test among folders (or files, by their stems), however they are spelled."""
     found: dict[str, Path] = {}
     for split, names in _SPLIT_NAMES.items():
         for name, path in folders.items():
@@ -102,7 +103,7 @@ def _wrapped(source: Path, folders: Mapping[str, Path], classes: Sequence[str] |
 
 def _splits_in_classes(source: Path, folders: Mapping[str, Path], inside: Mapping[str, Sequence[Path]]) -> str | None:
     """Train, val and test within each class's folder, instead of the classes within each split's."""
-    named = {name: _split_folders({path.name: path for path in below}) for name, below in inside.items()}
+    named = {name: split_folders({path.name: path for path in below}) for name, below in inside.items()}
     split = {name: found for name, found in named.items() if TRAIN in found and len(found) > 1}
     if not split or any(map(_has_pictures, (folders[name] for name in split))):
         return None
