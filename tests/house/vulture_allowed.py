@@ -32,6 +32,7 @@ _.max_redirections
 # torch calls a module's `forward`, reads these switches
 _.forward
 _.allow_tf32
+_.deterministic
 
 # pydantic reads the class, users write the key
 _.model_config
