@@ -75,7 +75,7 @@ def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *
             micro_batch_size=learner.stepper.micro_batch_size or 0,
         )
         if device.type == "cuda":  # last, as a profiler takes memory too
-            kernels = _kernel_microseconds(partial(_train, learner, plan[-1:], device))
+            kernels = kernel_microseconds(partial(_train, learner, plan[-1:], device))
             result = replace(result, gpu_utilization=busy_share(kernels, result.step_seconds))
         del learner
     release_memory()
@@ -152,7 +152,7 @@ def _total(device: torch.device) -> int:
     return machine_bytes()
 
 
-def _kernel_microseconds(step: Callable[[], float]) -> list[float]:
+def kernel_microseconds(step: Callable[[], object]) -> list[float]:
     """What the kernels of a step take on the GPU; nothing where the driver allows no profiling."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -164,7 +164,7 @@ def _kernel_microseconds(step: Callable[[], float]) -> list[float]:
         return []
 
 
-def busy_share(kernel_microseconds: Iterable[float], step_seconds: float) -> float | None:
-    """The share (0 to 1) of a step in which kernels run; None where none was seen."""
-    busy = sum(kernel_microseconds) / 1e6
+def busy_share(microseconds: Iterable[float], step_seconds: float) -> float | None:
+    """The share (0 to 1) of a step in which its kernels run; None where none was seen."""
+    busy = sum(microseconds) / 1e6
     return min(1.0, busy / step_seconds) if busy > 0 and step_seconds > 0 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,16 @@ class Amount:
     val: int
     loop_repeats: int
     epoch_repeats: int
+    beside_reference: tuple[int, int]  # train and val of the whole epochs: the reference decodes each file anew
 
 
 AMOUNTS = {
-    ("cpu", True): Amount(64, 32, 1, 1),
-    ("cpu", False): Amount(192, 64, 4, 3),
-    ("cuda", True): Amount(256, 64, 3, 1),
-    ("cuda", False): Amount(2048, 256, 10, 2),
+    ("cpu", True): Amount(64, 32, 1, 1, (64, 32)),
+    ("cpu", False): Amount(192, 64, 4, 3, (192, 64)),
+    ("cuda", True): Amount(512, 64, 1, 1, (64, 32)),
+    ("cuda", False): Amount(1024, 128, 3, 1, (192, 64)),
 }
+LITE = "tf_efficientnet_lite0"  # beside the recipe's network, on a GPU
 
 
 def benchmark(folder: Path, quick: bool) -> Findings:
@@ -51,17 +54,20 @@ def benchmark(folder: Path, quick: bool) -> Findings:
     amount = AMOUNTS[device.type, quick]
     kilobytes = make_picture_splits(folder, amount.train, amount.val)
     data = ours.picture_data(folder)
+    backbones = [ours.BACKBONE] if device.type == "cpu" else [ours.BACKBONE, LITE]
     figures: dict[str, Any] = {"train pictures": amount.train, "val pictures": amount.val, "batch": BATCH}
     figures |= {"mean JPEG size, KB": kilobytes, "threads": torch.get_num_threads()}
     bounds = []
-    for size in (96, 224):
-        figures[f"loop at {size} px"], bound = loop_efficiency(data, size, amount, device)
+    for backbone, size in product(backbones, (96, 224)):
+        name = f"loop at {size} px" if backbone == ours.BACKBONE else f"loop at {size} px, {backbone}"
+        figures[name], bound = loop_efficiency(data, backbone, size, amount, device)
         bounds.append(bound)
-    figures["whole epoch at 224 px"], bound = whole_epochs(folder, data, amount, device)
+    figures["whole epoch at 224 px"], bound = whole_epochs(folder / "beside the reference", amount, device)
     bounds.append(bound)
     notes = list(_NOTES)
     if device.type == "cuda":
-        figures["physical limit at 224 px"] = gpu_limit(data, amount, device)
+        for backbone in backbones:
+            figures[f"physical limit at 224 px, {backbone}"] = gpu_limit(data, backbone, amount, device)
         notes += ASSUMPTIONS
     return Findings(figures, bounds, notes)
 
@@ -73,9 +79,11 @@ _NOTES = (
 )
 
 
-def loop_efficiency(data: DataAccess, size: int, amount: Amount, device: torch.device) -> tuple[dict[str, Any], Bound]:
+def loop_efficiency(
+    data: DataAccess, backbone: str, size: int, amount: Amount, device: torch.device
+) -> tuple[dict[str, Any], Bound]:
     """Seconds of `train_epoch()` against as many bare steps."""
-    learner = ours.image_learner(data, size=size, batch_size=BATCH)
+    learner = ours.image_learner(data, backbone=backbone, size=size, batch_size=BATCH)
     steps = amount.train // BATCH
     seconds = interleaved(
         {"bare steps": bare_steps(learner, data, size, steps, device), "training epoch": learner.train_epoch},
@@ -87,7 +95,8 @@ def loop_efficiency(data: DataAccess, size: int, amount: Amount, device: torch.d
         "pictures per second": {name: amount.train / min(values) for name, values in seconds.items()},
         "training epoch / bare steps": found,
     }
-    what = f"image loop, {device.type}, {size} px: training epoch / bare steps"
+    network = "" if backbone == ours.BACKBONE else f", {backbone}"
+    what = f"image loop, {device.type}{network}, {size} px: training epoch / bare steps"
     return figures, at_most(what, LOOP_BOUND, found["median"])
 
 
@@ -112,14 +121,18 @@ def bare_steps(
     return run
 
 
-def whole_epochs(folder: Path, data: DataAccess, amount: Amount, device: torch.device) -> tuple[dict[str, Any], Bound]:
+def whole_epochs(folder: Path, amount: Amount, device: torch.device) -> tuple[dict[str, Any], Bound]:
     """Training and evaluation at 224 px, the reference's and ours."""
+    train, val = amount.beside_reference
+    make_picture_splits(folder, train, val)
+    data = ours.picture_data(folder)
     learner = ours.image_learner(data, batch_size=BATCH)
     actions = {"reference": reference_epoch(folder, data, device), "ours": lambda: ours.whole_epoch(learner)}
     seconds = interleaved(actions, amount.epoch_repeats)
     found = ratio(seconds["reference"], seconds["ours"])
-    samples = amount.train + amount.val
+    samples = train + val
     figures = {
+        "pictures": samples,
         "seconds per picture": {name: summary(values, samples) for name, values in seconds.items()},
         "reference / ours": found,
     }
@@ -142,22 +155,30 @@ def reference_epoch(folder: Path, data: DataAccess, device: torch.device) -> Cal
     return run
 
 
-def gpu_limit(data: DataAccess, amount: Amount, device: torch.device) -> dict[str, Any]:
-    """Pictures per second at the recipe's and at a large batch, and their shares of what the card allows."""
+def gpu_limit(data: DataAccess, backbone: str, amount: Amount, device: torch.device) -> dict[str, Any]:
+    """Pictures per second at the recipe's and at a large batch, their shares of what the card allows, and how much of
+    the time kernels run."""
     card = torch.cuda.get_device_name()
-    flops, moved = step_cost(data, device)
+    flops, moved = step_cost(data, backbone, device)
     found: dict[str, Any] = {"FLOPs per picture": flops, "bytes per picture": moved}
     for batch in (BATCH, 256):
-        learner = ours.image_learner(data, batch_size=batch)
-        seconds = interleaved({f"batch {batch}": learner.train_epoch}, amount.loop_repeats)
-        rate = amount.train / min(seconds[f"batch {batch}"])
-        found[f"batch {batch}"] = {"pictures per second": rate} | limit_of(card, flops, moved, rate)
+        learner = ours.image_learner(data, backbone=backbone, batch_size=batch)
+        seconds = interleaved({f"batch {batch}": learner.train_epoch}, amount.loop_repeats)[f"batch {batch}"]
+        rate = amount.train / min(seconds)
+        found[f"batch {batch}"] = {
+            "pictures per second": rate,
+            "precision": learner.stepper.precision.name,
+            "share of the time in which kernels run": ours.kernel_seconds(learner)
+            * (amount.train / batch)
+            / min(seconds),
+            **limit_of(card, flops, moved, rate),
+        }
     return found
 
 
-def step_cost(data: DataAccess, device: torch.device) -> tuple[float, float]:
+def step_cost(data: DataAccess, backbone: str, device: torch.device) -> tuple[float, float]:
     """FLOPs and bytes of a training step, a picture."""
-    network = ours.image_learner(data).network
+    network = ours.image_learner(data, backbone=backbone).network
     optimizer = torch.optim.AdamW(network.parameters())
     pictures = torch.rand(BATCH, 3, 224, 224, device=device)
     labels = torch.zeros(BATCH, dtype=torch.long, device=device)

@@ -21,10 +21,12 @@ from trainables.image.learner import ImageLearner
 from trainables.learning.learner import TorchLearner
 from trainables.modality import DataAccess
 from trainables.names import TRAIN, VAL
+from trainables.probe import kernel_microseconds
 from trainables.text.learner import TextLearner
 from trainables.text.model import build_network as build_text_network
 from trainables.text.tokens import encode
 
+BACKBONE = "mobilenet_v3_large"  # the recipe's
 IMAGE_RECIPE: dict[str, Any] = {"weights": "none"}  # everything else is the recipe by default
 TEXT_RECIPE: dict[str, Any] = {"backbone": "distilbert-base-uncased", "weights": "none", "cleaning": "words"}
 
@@ -85,6 +87,18 @@ def whole_epoch(learner: TorchLearner) -> None:
     """Training and evaluation, as one turn of the loop does them."""
     learner.train_epoch()
     learner.after_epoch(learner.evaluate().loss)
+
+
+def kernel_seconds(learner: TorchLearner, steps: int = 3) -> float:
+    """Seconds a step in which kernels run on the GPU, of a few steps."""
+    plan = learner.plan_epoch()[:steps]
+
+    def train() -> None:
+        for batch in learner.batches(plan):
+            learner.stepper.step(batch)
+        torch.cuda.synchronize()
+
+    return sum(kernel_microseconds(train)) / 1e6 / len(plan)
 
 
 def bare_step(network: nn.Module, optimizer: torch.optim.Optimizer, loss_function: nn.Module) -> Callable[..., None]:

@@ -46,8 +46,8 @@ class Amount:
 AMOUNTS = {
     ("cpu", True): Amount(512, 64, 2, SMALL, 1024, 4),
     ("cpu", False): Amount(384, 64, 2, {}, 1024, 10),
-    ("cuda", True): Amount(2048, 256, 2, {}, 1024, 4),
-    ("cuda", False): Amount(8192, 1024, 5, {}, 1024, 10),
+    ("cuda", True): Amount(1024, 128, 2, {}, 1024, 4),
+    ("cuda", False): Amount(2048, 256, 3, {}, 1024, 10),
 }
 
 

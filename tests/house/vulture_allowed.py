@@ -31,6 +31,7 @@ _.max_redirections
 
 # torch calls a module's `forward`, reads these switches
 _.forward
+_.deterministic
 
 # pydantic reads the class, users write the key
 _.model_config

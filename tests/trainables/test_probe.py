@@ -1,4 +1,4 @@
-"""A few steps of a trial, measured; on the CPU, with real tiny trials."""
+"""A few steps of a trial, measured; with real tiny trials, on a GPU where there is one."""
 
 from __future__ import annotations
 
@@ -31,9 +31,13 @@ def test_what_a_trial_takes(modality: str, data: DataAccess) -> None:
     assert result.step_seconds > 0
     assert result.evaluate_seconds_per_sample > 0
     assert result.peak_bytes > 0
-    assert result.total_bytes == machine_bytes()
     assert result.train_steps_per_epoch == 3
-    assert result.gpu_utilization is None
+    if torch.cuda.is_available():
+        assert result.total_bytes == torch.cuda.get_device_properties(0).total_memory
+        assert result.gpu_utilization is not None
+        assert 0 < result.gpu_utilization <= 1
+    else:
+        assert (result.total_bytes, result.gpu_utilization) == (machine_bytes(), None)
     assert result.micro_batch_size == 0
     weights = build(modality, data).learner.weights()
     assert result.weights_bytes == sum(tensor.nbytes for tensor in weights.values())

@@ -10,7 +10,8 @@ without its branches.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -22,7 +23,9 @@ ROTATION = math.radians(15)
 TRANSLATION = 0.1
 JITTER = 0.2  # brightness, contrast, saturation
 HUE = 0.1  # of a full turn
-CPU_CHUNK = 8  # pictures at a time on a CPU: what is computed on the way stays in its caches
+# Pictures at a time: on a CPU what is computed on the way stays in its caches, on a GPU it takes little memory.
+CPU_CHUNK = 8
+GPU_CHUNK = 256
 
 _RGB_TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _YIQ_TO_RGB = torch.linalg.inv(_RGB_TO_YIQ)
@@ -44,10 +47,6 @@ class Draw:
     contrast: Tensor
     saturation: Tensor
     hue: Tensor  # radians in the chroma plane
-
-    def rows(self, rows: slice) -> Draw:
-        """The parameters of some of the pictures."""
-        return Draw(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def draw_parameters(count: int, strength: float, generator: torch.Generator) -> Draw:
@@ -94,19 +93,30 @@ def augment(pictures: Tensor, strength: float, generator: torch.Generator) -> Te
     if strength <= 0:
         return pictures.to(torch.float32).div_(255)
     draw = draw_parameters(len(pictures), strength, generator)
-    size = CPU_CHUNK if pictures.device.type == "cpu" else len(pictures)
+    size = CPU_CHUNK if pictures.device.type == "cpu" else GPU_CHUNK
+    changes = _changes(draw, pictures.device)
     moved = torch.empty_like(pictures, dtype=torch.float32, memory_format=torch.channels_last)
     for start in range(0, len(pictures), size):
         rows = slice(start, start + size)
-        moved[rows] = _changed(pictures[rows], draw.rows(rows))
+        moved[rows] = _changed(pictures[rows], *(change[rows] for change in changes))
     return moved
 
 
-def _changed(pictures: Tensor, draw: Draw) -> Tensor:
+def _changes(draw: Draw, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """What is done to each picture, on the device: affine maps (N, 2, 3), colour matrices (N, 3, 3), contrasts (N,).
+
+    One copy that nothing waits for: several that are waited for would leave a GPU idle in each step.
+    """
+    parts = [_affine(draw).flatten(1), _colour_matrix(draw).flatten(1), draw.contrast[:, None]]
+    packed = torch.cat(parts, dim=1).to(device, non_blocking=True)
+    return packed[:, :6].view(-1, 2, 3), packed[:, 6:15].view(-1, 3, 3), packed[:, 15]
+
+
+def _changed(pictures: Tensor, affine: Tensor, matrix: Tensor, contrast: Tensor) -> Tensor:
     unit = pictures.to(torch.float32).div_(255)
-    grid = functional.affine_grid(_affine(draw).to(unit.device), list(unit.shape), align_corners=False)
+    grid = functional.affine_grid(affine, list(unit.shape), align_corners=False)
     moved = functional.grid_sample(unit, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return _recolour(moved, draw)
+    return _recolour(moved, matrix, contrast)
 
 
 def _affine(draw: Draw) -> Tensor:
@@ -119,13 +129,18 @@ def _affine(draw: Draw) -> Tensor:
     return torch.stack([row_x, row_y], dim=1)
 
 
-def _recolour(pictures: Tensor, draw: Draw) -> Tensor:
+def _recolour(pictures: Tensor, matrix: Tensor, contrast: Tensor) -> Tensor:
     """Brightness, saturation and hue as one matrix on the colours, then contrast about each picture's mean grey."""
-    matrix = _colour_matrix(draw).to(pictures.device)
     coloured = torch.bmm(matrix, pictures.flatten(2)).view_as(pictures).clamp_(0, 1)
-    grey = torch.einsum("c,nchw->n", _RGB_TO_YIQ[0].to(pictures.device), coloured) / pictures[0, 0].numel()
-    contrast = draw.contrast.to(pictures.device).view(-1, 1, 1, 1)
+    grey = torch.einsum("c,nchw->n", _grey_weights(pictures.device), coloured) / pictures[0, 0].numel()
+    contrast = contrast.view(-1, 1, 1, 1)
     return coloured.mul_(contrast).add_((1 - contrast) * grey.view(-1, 1, 1, 1)).clamp_(0, 1)
+
+
+@cache
+def _grey_weights(device: torch.device) -> Tensor:
+    """How much red, green and blue (3,) make of a grey; sent to each device once."""
+    return _RGB_TO_YIQ[0].to(device)
 
 
 def _colour_matrix(draw: Draw) -> Tensor:

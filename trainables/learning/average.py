@@ -26,6 +26,7 @@ class WeightAverage:
         self._own = {name: tensor for name, tensor in own.items() if name in kept}
         self._average = {name: tensor.detach().clone() for name, tensor in self._own.items()}
         self._floats = [name for name, tensor in self._own.items() if tensor.is_floating_point()]
+        self._counters = [name for name in self._own if name not in self._floats]
 
     @torch.no_grad()
     def update(self) -> None:
@@ -34,8 +35,9 @@ class WeightAverage:
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         average, own = ([tensors[name] for name in self._floats] for tensors in (self._average, self._own))
         torch._foreach_lerp_(average, own, 1 - decay)
-        for name in self._own.keys() - set(self._floats):  # counters
-            self._average[name].copy_(self._own[name])
+        if self._counters:
+            average, own = ([tensors[name] for name in self._counters] for tensors in (self._average, self._own))
+            torch._foreach_copy_(average, own)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

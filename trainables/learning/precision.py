@@ -28,6 +28,7 @@ class Precision:
         if device.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True  # where float32 is left: 10 bits of mantissa, as cuDNN's
             torch.backends.cudnn.allow_tf32 = True
+            torch.backends.cudnn.deterministic = True  # else float32's gradients differ in the last bits at each run
 
     def autocast(self) -> AbstractContextManager[object]:
         """What a forward pass runs under."""

@@ -86,7 +86,8 @@ class Stepper:
             Diverged: a loss that isn't finite.
             OutOfMemory: not even the smallest part of the batch fits the device.
         """
-        self.network.train()
+        if not self.network.training:  # walking all modules takes as long as many a small network's forward pass
+            self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         while (sums := self._gradients(batch)) is None:
             self._halve(batch)

@@ -144,7 +144,7 @@ class TuneTrial(tune.Trainable):
             return self._ended_without_result(StopReason.INTERRUPTED)
         except Diverged as reason:
             return self._ended_without_result(StopReason.DIVERGED, str(reason))
-        except OutOfMemory as reason:
+        except (OutOfMemory, torch.OutOfMemoryError) as reason:  # torch's own: where no smaller part can be tried
             return self._ended_without_result(StopReason.OOM, str(reason))
         report = {**result.as_metrics(), **self._told()}
         if finished(result, **self._limits()):

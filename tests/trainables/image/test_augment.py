@@ -17,6 +17,7 @@ from trainables.image.augment import Draw, augment, draw_parameters
 
 MANY = 20_000
 SIDE = 1000  # px of the reference's picture
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -46,6 +47,11 @@ def warp(picture: Tensor, draw: Draw) -> Tensor:
     """The geometric half of `augment`."""
     grid = torch.nn.functional.affine_grid(module._affine(draw), list(picture.shape), align_corners=False)
     return torch.nn.functional.grid_sample(picture, grid, align_corners=False)
+
+
+def recoloured(pictures: Tensor, draw: Draw) -> Tensor:
+    """The other half: colours."""
+    return module._recolour(pictures, *module._changes(draw, pictures.device)[1:])
 
 
 def reference_draws() -> dict[str, np.ndarray]:
@@ -154,7 +160,7 @@ def test_neutral_parameters_leave_the_picture() -> None:
     draw, source = neutral(2), pictures(2).float() / 255
     assert torch.allclose(module._affine(draw), torch.eye(2, 3).expand(2, 2, 3), atol=1e-6)
     assert torch.allclose(module._colour_matrix(draw), torch.eye(3).expand(2, 3, 3), atol=1e-5)
-    assert torch.allclose(module._recolour(warp(source, draw), draw), source, atol=1e-4)
+    assert torch.allclose(recoloured(warp(source, draw), draw), source, atol=1e-4)
 
 
 def test_the_same_generator_gives_the_same_pictures() -> None:
@@ -237,7 +243,7 @@ def test_the_transforms_come_in_the_recipes_order() -> None:
 def test_a_pure_colour_change_is_torchvisions(name: str, factor: float) -> None:
     """Brightness, contrast and saturation alone give torchvision's colours (its grey has other last digits)."""
     source = pictures(1).float() / 255
-    found = module._recolour(source.clone(), neutral(**{name: factor}))
+    found = recoloured(source.clone(), neutral(**{name: factor}))
     expected = getattr(reference, f"adjust_{name}")(source, factor)
     assert torch.allclose(found, expected, atol=2e-3)
 
@@ -245,8 +251,20 @@ def test_a_pure_colour_change_is_torchvisions(name: str, factor: float) -> None:
 def test_hue_turns_colours_and_leaves_grey_and_luminance() -> None:
     """A third of a turn takes red towards blue or green; grey stays; the luminance of a dull colour is kept."""
     colours = torch.tensor([[0.6, 0.4, 0.4], [0.5, 0.5, 0.5]]).view(2, 3, 1, 1)
-    found = module._recolour(colours.clone(), neutral(2, hue=2 * math.pi / 3)).view(2, 3)
+    found = recoloured(colours.clone(), neutral(2, hue=2 * math.pi / 3)).view(2, 3)
     assert int(found[0].argmax()) != 0
     assert found[1].tolist() == pytest.approx([0.5] * 3, abs=1e-5)
     grey = torch.tensor([0.299, 0.587, 0.114])
     assert float(found[0] @ grey) == pytest.approx(float(colours[0].flatten() @ grey), abs=1e-3)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def test_every_device_and_every_part_of_a_batch_gives_the_same_pictures(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of 3 on a GPU, of 8 on a CPU, or one picture at a time: the same pictures, within a GPU's rounding."""
+    source = pictures(10)
+    monkeypatch.setattr(module, "GPU_CHUNK", 3)
+    found = augment(source.to(device), 1.0, generator()).cpu()
+    monkeypatch.setattr(module, "CPU_CHUNK", 1)
+    assert torch.allclose(found, augment(source, 1.0, generator()), atol=5e-3)

@@ -26,9 +26,13 @@ def shift(net: nn.Module, by: float) -> None:
             tensor.add_(int(by) if not tensor.is_floating_point() else by)
 
 
-def test_it_is_the_exponential_average_by_hand() -> None:
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
+)
+def test_it_is_the_exponential_average_by_hand(device: str) -> None:
     """d is (1 + step) / (10 + step) until it reaches the decay; statistics are averaged too, counters are copied."""
-    net = network()
+    net = network().to(device)
     average = WeightAverage(net, decay=0.2)
     expected = copy.deepcopy(net.state_dict())
     for step in (1, 2, 3):

@@ -18,7 +18,7 @@ from trainables.records import EpochResult
 
 # One epoch is frozen, and the plateau has no patience, so that both change something within six epochs.
 SCHEDULES = [
-    (IMAGE, {"schedule": "plateau", "plateau_patience": 0, "frozen_epochs": 1, "head_learning_rate": 0.05}),
+    (IMAGE, {"schedule": "plateau", "plateau_patience": 0, "frozen_epochs": 1, "head_learning_rate": 0.5}),
     (IMAGE, {"schedule": "one_cycle", "ema_decay": 0.8, "weight_decay_on": "matrices"}),
     (IMAGE, {"schedule": "cosine", "warmup_share": 0.2, "gradient_clip": 1.0, "precision": "bf16"}),
     (IMAGE, {"schedule": "linear", "label_smoothing": 0.1, "augmentation_strength": 2.0}),
@@ -113,6 +113,42 @@ def test_the_seed_decides_the_run(modality: str, data: DataAccess) -> None:
     assert first == again
     assert_same_tensors(weights, same)
     assert first != other
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_the_seed_decides_the_run_of_a_large_network_on_a_gpu(precision: str, data: DataAccess) -> None:
+    """Large enough that cuDNN has several ways to compute a gradient, some of them another one in each run."""
+    changes = {"backbone": "mobilenet_v3_large", "size": 224, "precision": precision}
+    weights = []
+    for _ in range(2):
+        built = build(IMAGE, data, seed=1, **changes)
+        train(built, 2)
+        weights.append(tensors(built))
+    assert_same_tensors(*weights)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(
+    ("modality", "changes"),
+    [(IMAGE, {}), (IMAGE, {"precision": "fp16", "gradient_clip": 1.0, "ema_decay": 0.9})],
+)
+def test_nothing_in_a_step_waits_for_a_gpu(modality: str, changes: dict[str, Any], data: DataAccess) -> None:
+    """Batches, augmentation, steps and the weights' average: torch raises at whatever would make the CPU wait.
+
+    Not held for texts: Hugging Face's attention looks in each forward pass whether anything is padded.
+    """
+    learner = build(modality, data, **changes).learner
+    learner.train_epoch()  # what is sent to the GPU once
+    steps = 0
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in learner.batches(learner.plan_epoch()):
+            learner.stepper.step(batch)
+            steps += 1
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert steps == 3
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,8 @@ from trainables.learning.steps import (
     predict_logits,
 )
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def linear_network() -> nn.Linear:
@@ -84,6 +87,7 @@ def stepper(
     network: nn.Module,
     optimizer: torch.optim.Optimizer | None = None,
     weight: torch.Tensor | None = None,
+    device: torch.device = CPU,
     **options: Any,
 ) -> Stepper:
     """A stepper of plain SGD over such a network."""
@@ -93,8 +97,8 @@ def stepper(
         optimizer=optimizer,
         schedule=Schedule("constant", optimizer, total_steps=10),
         loss_function=nn.CrossEntropyLoss(weight=weight),
-        device=CPU,
-        precision=Precision(options.pop("precision", "fp32"), CPU),
+        device=device,
+        precision=Precision(options.pop("precision", "fp32"), device),
         **options,
     )
 
@@ -227,6 +231,57 @@ def test_out_of_memory_halves_the_parts_and_keeps_the_batch() -> None:
     assert own.summary(1.0).samples == 22
 
 
+class Wide(nn.Module):
+    """A network whose activations take 33 MB a sample of 128 px, and nothing that depends on the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.wide, self.head = nn.Conv2d(3, 256, 3, padding=1), nn.Linear(256, 2)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Logits (N, 2)."""
+        logits: torch.Tensor = self.head(self.wide(pictures).tanh().mean(dim=(2, 3)))
+        return logits
+
+
+@contextmanager
+def room_for(count: int) -> Iterator[None]:
+    """Within the block this process gets so many bytes of the GPU beside those that it has."""
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(GPU).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + count) / total)
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.empty_cache()
+
+
+@needs_gpu
+def test_a_batch_too_large_for_a_real_gpu_gives_its_whole_gradients() -> None:
+    """64 pictures need 2 GB and have 0.6: smaller parts, whose gradients, loss and logits are those of the whole."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(64, 3, 128, 128, generator=generator).to(GPU)
+    batch = ((pictures,), (torch.arange(64) % 2).to(GPU))
+    networks = [Wide().to(GPU), Wide().to(GPU)]
+    weight = torch.tensor([0.3, 2.0], device=GPU)
+    whole, split = (stepper(network, weight=weight, device=GPU) for network in networks)
+    whole.step(batch)
+    logits = predict_logits(networks[1], [(pictures,)], GPU, "fp32")
+    with room_for(600_000_000):
+        halved = predict_logits(networks[1], [(pictures,)], GPU, "fp32")
+        split.step(batch)
+    assert split.micro_batch_size is not None
+    assert 2 <= split.micro_batch_size < 32
+    assert np.abs(halved - logits).max() < 1e-3
+    assert split.summary(1.0).loss == pytest.approx(whole.summary(1.0).loss, rel=1e-3)
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        assert float((one.grad - other.grad).norm() / one.grad.norm()) < 1e-2  # 10 bits of mantissa on the way
+
+
 @pytest.mark.parametrize(("norm", "limit", "floor"), [(False, 0, 1), (True, 1, 2)])
 def test_at_the_floor_it_is_out_of_memory(norm: bool, limit: int, floor: int) -> None:
     """One sample at a time, or two where a BatchNorm needs them; below that the trial can't run here."""
@@ -263,14 +318,17 @@ def test_a_compiled_network_learns_the_same() -> None:
     torch.testing.assert_close(compiled.weight, plain.weight)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_learns_like_float32(precision: str) -> None:
+@pytest.mark.parametrize("device", [CPU, pytest.param(GPU, marks=needs_gpu)], ids=["cpu", "cuda"])
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
+def test_half_precision_learns_like_float32(precision: str, device: torch.device) -> None:
     """Ten steps end near float32's weights, which stay float32; fp16's gradients are scaled and unscaled."""
-    half, full = linear_network(), linear_network()
-    one, other = stepper(half, precision=precision, gradient_clip=1.0), stepper(full, gradient_clip=1.0)
+    half, full = linear_network().to(device), linear_network().to(device)
+    one = stepper(half, precision=precision, gradient_clip=1.0, device=device)
+    other = stepper(full, gradient_clip=1.0, device=device)
     for seed in range(10):
-        one.step(noise(8, seed))
-        other.step(noise(8, seed))
+        (inputs,), labels = noise(8, seed)
+        for own in (one, other):
+            own.step(((inputs.to(device),), labels.to(device)))
     assert half.weight.dtype == torch.float32
     torch.testing.assert_close(half.weight, full.weight, atol=0.02, rtol=0.02)
 

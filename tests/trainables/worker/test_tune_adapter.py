@@ -138,6 +138,19 @@ def test_a_trial_that_no_part_of_a_batch_fits_is_oom(raw: Any, monkeypatch: pyte
     assert "memory" in report["detail"]
 
 
+@pytest.mark.parametrize("place", ["augment", "predict_pictures"])
+def test_out_of_memory_beside_a_step_is_oom(place: str, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that doesn't fit while it is augmented, or val's pictures: no retry on the same GPU helps."""
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(f"trainables.image.learner.{place}", fail)
+    report = worker(raw(IMAGE)).step()
+    assert (report["done"], report["stop_reason"], report["epoch"]) == (True, "oom", 1)
+    assert "memory" in report["detail"]
+
+
 def test_a_halved_batch_is_told_once(raw: Any) -> None:
     """Memory that holds 4 of 8 samples: the trial goes on in parts, and the first report says so."""
     trial = worker(raw(IMAGE))

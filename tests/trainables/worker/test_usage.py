@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import mmap
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
 
 from trainables.records import EpochResult
 from trainables.worker import usage
-from trainables.worker.usage import GpuShare, Usage
+from trainables.worker.usage import GpuShare, Usage, own_gpu
 
 
 @dataclass
@@ -129,3 +131,19 @@ def test_busy_cpus_are_counted_by_those_given(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("time.process_time", lambda: next(cpu))
     measured.begin_epoch()
     assert measured.read()["cpu_utilization"] == pytest.approx(0.75)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_that_works_for_this_process_is_seen() -> None:
+    """NVML knows the GPU by torch's name for it, and this process's share of it: three seconds of matrix products."""
+    gpu = own_gpu()
+    assert gpu is not None
+    assert gpu._handle is not None
+    matrix, until = torch.rand(4096, 4096, device="cuda"), time.monotonic() + 3
+    gpu.begin_epoch()
+    while time.monotonic() < until:
+        for _ in range(20):
+            matrix = (matrix @ matrix).clamp_(0, 1)
+        torch.cuda.synchronize()
+        gpu.sample()
+    assert 0.3 < gpu.read() <= 1
