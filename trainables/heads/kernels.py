@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from trainables.heads.inputs import HeadInputs
 
 Matrix = NDArray[np.float64]
-# Of the Gaussian, over the median distance. On two sets of drawings 0.35 to 0.5 had the least log loss, held out of train
-# and on val, at each of five picture sizes; 1.0 had .02 to .03 more, 2.0 and 3.0 were never chosen.
+# Of the Gaussian, over the median distance. On two sets of drawings 0.35 to 0.5 had the least log loss, held out of
+# train and on val, at each of five picture sizes; 1.0 had .02 to .03 more, 2.0 and 3.0 were never chosen.
 WIDTHS = (0.4, 0.6, 1.0)
 WIDTH_BESIDE_NGRAMS = 0.6  # one alone, where their weight is tried: from 0.5 to 1.4 it hardly matters
 WEIGHTS = (0.5, 1.0, 2.0)  # of the features beside n-grams
