@@ -35,7 +35,7 @@ def wrong_at(*rows: int) -> NDArray[np.float32]:
 
 def test_a_head_that_errs_elsewhere_is_chosen_before_a_better_trial(tmp_path: Path) -> None:
     """What counts is the fusion's accuracy."""
-    records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), head(TEXT, 0, 0.6)]
+    records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), head(TEXT, 0, 0.66)]
     kept = {"image_000": wrong_at(0, 1, 2), "text_000": wrong_at(0, 1, 2), "text_head_000": wrong_at(6, 7, 8, 9)}
     chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: kept[folder.parent.name])
     assert {name: one.trial_id for name, one in chosen.items()} == {IMAGE: "image_000", TEXT: "text_head_000"}
@@ -49,15 +49,21 @@ def test_without_kept_logits_each_modality_has_its_own_best(tmp_path: Path) -> N
 
 
 def test_the_best_trials_and_every_head_are_looked_at(tmp_path: Path) -> None:
-    """Not the many that are worse by themselves."""
+    """Not the many that are worse by themselves, nor what couldn't decide alone."""
     asked: list[str] = []
 
     def logits(folder: Path) -> NDArray[np.float32]:
         asked.append(folder.parent.name)
         return wrong_at(0)
 
-    tuned = [trial(IMAGE, number, (0.5 + number / 100,)) for number in range(MOST + 5)]
-    chosen_trials(tmp_path, [*tuned, head(IMAGE, 0, 0.1), trial(TEXT, 0, (0.9,))], [IMAGE, TEXT], LABELS, logits)
+    tuned = [trial(IMAGE, number, (0.5 + number / 1000,)) for number in range(MOST + 5)]
+    chosen_trials(
+        tmp_path,
+        [*tuned, head(IMAGE, 0, 0.48), head(IMAGE, 1, 0.4), trial(TEXT, 0, (0.9,))],
+        [IMAGE, TEXT],
+        LABELS,
+        logits,
+    )
     assert sorted(name for name in asked if name.startswith(IMAGE)) == sorted(
         [*(f"image_{number:03d}" for number in range(5, MOST + 5)), "image_head_000"]
     )

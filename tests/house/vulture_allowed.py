@@ -31,7 +31,6 @@ _.max_redirections
 
 # torch calls a module's `forward`, reads these switches
 _.forward
-_.allow_tf32
 
 # pydantic reads the class, users write the key
 _.model_config
