@@ -116,6 +116,8 @@ def _damaged(folder: Path, reason: str) -> UserError:
 
 def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Compute, between: Between) -> None:
     """Every block that is missing, then all of them as one file under the cache's name."""
+    about = {"what": recipe.what, "count": count, "format": FORMAT, **recipe.settings}
+    replace_file(building / META_FILE, json.dumps(about, indent=1).encode())
     starts = range(0, count, BLOCK)
     for start in starts:
         path = building / f"block_{start:09d}.npy"
@@ -127,8 +129,6 @@ def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Co
         between()
     blocks = [building / f"block_{start:09d}.npy" for start in starts]
     _join(blocks, count, building / _FILE)
-    about = {"what": recipe.what, "count": count, "format": FORMAT, **recipe.settings}
-    replace_file(building / META_FILE, json.dumps(about, indent=1).encode())
     for path in building.iterdir():  # blocks, the lock, and what a killed build was writing
         if path.name not in {_FILE, META_FILE}:
             path.unlink()

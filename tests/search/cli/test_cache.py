@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from search.cli.main import app
 from search.study.folder import Layout
 from search.study.lock import study_lock
 from trainables.errors import UserError
+from trainables.features.store import Recipe, cached_features
 
 
 @pytest.fixture
@@ -49,6 +53,25 @@ def test_the_list_shows_every_cache_and_the_total(root: Path) -> None:
     assert "unfinished" in new
     assert "unfinished" not in old
     assert lines[-1] == f"{root}: 3 caches, 5.0 MB"
+
+
+def test_features_say_what_they_are_of(root: Path) -> None:
+    """Also those whose making was killed; they are cleared as a kind."""
+
+    def compute(rows: slice) -> NDArray[np.float32]:
+        if rows.start:
+            raise KeyboardInterrupt
+        return np.zeros((rows.stop - rows.start, 2), dtype=np.float32)
+
+    for count in (5, 500):
+        recipe = Recipe(f"{count}", "weights", {"size": 96, "fit": "pad"}, "/data/[Train], tiny")
+        with suppress(KeyboardInterrupt):
+            cached_features(root, recipe, count, compute, lambda: None)
+    killed, whole = (line for line in call("list").output.splitlines() if "/data/[Train], tiny" in line)
+    assert all(word in killed for word in ("features", " 500 ", "96", "unfinished"))
+    assert all(word in whole for word in ("features", " 5 ", "96", "pad"))
+    call("clear", "--kind", "features", "--yes")
+    assert left(root) == ["pictures/new.building", "pictures/old", "tokens/some"]
 
 
 def test_the_list_as_json(root: Path) -> None:

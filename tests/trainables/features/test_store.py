@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 from subprocess import PIPE, Popen
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -80,6 +80,30 @@ def test_two_that_want_the_same_compute_it_once(tmp_path: Path, monkeypatch: pyt
     for thread in threads:
         thread.join()
     assert sorted(len(network.asked) for network in networks) == [0, 3]
+
+
+def test_who_waits_may_be_stopped(tmp_path: Path) -> None:
+    """It is called between two looks for the other one's features, and may break off."""
+    started, go_on = Event(), Event()
+
+    def slow(rows: slice) -> NDArray[np.float32]:
+        started.set()
+        go_on.wait()
+        return np.zeros((rows.stop - rows.start, 1), dtype=np.float32)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    first = Thread(target=cached_features, args=(tmp_path, RECIPE, 5, slow, nothing))
+    first.start()
+    started.wait()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cached_features(tmp_path, RECIPE, 5, Network(fails_at=0), stop)
+    finally:
+        go_on.set()
+        first.join()
+    assert len(cached_features(tmp_path, RECIPE, 5, Network(fails_at=0), nothing)) == 5
 
 
 def test_other_content_weights_or_settings_are_another_cache() -> None:
