@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from trainables.image.model import build_network
 from trainables.image.network import ImageNetwork
 from trainables.learning.steps import pick_device, predict_logits
 from trainables.linear_baseline import linear_predictions
+from trainables.names import HEAD
 from trainables.records import Predictions
 
 CHUNK = 256  # pictures at a time
@@ -31,7 +33,7 @@ def image_baseline(checkpoint: Path, train: Split, evaluate: Mapping[str, Split]
     The features are those of the checkpoint's backbone with the weights that its training began from.
     """
     meta = read_meta(checkpoint)
-    config = ImageTrialConfig.model_validate(meta["config"])
+    config = _network_of(meta["config"])
     network = _starting_network(config, len(train.classes))
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
     model.fit(_features(network, config, train, meta["pixel_limit"]), train.labels)
@@ -39,6 +41,13 @@ def image_baseline(checkpoint: Path, train: Split, evaluate: Mapping[str, Split]
         name: linear_predictions(model, _features(network, config, split, meta["pixel_limit"]), split)
         for name, split in evaluate.items()
     }
+
+
+def _network_of(config: Mapping[str, Any]) -> ImageTrialConfig:
+    """A checkpoint's config as far as it says which frozen network sees which pictures; a head's says no more."""
+    if HEAD not in config:
+        return ImageTrialConfig.model_validate(config)
+    return ImageTrialConfig(**{key: config[key] for key in ("backbone", "weights", "size", "fit")})
 
 
 def _starting_network(config: ImageTrialConfig, classes: int) -> ImageNetwork:

@@ -167,3 +167,11 @@ def test_a_network_that_takes_no_larger_pictures_has_its_own_size_alone() -> Non
     assert takes_pictures("resnet18", 160)
     assert not takes_pictures("resnet18", 0)
     assert not takes_pictures("resnet81", 160)
+
+
+def test_the_linear_baseline_has_the_heads_network(data: DataAccess, tmp_path: Path) -> None:
+    """Where a head is selected, the features are those that it was fitted on."""
+    folder = saved(fitted(data), tmp_path / "best")
+    found = modality_of(IMAGE).baseline(folder, data.splits[TRAIN], {VAL: data.splits[VAL]})
+    assert found is not None
+    assert (found[VAL].logits.argmax(axis=1) == data.splits[VAL].labels).mean() >= 0.9
