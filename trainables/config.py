@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
+from trainables.names import HeadFamily
+
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Dropout = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
@@ -66,7 +68,7 @@ class ParsedConfig(BaseModel):
 class HeadConfig(ParsedConfig):
     """What every modality's head trial has: a head that is fitted to frozen features, in one epoch."""
 
-    head: Literal["kernel_ridge", "logistic", "neighbours"]
+    head: HeadFamily
     evaluation_batch_size: Count = 64  # samples that a frozen network takes at a time
     max_epochs: Annotated[int, Field(ge=1, le=1, strict=True)] = 1
     patience: Count = 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.names import HEAD, NONE
+from trainables.names import HEAD, HEAD_FAMILIES, NONE
 
 if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
@@ -286,9 +286,6 @@ class Modality(Protocol):
         `checkpoint` is of the selected model. None: the modality has no such baseline.
         """
         return None
-
-
-HEAD_FAMILIES = ("kernel_ridge", "logistic", "neighbours")  # in the order in which they are worth it
 
 
 def head_trials(

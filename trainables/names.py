@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 # What is made of several modalities.
 FUSED = "fused"
 
@@ -30,6 +32,8 @@ NOTE = "note"  # what happened on the way that a person should know: a damaged s
 
 # A hyperparameter that only head trials have: which head is fitted on frozen features.
 HEAD = "head"
+HeadFamily = Literal["kernel_ridge", "logistic", "neighbours"]
+HEAD_FAMILIES: tuple[HeadFamily, ...] = get_args(HeadFamily)  # in the order in which they are worth it
 
 NONE = "none"  # a value of `weights`: random ones; of `heads`: no head trials
 

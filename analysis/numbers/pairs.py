@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from analysis.numbers.fusion import alpha_curve, best_alpha
 from analysis.numbers.logits import Floats
-from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import best_mixture, mix
+from trainables.heads.temperature import log_loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,7 @@ def _right(accuracy: float, labels: NDArray[np.int64]) -> int:
 
 def _log_loss(logits: Floats, labels: NDArray[np.int64]) -> float:
     """Rounded, so that sums in another order are equal."""
-    shares = softmax(logits)[np.arange(len(labels)), labels]
-    return round(float(-np.log(np.maximum(shares, 1e-300)).mean()), 9)
+    return round(log_loss(logits, labels), 9)
 
 
 def _summed(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:

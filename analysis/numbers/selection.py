@@ -11,7 +11,6 @@ from typing import Any
 from trainables.errors import UserError
 from trainables.records import EpochResult, StopReason, TrialRecord
 
-HEADS_FIRST = 1_000_000  # of equals a head, which is older and cheaper, comes before what was fine-tuned
 QUALIFYING = frozenset({StopReason.COMPLETED, StopReason.PRUNED, StopReason.INTERRUPTED})
 
 
@@ -80,11 +79,12 @@ def best_epoch(record: TrialRecord) -> EpochResult:
     return record.best
 
 
-def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, int]:
+def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, bool, int]:
+    """Of equals a head, which is older and cheaper, comes before what was fine-tuned."""
     best = best_epoch(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
     costs = tuple(best.objective(name) for name in record.objectives[1:])
-    return -best.val_accuracy, costs, loss, record.number + (0 if record.is_head else HEADS_FIRST)
+    return -best.val_accuracy, costs, loss, not record.is_head, record.number
 
 
 def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:

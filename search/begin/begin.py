@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from search.begin.sizes import Cost, Plan, plan_of, seconds_each
 from search.begin.source import CSV, Source, source_of
 from search.begin.study_text import scalar, study_text
 from search.machines.local import count_gpus
-from search.study.config import budget_seconds
+from search.study.config import budget_seconds, tamed_name
 from search.study.sections import section_type
+from trainables.data.files import replace_file
 from trainables.data.making.import_csv import CsvSource, import_csv
 from trainables.data.making.import_folder import import_folder
 from trainables.data.making.import_options import ImportOptions
@@ -52,7 +52,7 @@ def begin_study(wish: Wish, caches: Path, say: Say) -> Path:
     """
     budget = _seconds(wish.budget)
     source = source_of(wish.data)
-    name = _name(source.name)
+    name = tamed_name(source.name)
     output = wish.output or Path(f"{name}.yaml")
     if output.exists() and not wish.replace:
         raise UserError(f"{output} must not be there yet, but it is: run it, take another --output, or add --force.")
@@ -75,7 +75,7 @@ def begin_study(wish: Wish, caches: Path, say: Say) -> Path:
         sections=sections,
         budget=wish.budget,
     )
-    output.write_text(text, "utf-8")
+    replace_file(output, text.encode())
     return output
 
 
@@ -84,10 +84,6 @@ def _seconds(budget: str) -> float:
         return budget_seconds(budget)
     except ValueError as error:
         raise UserError(f"--budget {error}") from error
-
-
-def _name(given: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", given).strip("._-")[:60] or "study"
 
 
 @dataclass(frozen=True)

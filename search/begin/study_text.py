@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.begin.sizes import Plan
+from trainables.data.making.study_lines import yaml_text
 from trainables.modality import Starter
 from trainables.words import counted, human_seconds
 
@@ -72,6 +72,4 @@ def _flow(mapping: Mapping[str, Any]) -> str:
 
 def scalar(value: Any) -> str:
     """A scalar of YAML; JSON's values are YAML's."""
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_/.][A-Za-z0-9_./-]*", value):
-        return value
-    return json.dumps(value)
+    return yaml_text(value) if isinstance(value, str) else json.dumps(value)

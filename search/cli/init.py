@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import RUNS, Budget, Runs
+from search.cli.options import BUDGET, RUNS, Budget, Runs
 from search.show.say import say
 
 
@@ -15,7 +15,7 @@ def init(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="A folder with train, val and test, one of class folders, or a CSV.")
     ],
-    budget: Budget = "20min",
+    budget: Budget = BUDGET,
     output: Annotated[Path | None, typer.Option(metavar="STUDY.yaml", help="The file. [the data's name]")] = None,
     splits: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where splits are made, if there are none. [data/NAME]")

@@ -15,6 +15,7 @@ Overrides = Annotated[
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all output.")]
 RUNS = Path("mlruns")  # the default of `Runs`
 Budget = Annotated[str, typer.Option(metavar="TIME", help="How long a first study's search may take: 90s, 20min, 2h.")]
+BUDGET = "20min"  # the default of `Budget`
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the study of that name, if it was begun.")]
 More = Annotated[int, typer.Option("--more", metavar="N", min=0, help="Extend the study by N trials a modality.")]
 WarmStart = Annotated[

@@ -13,6 +13,7 @@ from search.cli.find_study import recorded
 from search.cli.init import begun
 from search.cli.json_output import json_alone
 from search.cli.options import (
+    BUDGET,
     RUNS,
     Budget,
     EventsAsJson,
@@ -47,7 +48,7 @@ def search_command(after: After, doc: str) -> Callable[..., None]:
         more: More = 0,
         warm_start: WarmStart = None,
         as_json: EventsAsJson = False,
-        budget: Budget = "20min",
+        budget: Budget = BUDGET,
     ) -> None:
         from search.study.yaml_file import load_study
 

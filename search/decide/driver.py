@@ -140,7 +140,7 @@ class StudyDriver:
         if state.created_count(modality) >= search.trials or self.reached(modality):
             return False
         if (why := rung_zero.hopeless(state, modality, search.patience)) is not None:
-            self._note_once(state.of(modality)[-1], why)
+            self._note_once(state.trials[trial_name(modality, state.created_count(modality) - 1)], why)
             return False
         return not rung_zero.undecided(search, state)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.decide.terms import Limits, ModalitySearch
-from search.ledger.state import StudyState, Trial
+from search.ledger.state import StudyState
 
 
 def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
@@ -21,12 +21,6 @@ def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
     return state.seconds_until_now() < limits.head_share * limits.seconds
 
 
-def best_head(state: StudyState, modality: str) -> Trial | None:
-    """The head trial with the highest val accuracy, the first of equals; None where none has one."""
-    ranked = [trial for trial in state.of(modality) if trial.is_head and trial.best is not None]
-    return max(ranked, key=lambda trial: trial.best.val_accuracy if trial.best else 0.0, default=None)
-
-
 def undecided(search: ModalitySearch, state: StudyState) -> bool:
     """Whether fine-tuning waits: head trials are still open, and which network it begins with depends on them."""
     networks = {head.get(search.ranked or "") for head in search.heads}
@@ -35,7 +29,7 @@ def undecided(search: ModalitySearch, state: StudyState) -> bool:
 
 def best_network(search: ModalitySearch, state: StudyState) -> dict[str, Any]:
     """The best head's network, by its key, where the space has it; empty where there is no choice."""
-    head = best_head(state, search.modality)
+    head = state.best_head(search.modality)
     if head is None or search.ranked is None or head.config.get(search.ranked) not in search.networks:
         return {}
     return {search.ranked: head.config[search.ranked]}
@@ -43,12 +37,10 @@ def best_network(search: ModalitySearch, state: StudyState) -> dict[str, Any]:
 
 def hopeless(state: StudyState, modality: str, patience: int | None) -> str | None:
     """Why no further trial of the modality begins: `patience` ended, and none is better than the best head."""
-    head = best_head(state, modality)
+    head = state.best_head(modality)
     if head is None or head.best is None or patience is None:
         return None
-    tuned = [trial for trial in state.of(modality) if not trial.is_head]
-    ended = sum(trial.over for trial in tuned)
-    best = max((trial.best.val_accuracy for trial in tuned if trial.best), default=0.0)
+    ended, best = state.tuned(modality)
     if ended < patience or best > head.best.val_accuracy:
         return None
     return (

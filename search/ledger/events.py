@@ -200,7 +200,7 @@ class EpochEnded(Body):
         trial.epochs.append(self.result)
         trial.times.append(at)
         trial.ends = StopReason.PRUNED if self.stop else self.ends
-        state.saw_accuracy(trial.modality, self.result.val_accuracy)
+        state.saw_accuracy(trial, self.result.val_accuracy)
         trial.seen(at, self.worker)
 
 

@@ -155,8 +155,10 @@ class StudyState:
         self.sessions: list[SessionRecord] = []
         self._open: dict[str, None] = {}  # ids of trials that aren't over; a dict keeps their order
         self._created: Counter[str] = Counter()
-        self._heads: Counter[str] = Counter()
+        self._heads: dict[str, list[Trial]] = {}  # by modality; they are few
+        self._tuned_ended: Counter[str] = Counter()  # trials beside the heads that are over
         self._best: dict[str, float] = {}
+        self._best_tuned: dict[str, float] = {}  # beside the heads
         self._ends: list[StopReason] = []  # of this session's trials
         self.next_seq = 0
         self.last_at = 0.0
@@ -187,7 +189,16 @@ class StudyState:
 
     def heads_count(self, modality: str) -> int:
         """How many head trials of a modality there are; the next one's number."""
-        return self._heads[modality]
+        return len(self._heads.get(modality, ()))
+
+    def best_head(self, modality: str) -> Trial | None:
+        """The head trial with the highest val accuracy, the first of equals; None where none has one."""
+        ended = [(best.val_accuracy, head) for head in self._heads.get(modality, ()) if (best := head.best) is not None]
+        return max(ended, key=lambda pair: pair[0])[1] if ended else None
+
+    def tuned(self, modality: str) -> tuple[int, float]:
+        """Of a modality's trials beside its heads: how many are over, and the highest val accuracy so far."""
+        return self._tuned_ended[modality], self._best_tuned.get(modality, -math.inf)
 
     def open_trials(self, modality: str | None = None) -> list[Trial]:
         """Trials that aren't over, in the order of their creation."""
@@ -254,17 +265,23 @@ class StudyState:
         assert trial.trial_id not in self.trials, f"{trial.trial_id} once"  # noqa: S101
         self.trials[trial.trial_id] = trial
         self._open[trial.trial_id] = None
-        (self._heads if trial.is_head else self._created)[trial.modality] += 1
+        if trial.is_head:
+            self._heads.setdefault(trial.modality, []).append(trial)
+        else:
+            self._created[trial.modality] += 1
 
-    def saw_accuracy(self, modality: str, accuracy: float) -> None:
-        """An epoch of the modality ended with this val accuracy."""
-        self._best[modality] = max(self.best_accuracy(modality), accuracy)
+    def saw_accuracy(self, trial: Trial, accuracy: float) -> None:
+        """An epoch of the trial ended with this val accuracy."""
+        for best in (self._best, *(() if trial.is_head else (self._best_tuned,))):
+            best[trial.modality] = max(best.get(trial.modality, -math.inf), accuracy)
 
     def close(self, trial: Trial) -> None:
         """Count a trial among those that are over."""
         assert trial.stop_reason is not None  # noqa: S101
         self._open.pop(trial.trial_id, None)
         self._ends.append(trial.stop_reason)
+        if not trial.is_head:
+            self._tuned_ended[trial.modality] += 1
 
 
 def state_of(trial: Trial) -> str:

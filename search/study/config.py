@@ -31,12 +31,12 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(
             "it becomes a folder's name: up to 80 letters, digits, `.`, `_` and `-`, the first one a letter or a "
-            f'digit, but got {shown(name)}. Take another, such as "{_tamed(name)}".'
+            f'digit, but got {shown(name)}. Take another, such as "{tamed_name(name)}".'
         )
     return name
 
 
-def _tamed(name: str) -> str:
+def tamed_name(name: str) -> str:
     """The nearest name that is allowed."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:80] or "study"
 

@@ -11,7 +11,7 @@ from search.space.dimensions import Frozen
 from trainables.config import Count
 from trainables.modalities import registered
 from trainables.modality import HeadWish
-from trainables.names import NONE
+from trainables.names import NONE, HeadFamily
 
 HEAD_KEYS = ("heads", "patience_trials")  # of a section's search, which studies on record may not have yet
 
@@ -20,7 +20,7 @@ class HeadsSection(Frozen):
     """Heads on frozen features, by family and network."""
 
     # Empty: all of them, the most promising one first.
-    families: tuple[Literal["kernel_ridge", "logistic", "neighbours"], ...] = ()
+    families: tuple[HeadFamily, ...] = ()
     backbones: tuple[Annotated[str, Field(min_length=1)], ...] = ()  # empty: those that trials of the search may have
     most: Count | None = None  # head trials of the modality; null: as many as there are
 

@@ -8,6 +8,7 @@ first block that is missing. Blocks are always the same rows, so that every buil
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -125,7 +126,7 @@ def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Co
             block = compute(slice(start, min(start + BLOCK, count)))
             if start == 0:
                 _require_room(building, block, count)
-            _write(path, block)
+            replace_file(path, _npy(block))
         between()
     blocks = [building / f"block_{start:09d}.npy" for start in starts]
     _join(blocks, count, building / _FILE)
@@ -147,19 +148,15 @@ def _require_room(building: Path, block: Features, count: int) -> None:
         )
 
 
-def _write(path: Path, block: Features) -> None:
-    """The file appears whole or not at all."""
-    temporary = _temporary(path)
-    with temporary.open("wb") as stream:
-        np.save(stream, np.ascontiguousarray(block, dtype=np.float32), allow_pickle=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)
+def _npy(block: Features) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.ascontiguousarray(block, dtype=np.float32), allow_pickle=False)
+    return stream.getvalue()
 
 
 def _join(blocks: list[Path], count: int, whole: Path) -> None:
     """All blocks one after the other, one at a time in memory; the file appears whole."""
-    temporary, start = _temporary(whole), 0
+    temporary, start = whole.with_name(f".{whole.name}.{uuid.uuid4().hex[:8]}"), 0
     for block in blocks:
         part = np.load(block, allow_pickle=False)
         if start == 0:
@@ -170,7 +167,3 @@ def _join(blocks: list[Path], count: int, whole: Path) -> None:
     del joined
     fsync(temporary)
     temporary.rename(whole)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")

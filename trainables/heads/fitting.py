@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ from trainables.heads.kernels import Kernel, Matrix
 from trainables.heads.logistic import fit_logistic, joined, linear_logits
 from trainables.heads.neighbours import Neighbours, fit_neighbours
 from trainables.heads.scaling import powers_of, scaled
+from trainables.names import HeadFamily
 
-Family = Literal["kernel_ridge", "logistic", "neighbours"]
 MOST_SUPPORT = 2000  # samples that a kernel's coefficients lie on: an eigendecomposition of so many takes seconds
 MOST_NEIGHBOURS = 20_000  # samples that may be neighbours
 THREADS = 1  # of linear algebra: sums of several threads depend on how many there are, and a trial may go on elsewhere
@@ -41,7 +41,7 @@ class FittedHead:
 
 
 def fit_head(
-    family: Family,
+    family: HeadFamily,
     train: HeadInputs,
     labels: NDArray[np.int64],
     classes: int,
@@ -86,7 +86,7 @@ def fit_head(
     return restored(family, settings, tensors), held_out.astype(np.float32)
 
 
-def restored(family: Family, settings: Mapping[str, Any], tensors: Tensors) -> FittedHead:
+def restored(family: HeadFamily, settings: Mapping[str, Any], tensors: Tensors) -> FittedHead:
     """The head of such settings and tensors."""
     if family == "logistic":
         weights, bias = tensors["weights"], tensors["bias"]

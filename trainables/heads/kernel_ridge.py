@@ -23,7 +23,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernels import Kernel, Matrix, kernels_of
-from trainables.heads.temperature import best_factor, log_loss
+from trainables.heads.temperature import calibrated
 
 RIDGES = tuple(float(one) for one in np.logspace(-3, 1, 9))  # times the kernel's mean diagonal
 CHUNK = 4096  # rows of a kernel's matrix at a time
@@ -113,10 +113,7 @@ def _best_exact(
 
 def _best(fits: Iterable[_Fit], labels: NDArray[np.int64]) -> tuple[float, float, _Fit]:
     """The least log loss of all ridges, the factor of the logits that has it, and the fit; the first of equal ones."""
-    found = []
-    for fit in fits:
-        factor = best_factor(fit.out_of_fold, labels)
-        found.append((log_loss(fit.out_of_fold * factor, labels), factor, fit))
+    found = [(*calibrated(fit.out_of_fold, labels), fit) for fit in fits]
     return min(found, key=lambda one: one[0])
 
 

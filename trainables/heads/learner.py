@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.heads.fitting import Family, FittedHead, fit_head, restored
+from trainables.heads.fitting import FittedHead, fit_head, restored
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernel_ridge import Between
 from trainables.heads.temperature import log_loss
 from trainables.learning.loop import Evaluation, TrainSummary
-from trainables.names import TRAIN_LOGITS_FILE
+from trainables.names import TRAIN_LOGITS_FILE, HeadFamily
 
 SETTINGS_FILE = "head.json"  # beside a head's tensors: its family, and what cross-validation chose
 
@@ -31,7 +31,7 @@ Inputs = Callable[[Between], HeadInputs]
 class HeadTask:
     """What a head is fitted to: train's labels (N,) and groups (N,), val's labels (M,), how many classes."""
 
-    family: Family
+    family: HeadFamily
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     val_labels: NDArray[np.int64]

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernel_ridge import Between, landmarks_of
 from trainables.heads.kernels import Matrix
-from trainables.heads.temperature import best_factor, log_loss
+from trainables.heads.temperature import best_factor, calibrated
 
 STRENGTHS = (1.0, 10.0, 100.0)  # C: the inverse of the regularization
 STEPS = 200  # of the solver at most: one that hasn't converged by then predicts no worse
@@ -81,7 +81,7 @@ def _best_strength(
     losses = {}
     for strength in STRENGTHS:
         held_out = _held_out(features[rows], labels[rows], classes, folds[rows], strength, between)
-        losses[strength] = log_loss(held_out * best_factor(held_out, labels[rows]), labels[rows])
+        losses[strength], _ = calibrated(held_out, labels[rows])
     return min(losses, key=losses.__getitem__)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernel_ridge import Between, landmarks_of
 from trainables.heads.kernels import Matrix
-from trainables.heads.temperature import best_factor, log_loss
+from trainables.heads.temperature import calibrated
 
 COUNTS = (5, 10, 20, 40)  # neighbours that vote
 SHARPNESSES = (10.0, 20.0, 40.0)  # a vote's weight is exp(sharpness * similarity)
@@ -80,8 +80,7 @@ def fit_neighbours(
     best: tuple[float, int, float, float, Matrix] | None = None
     for count, sharpness in product(COUNTS, SHARPNESSES):
         held_out = _votes(near[:, :count], labels[kept][places[:, :count]], classes, sharpness)
-        factor = best_factor(held_out, labels)
-        loss = log_loss(held_out * factor, labels)
+        loss, factor = calibrated(held_out, labels)
         if best is None or loss < best[0]:
             best = loss, count, sharpness, factor, held_out * factor
     assert best is not None, "there are counts"  # noqa: S101

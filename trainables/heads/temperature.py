@@ -32,3 +32,9 @@ def best_factor(logits: Array, labels: NDArray[np.int64]) -> float:
 
     found = minimize_scalar(loss, bounds=_RANGE, method="bounded", options={"xatol": 1e-3})
     return float(np.exp(found.x))
+
+
+def calibrated(logits: Array, labels: NDArray[np.int64]) -> tuple[float, float]:
+    """The log loss of the logits (N, C) at their best factor, and the factor."""
+    factor = best_factor(logits, labels)
+    return log_loss(logits * factor, labels), factor

@@ -16,12 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from trainables.checkpoint import read_meta
 from trainables.data.pictures.load import load_pictures
 from trainables.data.samples import Split
-from trainables.image.config import ImageTrialConfig
-from trainables.image.model import build_network
-from trainables.image.network import ImageNetwork
+from trainables.image.network import FeatureExtractor, ImageNetwork, frozen_network
 from trainables.learning.steps import pick_device, predict_logits
 from trainables.linear_baseline import linear_predictions
-from trainables.names import HEAD
 from trainables.records import Predictions
 
 CHUNK = 256  # pictures at a time
@@ -33,8 +30,8 @@ def image_baseline(checkpoint: Path, train: Split, evaluate: Mapping[str, Split]
     The features are those of the checkpoint's backbone with the weights that its training began from.
     """
     meta = read_meta(checkpoint)
-    config = _network_of(meta["config"])
-    network = _starting_network(config, len(train.classes))
+    config = meta["config"]  # of a trial, or of a head: both say which network sees which pictures
+    network = _starting_network(config)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
     model.fit(_features(network, config, train, meta["pixel_limit"]), train.labels)
     return {
@@ -43,36 +40,20 @@ def image_baseline(checkpoint: Path, train: Split, evaluate: Mapping[str, Split]
     }
 
 
-def _network_of(config: Mapping[str, Any]) -> ImageTrialConfig:
-    """A checkpoint's config as far as it says which frozen network sees which pictures; a head's says no more."""
-    if HEAD not in config:
-        return ImageTrialConfig.model_validate(config)
-    return ImageTrialConfig(**{key: config[key] for key in ("backbone", "weights", "size", "fit")})
-
-
-def _starting_network(config: ImageTrialConfig, classes: int) -> ImageNetwork:
+def _starting_network(config: Mapping[str, Any]) -> ImageNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # with `weights: none` the features are random, but the same in every report
-        return build_network(config, classes)
+        return frozen_network(config["backbone"], config["weights"], config["size"])
 
 
-def _features(network: ImageNetwork, config: ImageTrialConfig, split: Split, pixel_limit: int) -> NDArray[np.float32]:
+def _features(network: ImageNetwork, config: Mapping[str, Any], split: Split, pixel_limit: int) -> NDArray[np.float32]:
     """(N, F) of the frozen backbone."""
     device = pick_device()
-    extractor = _Extractor(network).to(device)
+    extractor = FeatureExtractor(network).to(device)
     paths = split.items("image")
     decoded = (
-        load_pictures(paths[start : start + CHUNK], config.size, config.fit, pixel_limit=pixel_limit)
+        load_pictures(paths[start : start + CHUNK], config["size"], config["fit"], pixel_limit=pixel_limit)
         for start in range(0, len(paths), CHUNK)
     )
     units = ((torch.from_numpy(nhwc).to(device).permute(0, 3, 1, 2).float().div_(255),) for nhwc in decoded)
     return predict_logits(extractor, units, device)
-
-
-class _Extractor(torch.nn.Module):
-    def __init__(self, network: ImageNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.network.features(pictures)

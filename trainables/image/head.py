@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainables.checkpoint import Checkpoint
 from trainables.data.pictures.cache import cache_key, is_cached, require_unchanged
@@ -22,9 +22,8 @@ from trainables.heads.fitting import FittedHead
 from trainables.heads.folds import groups_of
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
-from trainables.image.backbones import build_backbone
 from trainables.image.config import ImageHeadConfig
-from trainables.image.network import ImageNetwork, predict_pictures
+from trainables.image.network import FeatureExtractor, ImageNetwork, frozen_network, predict_pictures
 from trainables.image.prepare import CONTENT
 from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
@@ -39,11 +38,8 @@ def build_networks(config: ImageHeadConfig, *, weights: str | None = None) -> di
 
     UserError where their weights can't be had.
     """
-    found = {}
-    for name in (config.backbone, *config.others):
-        backbone = build_backbone(name, config.weights if weights is None else weights, config.size)
-        found[name] = ImageNetwork(backbone, nn.Sequential()).eval().requires_grad_(False)
-    return found
+    weights = config.weights if weights is None else weights
+    return {name: frozen_network(name, weights, config.size) for name in (config.backbone, *config.others)}
 
 
 def build_head_learner(config: ImageHeadConfig, data: DataAccess, seed: int) -> tuple[HeadLearner, Companions]:
@@ -143,20 +139,9 @@ class _Rows:
             yield batch
 
 
-class _Extractor(nn.Module):
-    """Pictures (N, 3, S, S) in 0 to 1 -> features (N, F)."""
-
-    def __init__(self, network: ImageNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.network.features(pictures)
-
-
 def _predicted(network: ImageNetwork, pictures: PictureSource, batch_size: int, device: torch.device) -> Features:
     """(N, F). Computed once, by whichever device a trial is given, and compared with what another one predicts."""
-    return predict_pictures(_Extractor(network), pictures, batch_size, device, EXACT)
+    return predict_pictures(FeatureExtractor(network), pictures, batch_size, device, EXACT)
 
 
 def _joined(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

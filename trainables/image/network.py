@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.data.pictures.source import PictureSource
-from trainables.image.backbones import Backbone
+from trainables.image.backbones import Backbone, build_backbone
 from trainables.learning.precision import AUTO
 from trainables.learning.steps import predict_logits
 
@@ -58,6 +58,23 @@ class ImageNetwork(nn.Module):
         """Pictures (N, 3, S, S) in 0 to 1 -> logits (N, C)."""
         logits: Tensor = self.head(self.features(pictures))
         return logits
+
+
+def frozen_network(name: str, weights: str, size: int) -> ImageNetwork:
+    """The named backbone without a head, that no longer learns. UserError where its weights can't be had."""
+    return ImageNetwork(build_backbone(name, weights, size), nn.Sequential()).eval().requires_grad_(False)
+
+
+class FeatureExtractor(nn.Module):
+    """Pictures (N, 3, S, S) in 0 to 1 -> features (N, F) of an image network."""
+
+    def __init__(self, network: ImageNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """What the network's backbone sees in the pictures."""
+        return self.network.features(pictures)
 
 
 def set_batchnorm_momentum(network: nn.Module, momentum: float | None) -> None:

@@ -110,7 +110,8 @@ class TorchLearner(ABC):
 
     def weights_bytes(self) -> int:
         """Bytes of the tensors that predict."""
-        return sum(tensor.nbytes for tensor in self.weights().values())
+        # An average's tensors are as large as the network's own, of which nothing is copied.
+        return sum(tensor.nbytes for tensor in self._stepper.network.state_dict().values())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Put weights back, every one of them."""

@@ -8,7 +8,7 @@ from typing import Any
 from simulation import OWN, curve, facts, new_ledger, search_of, session, simulate
 
 from search.decide.driver import StudyDriver
-from search.decide.rung_zero import best_head, hopeless
+from search.decide.rung_zero import hopeless
 from search.decide.terms import Limits, ModalitySearch, NextAttempt
 from search.ledger.ledger import Ledger
 from search.ledger.lines import mirror_of
@@ -140,8 +140,8 @@ def test_heads_have_a_share_of_the_time_budget(tmp_path: Path) -> None:
 def test_the_best_head_is_the_first_of_equals(tmp_path: Path) -> None:
     """None where there is none."""
     ledger = new_ledger(tmp_path)
-    assert best_head(ledger.state, "image") is None
+    assert ledger.state.best_head("image") is None
     run(session(ledger, with_heads()), lambda attempt, number: 0.5)
-    head = best_head(ledger.state, "image")
+    head = ledger.state.best_head("image")
     assert head is not None
     assert head.trial_id == "image_head_000"

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from trainables.errors import UserError
-from trainables.heads.fitting import Family, FittedHead, fit_head, restored
+from trainables.heads.fitting import FittedHead, fit_head, restored
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.temperature import best_factor, log_loss
+from trainables.names import HeadFamily
 
-FAMILIES = get_args(Family)
+FAMILIES = get_args(HeadFamily)
 LABELS = np.random.default_rng(1).integers(0, 3, 90)
 PARTS = {
     "one network": {},
@@ -27,14 +28,14 @@ PARTS = {
 
 
 def _fit(
-    family: Family, inputs: HeadInputs, labels: NDArray[np.int64] = LABELS, most: int = 2000
+    family: HeadFamily, inputs: HeadInputs, labels: NDArray[np.int64] = LABELS, most: int = 2000
 ) -> tuple[FittedHead, NDArray[np.float32]]:
     return fit_head(family, inputs, labels, 3, np.arange(len(labels)) // 2, seed=3, most_support=most)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("parts", PARTS)
-def test_a_head_comes_back_from_its_tensors_and_settings(family: Family, parts: str) -> None:
+def test_a_head_comes_back_from_its_tensors_and_settings(family: HeadFamily, parts: str) -> None:
     """Bit for bit, the settings by way of JSON; it tells classes apart, on samples that it never saw too."""
     inputs = made_inputs(LABELS, **PARTS[parts])  # type: ignore[arg-type]
     head, out_of_fold = _fit(family, inputs)
@@ -49,7 +50,7 @@ def test_a_head_comes_back_from_its_tensors_and_settings(family: Family, parts: 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("most", [30, 2000])
-def test_the_same_bits_on_one_thread(family: Family, most: int) -> None:
+def test_the_same_bits_on_one_thread(family: HeadFamily, most: int) -> None:
     """A fit has one thread, however many there are otherwise: the sums of several depend on how many they are."""
     inputs = made_inputs(LABELS, sparse=True)
     found, threads = [], []
@@ -67,7 +68,7 @@ def test_the_same_bits_on_one_thread(family: Family, most: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_samples_are_predicted_alike_in_any_company(family: Family) -> None:
+def test_samples_are_predicted_alike_in_any_company(family: HeadFamily) -> None:
     """A few at a time or all at once."""
     inputs = made_inputs(LABELS, sparse=True)
     head, _ = _fit(family, inputs)
@@ -76,7 +77,7 @@ def test_samples_are_predicted_alike_in_any_company(family: Family) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_logits_are_as_sure_as_the_head_is_right(family: Family) -> None:
+def test_logits_are_as_sure_as_the_head_is_right(family: HeadFamily) -> None:
     """Held-out logits need no further temperature, also where features say nothing."""
     for inputs in (made_inputs(LABELS), made_inputs(np.random.default_rng(5).permutation(LABELS))):
         _, out_of_fold = _fit(family, inputs)
@@ -91,7 +92,7 @@ def test_logits_are_as_sure_as_the_head_is_right(family: Family) -> None:
     [[0, 1], [0, 1, 1], [2, *[0, 1] * 10], [0] * 12],
     ids=["two samples", "three samples", "a class of one sample", "one class alone"],
 )
-def test_small_splits_have_finite_logits(family: Family, labels: list[int]) -> None:
+def test_small_splits_have_finite_logits(family: HeadFamily, labels: list[int]) -> None:
     """Fewer samples than folds, a class with fewer, classes without any: fewer folds, and never NaN."""
     own = np.array(labels, dtype=np.int64)
     inputs = made_inputs(own, sparse=True)
@@ -102,7 +103,7 @@ def test_small_splits_have_finite_logits(family: Family, labels: list[int]) -> N
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_equal_features_have_finite_logits(family: Family) -> None:
+def test_equal_features_have_finite_logits(family: HeadFamily) -> None:
     """A network that says the same of everything, or zeros: no distance, no variance."""
     for value in (0.0, 1.0):
         inputs = HeadInputs((np.full((90, 4), value, dtype=np.float32),))
@@ -113,14 +114,14 @@ def test_equal_features_have_finite_logits(family: Family) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_group_is_a_users_mistake(family: Family) -> None:
+def test_one_group_is_a_users_mistake(family: HeadFamily) -> None:
     """Said before anything is fitted."""
     with pytest.raises(UserError, match="two groups"):
         fit_head(family, made_inputs(LABELS), LABELS, 3, np.zeros(90, dtype=np.int64), seed=0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_can_be_broken_off(family: Family) -> None:
+def test_it_can_be_broken_off(family: HeadFamily) -> None:
     """What it calls between parts may raise."""
 
     def stop() -> None:

@@ -11,20 +11,20 @@ import pytest
 from head_fakes import made_inputs
 from safetensors.torch import load_file, save_file
 
-from trainables.heads.fitting import Family
+from trainables.heads.fitting import HeadFamily
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.heads.temperature import log_loss
 from trainables.learning.loop import epochs
 from trainables.names import TRAIN_LOGITS_FILE
 
-FAMILIES = get_args(Family)
+FAMILIES = get_args(HeadFamily)
 TRAIN = np.random.default_rng(1).integers(0, 3, 60)
 VAL = np.random.default_rng(2).integers(0, 3, 21)
 ALL = made_inputs(np.concatenate([TRAIN, VAL]), sparse=True)
 
 
-def _learner(family: Family) -> HeadLearner:
+def _learner(family: HeadFamily) -> HeadLearner:
     def inputs(rows: slice) -> Callable[[Callable[[], None]], HeadInputs]:
         def computed(between: Callable[[], None]) -> HeadInputs:
             between()
@@ -37,7 +37,7 @@ def _learner(family: Family) -> HeadLearner:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_epoch_fits_the_head(family: Family) -> None:
+def test_an_epoch_fits_the_head(family: HeadFamily) -> None:
     """The worker's own loop: train's figures are of held-out folds, val's of the logits that are kept."""
     learner = _learner(family)
     calls: list[int] = []
@@ -53,7 +53,7 @@ def test_an_epoch_fits_the_head(family: Family) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_checkpoint_predicts_what_val_was_predicted(family: Family, tmp_path: Path) -> None:
+def test_a_checkpoint_predicts_what_val_was_predicted(family: HeadFamily, tmp_path: Path) -> None:
     """By way of safetensors and what lies beside them; train's held-out logits lie there, too."""
     learner = _learner(family)
     summary = learner.train_epoch()
@@ -69,7 +69,7 @@ def test_a_checkpoint_predicts_what_val_was_predicted(family: Family, tmp_path: 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_broken_off_and_begun_anew_gives_the_same_bits(family: Family) -> None:
+def test_broken_off_and_begun_anew_gives_the_same_bits(family: HeadFamily) -> None:
     """At any of the places where it may be stopped."""
     whole, places = _learner(family), 0
 

@@ -19,14 +19,14 @@ def data_lines(
 ) -> str:
     """`data:` with the three splits: folders, or with `lists` CSVs; their columns and pictures where these are told."""
     splits = {name.lower(): destination / (f"{name.lower()}.csv" if lists else name) for name in SPLIT_FOLDERS}
-    lines = ["data:", *(f"  {name}: {_yaml(str(path))}" for name, path in splits.items())]
+    lines = ["data:", *(f"  {name}: {yaml_text(str(path))}" for name, path in splits.items())]
     if image_root is not None:
-        lines.append(f"  image_root: {_yaml(str(image_root))}")
+        lines.append(f"  image_root: {yaml_text(str(image_root))}")
     if columns:
-        lines.append(f"  columns: {{{', '.join(f'{key}: {_yaml(column)}' for key, column in columns.items())}}}")
+        lines.append(f"  columns: {{{', '.join(f'{key}: {yaml_text(column)}' for key, column in columns.items())}}}")
     return "\n".join(lines)
 
 
-def _yaml(text: str) -> str:
+def yaml_text(text: str) -> str:
     """A scalar of YAML; JSON's strings are YAML's."""
     return text if re.fullmatch(r"[A-Za-z_/.][A-Za-z0-9_./-]*", text) else json.dumps(text)
