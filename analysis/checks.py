@@ -54,7 +54,8 @@ def check_kept_logits(record: TrialRecord, kept: NDArray[np.float32], prediction
 
 def check_checkpoints(study_folder: Path, selection: Selection) -> None:
     """Raises UserError where a selected model's file isn't the one that was selected."""
-    for model in (*selection.models.values(), *selection.frozen.values()):
+    members = selection.ensemble.members.values() if selection.ensemble else ()
+    for model in (*selection.models.values(), *selection.frozen.values(), *members):
         for name, expected in model.checkpoint_sha256.items():
             path = study_folder / model.checkpoint / name
             if file_sha256(path) != expected:

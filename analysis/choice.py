@@ -1,15 +1,18 @@
-"""Which trials a study ends with: of each modality the one that goes best with the others'."""
+"""Which trials a study ends with: of each modality the one that goes best with the others', or several of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.numbers.ensemble import Gain, Limits, cross_fitted_gain, ensemble_weights
 from analysis.numbers.pairs import Candidate, best_together
 from analysis.numbers.selection import best_epoch, ranked, select_best
+from trainables.heads.folds import grouped_folds
 from trainables.records import TrialRecord, study_checkpoint
 
 MOST = 20  # trials of a modality that are candidates beside its heads: the best of them by themselves
@@ -21,13 +24,30 @@ REACH = 0.05
 ValLogits = Callable[[Path], "NDArray[np.float32] | None"]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What val says is the best: one trial of each modality, and who else may be chosen."""
+
+    trials: Mapping[str, TrialRecord]  # by modality
+    candidates: Mapping[str, Sequence[Candidate]]  # by modality, the best first; empty where val logits weren't kept
+
+
+@dataclass(frozen=True)
+class EnsembleChoice:
+    """Trials that decide together, their weights by trial id, and what that gains over the best pair."""
+
+    trials: tuple[TrialRecord, ...]
+    weights: Mapping[str, float]
+    gain: Gain
+
+
 def chosen_trials(
     study_folder: Path,
     records: Sequence[TrialRecord],
     modalities: Sequence[str],
     labels: NDArray[np.int64],
     val_logits: ValLogits,
-) -> dict[str, TrialRecord]:
+) -> Choice:
     """By modality, the trials whose fusion is best on val; `labels` (N,) are val's.
 
     Candidates are the `MOST` best trials by themselves, and all heads, whose val logits lie with their checkpoints and
@@ -41,9 +61,31 @@ def chosen_trials(
         found = [_candidate(study_folder, record, val_logits) for record in _candidates(records, modality)]
         candidates[modality] = [one for one in found if one is not None and len(one.logits) == len(labels)]
     if any(not own or own[0].name != best[name].trial_id for name, own in candidates.items()):
-        return best
+        return Choice(best, {})
     by_id = {record.trial_id: record for record in records}
-    return {name: by_id[one.name] for name, one in best_together(candidates, labels).items()}
+    return Choice({name: by_id[one.name] for name, one in best_together(candidates, labels).items()}, candidates)
+
+
+def chosen_ensemble(
+    choice: Choice,
+    records: Sequence[TrialRecord],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    limits: Limits,
+) -> EnsembleChoice | None:
+    """The ensemble of the candidates and its gain; None where there is none, or too little to tell its gain.
+
+    `labels` and `groups` (N,) are val's: samples of one group are alike.
+    """
+    if not choice.candidates or len(np.unique(groups)) < 2:
+        return None
+    folds = grouped_folds(labels, groups, seed=0)
+    gain = cross_fitted_gain(choice.candidates, labels, folds, groups, limits)
+    if gain is None:
+        return None
+    weights = ensemble_weights(choice.candidates, labels, limits)
+    by_id = {record.trial_id: record for record in records}
+    return EnsembleChoice(tuple(by_id[name] for name in weights), weights, gain)
 
 
 def best_heads(records: Sequence[TrialRecord], modalities: Sequence[str]) -> dict[str, TrialRecord]:

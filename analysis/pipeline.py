@@ -7,26 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis import store, wording
+from analysis.answers import Answers, Chosen, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
-from analysis.choice import best_heads, chosen_trials
-from analysis.files import file_sha256
+from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
 from analysis.lineage import OpeningTerms, admit
+from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
-from analysis.numbers.selection import best_epoch, stop_reasons
+from analysis.numbers.selection import stop_reasons
 from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
-from analysis.scoring import predictions_with_gaps, score_rows
+from analysis.scoring import score_rows
 from analysis.versions import versions
 from trainables.errors import UserError
+from trainables.heads.folds import groups_of
 from trainables.modalities import modality_of
 from trainables.modality import Item
-from trainables.names import DATA_FILE, TEST, TRAIN, VAL, WEIGHTS_FILE
+from trainables.names import DATA_FILE, ENSEMBLE, TEST, TRAIN, VAL
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 ReadSplits = Callable[[Path], "Mapping[str, Split]"]
 ReadSplit = Callable[..., "Split"]
-PredictSplit = Callable[[Path, "Split"], Predictions]
 LinearBaseline = Callable[
     ["Mapping[str, Path]", "Split", "Mapping[str, Split]"], Mapping[str, Mapping[str, Predictions]]
 ]
@@ -85,13 +85,18 @@ def linear_baselines(
 
 
 def analyze(
-    study_folder: Path, *, progress: Progress | None = None, linear_baseline: bool = True, models: Models | None = None
+    study_folder: Path,
+    *,
+    progress: Progress | None = None,
+    linear_baseline: bool = True,
+    limits: Limits | None = None,
+    models: Models | None = None,
 ) -> Selection:
     """Select the best trial of each modality and the best fusion on val, and freeze both as `analysis/selection.json`.
 
-    May be repeated until the test is opened. Raises UserError where the test was opened, or no trial qualifies;
-    RuntimeError where a checkpoint doesn't reproduce the val accuracy that its trial recorded, or the val logits that
-    lie with it.
+    `limits`: what an ensemble may cost that decides in their place where val shows that it gains. May be repeated until
+    the test is opened. Raises UserError where the test was opened, or no trial qualifies; RuntimeError where a
+    checkpoint doesn't reproduce the val accuracy that its trial recorded, or the val logits that lie with it.
     """
     store.refuse_if_opened(study_folder)
     models, say = models or real_models(), progress or _silent
@@ -100,24 +105,20 @@ def analyze(
     modalities = ordered({record.modality for record in records})
     splits = models.read_splits(study_folder)
     val = splits[VAL]
-    best = chosen_trials(study_folder, records, modalities, val.labels, models.val_logits)
-    say(f"Selected {wording.listed([record.trial_id for record in best.values()])}")
+    choice = chosen_trials(study_folder, records, modalities, val.labels, models.val_logits)
+    say(f"Selected {wording.listed([record.trial_id for record in choice.trials.values()])}")
+    ensemble = chosen_ensemble(choice, records, val.labels, groups_of(val), limits or Limits())
+    chosen = _chosen(study_folder, choice, ensemble, best_heads(records, modalities))
     say(f"Predicting {len(val.ids)} val samples")
-    selected = {modality: _selected(study_folder, record) for modality, record in best.items()}
-    heads = best_heads(records, modalities)
-    frozen = {modality: _selected(study_folder, record) for modality, record in heads.items()}
-    predictions = _predict(study_folder, selected, val, models)
-    of_heads = _predict_heads(study_folder, frozen, selected, predictions, val, models)
-    for modality, record in best.items():
-        check_reproduced(record, predictions[modality])
-        if (kept := models.val_logits(study_checkpoint(study_folder, record))) is not None:
-            check_kept_logits(record, kept, predictions[modality])
+    answers = answers_of(study_folder, chosen, val, models.predict_split)
+    for record in (*choice.trials.values(), *(ensemble.trials if ensemble else ())):
+        _check(study_folder, record, answers.by_trial[record.trial_id], models)
     baseline: Mapping[str, Predictions] = {}
     if linear_baseline:
         say("Fitting the linear baseline")
-        baseline = _baseline(study_folder, selected, splits[TRAIN], {VAL: val}, models)[VAL]
-    selection = _selection(records[0].study, selected, splits, predictions, baseline, frozen=frozen, of_heads=of_heads)
-    _save_rows(study_folder, VAL, val, predictions)
+        baseline = _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: val}, models)[VAL]
+    selection = _selection(records[0].study, chosen, splits, answers, baseline)
+    _save_rows(study_folder, VAL, val, answers)
     store.write_selection(study_folder, selection)
     say("Froze the selection")
     return selection
@@ -172,37 +173,40 @@ def final_test(
 
 def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, RowScores]:
     """What every row scores on test; the predictions are kept."""
-    predictions = _predict(study_folder, selection.models, test, models)
+    chosen = Chosen(selection.models, selection.frozen, selection.ensemble)
+    answers = answers_of(study_folder, chosen, test, models.predict_split)
     baseline: Mapping[str, Predictions] = {}
     if any(row.startswith(LINEAR) for row in selection.val):
         train = models.read_splits(study_folder)[TRAIN]
         baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
-    _save_rows(study_folder, TEST, test, predictions)
-    of_heads = _predict_heads(study_folder, selection.frozen, selection.models, predictions, test, models)
+    _save_rows(study_folder, TEST, test, answers)
     return score_rows(
-        predictions,
+        answers.models,
         baseline,
         selection.fusion,
         selection.linear_fusion,
         selection.majority_class,
-        frozen=of_heads,
+        frozen=answers.frozen,
         frozen_fusion=selection.frozen_fusion,
+        ensemble=answers.ensemble,
     )
 
 
-def _predict_heads(
-    study_folder: Path,
-    frozen: Mapping[str, SelectedModel],
-    selected: Mapping[str, SelectedModel],
-    known: Mapping[str, Predictions],
-    split: Split,
-    models: Models,
-) -> dict[str, Predictions]:
-    """What the best heads say, by modality; of one that was selected it is known."""
-    same = [name for name, head in frozen.items() if selected[name].trial_id == head.trial_id]
-    others = {name: head for name, head in frozen.items() if name not in same}
-    found = {**{name: known[name] for name in same}, **_predict(study_folder, others, split, models)}
-    return {name: found[name] for name in frozen}
+def _chosen(
+    study_folder: Path, choice: Choice, ensemble: EnsembleChoice | None, heads: Mapping[str, TrialRecord]
+) -> Chosen:
+    return Chosen(
+        {modality: selected_model(study_folder, record) for modality, record in choice.trials.items()},
+        {modality: selected_model(study_folder, record) for modality, record in heads.items()},
+        None if ensemble is None else selected_ensemble(study_folder, ensemble),
+    )
+
+
+def _check(study_folder: Path, record: TrialRecord, said: Predictions, models: Models) -> None:
+    """That a checkpoint says what its trial has on record."""
+    check_reproduced(record, said)
+    if (kept := models.val_logits(study_checkpoint(study_folder, record))) is not None:
+        check_kept_logits(record, kept, said)
 
 
 def _check_source(test_source: Path) -> None:
@@ -216,26 +220,6 @@ def _silent(_message: str) -> None:
     pass
 
 
-def _selected(study_folder: Path, record: TrialRecord) -> SelectedModel:
-    best, checkpoint = best_epoch(record), record.checkpoint
-    if checkpoint is None:
-        raise RuntimeError(f"{record.trial_id} was selected, but has no checkpoint.")
-    digest = file_sha256(study_folder / checkpoint / WEIGHTS_FILE)
-    return SelectedModel(
-        record.modality, record.trial_id, checkpoint, {WEIGHTS_FILE: digest}, best.epoch, best.val_accuracy
-    )
-
-
-def _predict(
-    study_folder: Path, selected: Mapping[str, SelectedModel], split: Split, models: Models
-) -> dict[str, Predictions]:
-    """By modality, all in the order of the split's samples; a row of NaN where a sample lacks the modality."""
-    return {
-        modality: predictions_with_gaps(split, modality, partial(models.predict_split, study_folder / model.checkpoint))
-        for modality, model in selected.items()
-    }
-
-
 def _baseline(
     study_folder: Path, selected: Mapping[str, SelectedModel], train: Split, splits: Mapping[str, Split], models: Models
 ) -> dict[str, dict[str, Predictions]]:
@@ -246,31 +230,36 @@ def _baseline(
 
 def _selection(
     study: str,
-    selected: Mapping[str, SelectedModel],
+    chosen: Chosen,
     splits: Mapping[str, Split],
-    predictions: Mapping[str, Predictions],
+    answers: Answers,
     baseline: Mapping[str, Predictions],
-    *,
-    frozen: Mapping[str, SelectedModel],
-    of_heads: Mapping[str, Predictions],
 ) -> Selection:
     classes = splits[VAL].classes
     majority = majority_class(splits[TRAIN].labels, len(classes))
-    fusion, linear_fusion, frozen_fusion = map(_best_fusion, (predictions, baseline, of_heads))
+    fusion, linear_fusion, frozen_fusion = map(_best_fusion, (answers.models, baseline, answers.frozen))
     return Selection(
         study=study,
         created=store.now(),
         classes=classes,
         majority_class=majority,
-        models=selected,
+        models=chosen.models,
         fusion=fusion,
         linear_fusion=linear_fusion,
         val=score_rows(
-            predictions, baseline, fusion, linear_fusion, majority, frozen=of_heads, frozen_fusion=frozen_fusion
+            answers.models,
+            baseline,
+            fusion,
+            linear_fusion,
+            majority,
+            frozen=answers.frozen,
+            frozen_fusion=frozen_fusion,
+            ensemble=answers.ensemble,
         ),
         versions=versions(),
-        frozen=frozen,
+        frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,
+        ensemble=chosen.ensemble,
     )
 
 
@@ -281,9 +270,11 @@ def _best_fusion(predictions: Mapping[str, Predictions]) -> Mixture | None:
     return best_mixture({modality: one.logits for modality, one in predictions.items()}, labels)
 
 
-def _save_rows(study_folder: Path, split_name: str, split: Split, predictions: Mapping[str, Predictions]) -> None:
-    for modality, one in predictions.items():
-        store.save_predictions(study_folder, split_name, modality, one)
+def _save_rows(study_folder: Path, split_name: str, split: Split, answers: Answers) -> None:
+    """What each selected model, by modality, and the ensemble say of every sample; and what a person sees of it."""
+    rows = {**answers.models, **({} if answers.ensemble is None else {ENSEMBLE: answers.ensemble})}
+    for row, one in rows.items():
+        store.save_predictions(study_folder, split_name, row, one)
     shown = {name: [_shown(name, item) for item in items] for name, items in split.inputs.items()}
     examples = tuple(
         Example(sample_id, {name: items[row] for name, items in shown.items()})

@@ -15,12 +15,11 @@ from analysis import wording
 from analysis.files import file_sha256
 from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import mix
-from analysis.results import SelectedModel, Selection
+from analysis.results import EnsembleResult, SelectedModel, Selection
 from analysis.store import read_selection
 from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import Item, Model
-from trainables.names import FUSED
 from trainables.words import enumerated, one_line
 
 LoadModel = Callable[[Path], Model]
@@ -32,9 +31,11 @@ class Prediction:
     """What the models say of one sample."""
 
     predicted: str  # the class
-    decided_by: str  # a modality, or `fused`
+    decided_by: str  # a modality, `fused` or `ensemble`
     note: str | None  # what the user must know of how it was decided
-    probabilities: Mapping[str, Mapping[str, float]]  # modality, or `fused` (those that were used) -> class -> share
+    probabilities: Mapping[
+        str, Mapping[str, float]
+    ]  # modality, and what decided (those that were used) -> class -> share
     logits: Mapping[str, Mapping[str, float]]  # likewise
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,11 +53,25 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Members:
+    """A modality's members of an ensemble as one model: the mean of their logits."""
+
+    classes: tuple[str, ...]
+    members: tuple[tuple[float, Model], ...]  # weights, 1 in sum, and models
+
+    def logits(self, items: Sequence[Item]) -> NDArray[np.float64]:
+        """(N, C) of the items."""
+        shares = [weight * np.asarray(model.logits(items), dtype=np.float64) for weight, model in self.members]
+        mean: NDArray[np.float64] = np.sum(shares, axis=0)
+        return mean
+
+
+@dataclass(frozen=True)
 class Predictor:
-    """The selected models of a study and their fusion."""
+    """The models that a study ends with, and how they decide together."""
 
     selection: Selection
-    models: Mapping[str, Model]  # by modality
+    models: Mapping[str, Model | Members]  # by modality
 
     @classmethod
     def load(cls, study_folder: Path, *, load_model: LoadModel | None = None) -> Predictor:
@@ -67,13 +82,9 @@ class Predictor:
         """
         selection = read_selection(study_folder)
         load = load_model or _real_load_model()
-        models = {modality: _load(study_folder, one, load) for modality, one in selection.models.items()}
-        for modality, model in models.items():
-            if model.classes != selection.classes:
-                raise UserError(
-                    f"The {modality} model's classes must be the selection's {selection.classes}, "
-                    f"but got {model.classes}. Analyze the study again."
-                )
+        if selection.deploys_ensemble and selection.ensemble is not None:
+            return cls(selection, _members(study_folder, selection, selection.ensemble, load))
+        models = {modality: _load(study_folder, selection, one, load) for modality, one in selection.models.items()}
         return cls(selection, models)
 
     def predict(self, given: Mapping[str, Item]) -> Prediction:
@@ -89,9 +100,9 @@ class Predictor:
                 raise UserError(fault)
         logits = {modality: _logits(self.models[modality], items[modality]) for modality in used}
         decided_by, weights = used[0], {used[0]: 1.0}
-        if len(used) > 1 and self.selection.fusion is not None:
-            decided_by, weights = FUSED, _weights_of(used, self.selection.fusion.weights)
-            logits[FUSED] = mix(logits, weights)
+        if len(used) > 1:
+            decided_by, weights = self.selection.system, _weights_of(used, _weights(self.selection))
+            logits[decided_by] = mix(logits, weights)
         classes = self.selection.classes
         notes = [self._note(used, list(items)), *_silent_notes(weights, items)]
         return Prediction(
@@ -149,7 +160,28 @@ def _real_load_model() -> LoadModel:
     return lambda folder: load_model(folder)[1]
 
 
-def _load(study_folder: Path, selected: SelectedModel, load_model: LoadModel) -> Model:
+def _members(
+    study_folder: Path, selection: Selection, ensemble: EnsembleResult, load_model: LoadModel
+) -> dict[str, Members]:
+    """The members of each modality as one model."""
+    shares = ensemble.shares()
+    found = {}
+    for modality, share in shares.items():
+        own = {name: one for name, one in ensemble.members.items() if one.modality == modality}
+        models = {name: _load(study_folder, selection, one, load_model) for name, one in own.items()}
+        members = tuple((ensemble.weights[name] / share, model) for name, model in models.items())
+        found[modality] = Members(selection.classes, members)
+    return found
+
+
+def _weights(selection: Selection) -> Mapping[str, float]:
+    """The weights, 1 in sum, of the modalities' logits in what the study ends with."""
+    if selection.deploys_ensemble and selection.ensemble is not None:
+        return selection.ensemble.shares()
+    return selection.fusion.weights if selection.fusion else dict.fromkeys(selection.models, 1.0)
+
+
+def _load(study_folder: Path, selection: Selection, selected: SelectedModel, load_model: LoadModel) -> Model:
     folder = study_folder / selected.checkpoint
     for name, expected in selected.checkpoint_sha256.items():
         if file_sha256(folder / name) != expected:
@@ -157,10 +189,16 @@ def _load(study_folder: Path, selected: SelectedModel, load_model: LoadModel) ->
                 f"{folder / name} must be the file that was selected, but its SHA-256 differs from selection.json. "
                 "Restore the file."
             )
-    return load_model(folder)
+    model = load_model(folder)
+    if model.classes != selection.classes:
+        raise UserError(
+            f"The {selected.modality} model's classes must be the selection's {selection.classes}, "
+            f"but got {model.classes}. Analyze the study again."
+        )
+    return model
 
 
-def _logits(model: Model, item: Item) -> NDArray[np.float64]:
+def _logits(model: Model | Members, item: Item) -> NDArray[np.float64]:
     """The logits (1, C) of one item."""
     return np.asarray(model.logits([item]), dtype=np.float64)
 

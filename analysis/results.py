@@ -16,7 +16,7 @@ from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.rows import linear_row, ordered
-from trainables.names import FUSED, TEST, VAL
+from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,25 @@ class RowScores:
 
 
 @dataclass(frozen=True)
+class EnsembleResult:
+    """Several trials of each modality that decide together, and what val says they gain over the selected ones."""
+
+    members: Mapping[str, SelectedModel]  # by trial id, the modalities' in the registry's order
+    weights: Mapping[str, float]  # by trial id, of their logits: 1 in sum
+    gain: float  # share of the samples, cross-fitted on val
+    standard_error: float
+    p: float  # one-sided sign test
+    deployed: bool  # whether the study ends with it: where its gain is shown
+
+    def shares(self) -> dict[str, float]:
+        """The weight of each modality's members together."""
+        found: dict[str, float] = {}
+        for name, member in self.members.items():
+            found[member.modality] = found.get(member.modality, 0.0) + self.weights[name]
+        return found
+
+
+@dataclass(frozen=True)
 class Selection:
     """What was chosen on val, before the test: frozen as `selection.json` and known by its digest."""
 
@@ -55,11 +74,28 @@ class Selection:
     # The best heads on frozen features, which stand beside the selected models, and their fusion.
     frozen: Mapping[str, SelectedModel] = field(default_factory=dict)
     frozen_fusion: Mixture | None = None
+    ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
 
     @property
     def system(self) -> str:
-        """The row that the study ends with: fused, or the only modality."""
+        """The row that the study ends with: the ensemble where it is deployed, else fused, or the only modality."""
+        return ENSEMBLE if self.deploys_ensemble else self.pair
+
+    @property
+    def deploys_ensemble(self) -> bool:
+        """Whether several trials of each modality decide."""
+        return self.ensemble is not None and self.ensemble.deployed
+
+    @property
+    def pair(self) -> str:
+        """The row of the selected models, one of each modality: fused, or the only modality."""
         return FUSED if self.fusion else next(iter(self.models))
+
+    @property
+    def shown_rows(self) -> tuple[str, ...]:
+        """The rows that are looked at closely: each selected model, their fusion, the ensemble where it is deployed."""
+        fused = (FUSED,) if self.fusion else ()
+        return (*self.models, *fused, *((ENSEMBLE,) if self.deploys_ensemble else ()))
 
     @property
     def best_single(self) -> str:
@@ -81,6 +117,8 @@ class Selection:
         ]
         if self.fusion:
             lines.append(f"Selected {_weights_in_words(self.fusion)}: val accuracy {self.fusion.accuracy:.1%} fused")
+        if self.ensemble:
+            lines.append(_ensemble_in_words(self.ensemble))
         return "\n".join(lines)
 
 
@@ -171,6 +209,7 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "val": _row_scores(raw["val"]),
             "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
             "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
+            "ensemble": _ensemble_from_json(raw.get("ensemble")),
         }
     )
 
@@ -205,7 +244,17 @@ def _weights_in_words(fusion: Mixture) -> str:
     return "weights " + ", ".join(f"{modality} {weight:.4f}" for modality, weight in fusion.weights.items())
 
 
-_SINCE = ("test_digest", "changes", "overlap", "frozen", "frozen_fusion")  # keys that say nothing where they are empty
+def _ensemble_in_words(ensemble: EnsembleResult) -> str:
+    together = ", ".join(ensemble.members)
+    gain = f"{100 * ensemble.gain:+.1f} points over the pair on val, cross-fitted (standard error "
+    gain += f"{100 * ensemble.standard_error:.1f})"
+    if ensemble.deployed:
+        return f"Selected the ensemble of {together}: {gain}"
+    return f"An ensemble of {together} isn't deployed: {gain}"
+
+
+# Keys that say nothing where they are empty.
+_SINCE = ("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble")
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -230,6 +279,17 @@ def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) 
         first, second = modalities
         return Mixture.of_alpha(BestAlpha(**raw), first, second)
     return Mixture(**{**raw, "weights": {modality: raw["weights"][modality] for modality in modalities}})
+
+
+def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
+    if raw is None:
+        return None
+    members = {name: SelectedModel(**one) for name, one in raw["members"].items()}
+    # Files sort their keys; members are in the registry's order of modalities.
+    order = ordered({one.modality for one in members.values()})
+    names = sorted(members, key=lambda name: (order.index(members[name].modality), name))
+    weights = {name: float(raw["weights"][name]) for name in names}
+    return EnsembleResult(**{**raw, "members": {name: members[name] for name in names}, "weights": weights})
 
 
 def _row_scores(raw: Mapping[str, Any]) -> dict[str, RowScores]:

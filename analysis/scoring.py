@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.numbers.ensemble import mixed_members
 from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import score
 from analysis.numbers.mixture import Mixture, mix
-from analysis.results import RowScores
+from analysis.results import EnsembleResult, RowScores
 from analysis.rows import MAJORITY, frozen_row, linear_row
-from trainables.names import FUSED
+from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def predictions_with_gaps(split: Split, modality: str, predict: Callable[[Split]
     return Predictions(split.ids, logits, split.labels, split.classes, found.seconds_per_sample)
 
 
+def ensemble_predictions(members: Mapping[str, Predictions], ensemble: EnsembleResult) -> Predictions:
+    """What the members, by trial id and in one order, say together; a row of NaN where none has an input."""
+    one = next(iter(members.values()))
+    logits = mixed_members({name: member.logits for name, member in members.items()}, ensemble.weights)
+    seconds = sum(members[name].seconds_per_sample for name in ensemble.weights)
+    return Predictions(one.ids, logits.astype(np.float32), one.labels, one.classes, seconds)
+
+
 def score_rows(
     predictions: Mapping[str, Predictions],
     baseline: Mapping[str, Predictions],
@@ -47,10 +56,12 @@ def score_rows(
     *,
     frozen: Mapping[str, Predictions] | None = None,
     frozen_fusion: Mixture | None = None,
+    ensemble: Predictions | None = None,
 ) -> dict[str, RowScores]:
     """By row of the results table; the predictions, by modality, are of one split and in one order.
 
-    `baseline`: of the linear models; `frozen`: of the best heads on frozen features.
+    `baseline`: of the linear models; `frozen`: of the best heads on frozen features; `ensemble`: of its members
+    together.
 
     A single model says the class `majority` where a sample lacks its input, so that every row counts the same samples.
     """
@@ -60,6 +71,7 @@ def score_rows(
     heads = _with_fused(frozen or {}, frozen_fusion, majority)
     return {
         **_with_fused(predictions, fusion, majority),
+        **({} if ensemble is None else {ENSEMBLE: _scored(ensemble, majority)}),
         **{frozen_row(row): scores for row, scores in heads.items()},
         **{linear_row(row): scores for row, scores in linear.items()},
         MAJORITY: RowScores(score(guesses, one.labels, one.classes), None),
@@ -67,16 +79,17 @@ def score_rows(
 
 
 def _with_fused(predictions: Mapping[str, Predictions], fusion: Mixture | None, majority: int) -> dict[str, RowScores]:
-    rows = {
-        modality: RowScores(score(_decided(one.logits, majority), one.labels, one.classes), one.seconds_per_sample)
-        for modality, one in predictions.items()
-    }
+    rows = {modality: _scored(one, majority) for modality, one in predictions.items()}
     if fusion is not None:
         one = next(iter(predictions.values()))
         fused = mix({modality: predictions[modality].logits for modality in fusion.weights}, fusion.weights)
         seconds = sum(predictions[modality].seconds_per_sample for modality in fusion.weights)
         rows[FUSED] = RowScores(score(fused, one.labels, one.classes), seconds)
     return rows
+
+
+def _scored(one: Predictions, majority: int) -> RowScores:
+    return RowScores(score(_decided(one.logits, majority), one.labels, one.classes), one.seconds_per_sample)
 
 
 def _decided(logits: NDArray[np.float32], majority: int) -> NDArray[np.generic]:

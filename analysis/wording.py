@@ -9,7 +9,7 @@ from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.mixture import Mixture
 from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
 from trainables.modalities import modality_of
-from trainables.names import FUSED, LATENCY, SIZE
+from trainables.names import ENSEMBLE, FUSED, LATENCY, SIZE
 
 NONE = "–"
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
@@ -142,7 +142,9 @@ def baseline_notes(rows: Collection[str]) -> tuple[str, ...]:
     """
     heads = any(row.startswith(FROZEN) for row in rows)
     said = "Frozen: the best heads on features of networks that didn't learn, fitted before anything was fine-tuned."
-    return (*((said,) if heads else ()), *filter(None, [_linear_note(rows)]))
+    several = "Ensemble: several trials of each modality, the mean of their calibrated logits."
+    notes = (several if ENSEMBLE in rows else "", said if heads else "", _linear_note(rows))
+    return tuple(filter(None, notes))
 
 
 def _linear_note(rows: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 # What is made of several modalities.
+ENSEMBLE = "ensemble"
 FUSED = "fused"
 
 # Splits.

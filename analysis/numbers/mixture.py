@@ -87,7 +87,8 @@ def best_mixture(logits: Mapping[str, ArrayLike], labels: ArrayLike) -> Mixture:
     and at the best point of a grid in each modality's corner, so that the result is never less accurate than any of
     these (a plateau narrower than 1e-12 aside, which is a rounding). The grid's steps are 1/100 where `GRID_MARGINS`
     and `GRID_POINTS` allow it, else larger. Of equal accuracy the widest plateau, then the weights nearest to equal
-    ones, then the line that was followed first. Neither the modalities' names nor their order change the result.
+    ones, then the line that was followed first. Neither the modalities' names nor their order change the
+    result; of modalities with equal logits the names say which is which.
 
     Raises ValueError where there are fewer than two modalities, as `mix` does for logits, where N is 0, a label isn't a
     class, or no sample has one of the modalities.
@@ -100,7 +101,7 @@ def best_mixture(logits: Mapping[str, ArrayLike], labels: ArrayLike) -> Mixture:
         best = best_alpha(alpha_curve(logits[first], logits[second], labels))
         return Mixture.of_alpha(best, first, second)
     arrays, present, classes = _checked(logits, labels)
-    order = sorted(range(len(names)), key=lambda place: _content(arrays[place], present[place]))
+    order = sorted(range(len(names)), key=lambda place: (_content(arrays[place], present[place]), names[place]))
     found = _search(Lines(arrays[order], present[order], classes))
     weights = {names[place]: found.weights[order.index(place)] for place in range(len(names))}
     return Mixture(weights, found.accuracy, names[order[found.towards]], found.low, found.high)
@@ -135,7 +136,19 @@ def _grid_steps(lines: Lines) -> int:
 
 
 def _search(lines: Lines) -> LineBest:
+    """The best of all lines that were followed, no other line through it having more."""
     found = [one for start in _starts(lines) for one in _climb(lines, start)]
+    while True:
+        best = _best_of(found)
+        # A climb goes on from what gains alone: the best one of equals may be a point from which none went on.
+        onwards = list(_climb(lines, np.array(best.weights)))
+        if max(one.accuracy for one in onwards) <= best.accuracy:
+            return best
+        found += onwards
+
+
+def _best_of(found: Sequence[LineBest]) -> LineBest:
+    """The most accurate; of equals the widest plateau, then the nearest to equal weights, then the first."""
     from_equal = _from_equal(np.array([one.weights for one in found]))
     widths = np.round([one.high - one.low for one in found], 12)
     accuracies = np.array([one.accuracy for one in found])

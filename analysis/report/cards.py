@@ -12,7 +12,6 @@ from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Example, Selection
 from analysis.rows import ordered
 from trainables.modalities import modality_of
-from trainables.names import FUSED
 from trainables.records import Predictions
 
 
@@ -42,9 +41,12 @@ class SampleCard:
 
 
 def sample_cards(
-    selection: Selection, predictions: Mapping[str, Predictions], examples: Sequence[Example]
+    selection: Selection,
+    predictions: Mapping[str, Predictions],
+    examples: Sequence[Example],
+    ensemble: Predictions | None = None,
 ) -> tuple[tuple[str, ...], tuple[SampleCard, ...]]:
-    """The modalities whose words the cards have, and the cards.
+    """The modalities whose words the cards have, and the cards; `ensemble`: what it says, where it is deployed.
 
     Raises UserError where a sample is of a modality that isn't registered.
     """
@@ -55,7 +57,7 @@ def sample_cards(
     by_id = {example.id: example for example in examples}
     cards = [
         _card(selection, predictions, one, by_id[ids[one.row]], words, pictures)
-        for one in choose(selection, predictions)
+        for one in choose(selection, predictions, ensemble)
     ]
     return words, tuple(cards)
 
@@ -71,7 +73,6 @@ def _card(
     label = int(next(iter(predictions.values())).labels[shown.row])
     said = _present(example, words)
     named_by = next(iter(said), "")
-    models = [*selection.models, *([FUSED] if selection.fusion is not None else [])]
     return SampleCard(
         kind=shown.kind,
         name=said.get(named_by) or example.id,
@@ -79,7 +80,7 @@ def _card(
         details=tuple((name, one) for name, one in said.items() if name != named_by),
         true_class=selection.classes[label],
         thumbnails=_thumbnails(_present(example, pictures).values()),
-        guesses=tuple(_guess(model, shown, label, selection.classes) for model in models),
+        guesses=tuple(_guess(model, shown, label, selection.classes) for model in selection.shown_rows),
     )
 
 

@@ -17,7 +17,7 @@ from analysis.report.theme import DARK, LIGHT, Theme
 from analysis.report.thumbnails import data_uri
 from analysis.results import FinalTest, Selection
 from analysis.rows import row_order
-from trainables.names import FUSED, TEST, VAL
+from trainables.names import TEST, VAL
 from trainables.records import Predictions, TrialRecord
 
 
@@ -79,7 +79,7 @@ def _score_pictures(selection: Selection, final: FinalTest | None, letters: Lett
     scores_val = {row: one.scores for row, one in selection.val.items()}
     scores_test = {row: one.scores for row, one in final.test.items()} if final else None
     split, shown = (TEST, scores_test) if scores_test else (VAL, scores_val)
-    models = {model: shown[model] for model in (*selection.models, FUSED) if model in shown}
+    models = {model: shown[model] for model in selection.shown_rows}
     matrices = "Confusion matrices", "true classes by row, predicted ones by column"
     pairs = "The pairs of classes most confused", "the true class, what it is taken for, samples"
     what, how = matrices if len(letters.names) <= MOST_CLASSES else pairs

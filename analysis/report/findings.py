@@ -11,7 +11,7 @@ from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
 from analysis.results import FinalTest, RowScores, Selection, times
 from analysis.rows import FROZEN, LINEAR, MAJORITY, row_order
-from trainables.names import FUSED, TEST, VAL
+from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
 
@@ -41,8 +41,7 @@ def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str
     """
     split, rows = _shown(selection, final)
     scores = rows[selection.system].scores
-    fused = f"The fusion of {wording.listed(list(selection.models))}"
-    name = fused if selection.fusion is not None else f"The {selection.system} model"
+    name = _system_name(selection)
     sentence = (
         f"{name} gets {wording.percent(scores.accuracy)} of {wording.count(scores.samples)} {split} samples right."
     )
@@ -62,6 +61,7 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
     found = [
         _single(selection, split, rows),
         _fusion_gain(selection, split, rows),
+        _ensemble(selection, split, rows),
         _weights(selection.fusion, grid),
         _optimism(selection, final),
         _speed(selection, rows),
@@ -69,6 +69,14 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
         _hardest_class(rows[selection.system].scores),
     ]
     return tuple(sentence for sentence in found if sentence)
+
+
+def _system_name(selection: Selection) -> str:
+    if selection.deploys_ensemble and selection.ensemble is not None:
+        return f"The ensemble of {wording.count(len(selection.ensemble.members), 'model')}"
+    if selection.fusion is not None:
+        return f"The fusion of {wording.listed(list(selection.models))}"
+    return f"The {selection.system} model"
 
 
 def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, RowScores]]:
@@ -151,6 +159,20 @@ def _fusion_gain(selection: Selection, split: str, rows: Mapping[str, RowScores]
         return f"Fusion does not help on {split}: it gets as many samples right as {best} alone."
     fewer = f"{wording.count(-more)} fewer {split} samples"
     return f"Fusion does not help: {gain} on {split} against {best} alone, {fewer} right; {best} alone would do."
+
+
+def _ensemble(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
+    """What several trials of each modality gain, and why they decide or not."""
+    if (ensemble := selection.ensemble) is None:
+        return ""
+    members = wording.listed(list(ensemble.members))
+    gain, error = wording.points(ensemble.gain), wording.points(ensemble.standard_error)[1:]
+    found = f"{gain} on val over {selection.pair}, cross-fitted (standard error {error})"
+    if not ensemble.deployed:
+        return f"An ensemble of {members} isn't deployed: val doesn't show that it gains ({found})."
+    here = wording.points(rows[ENSEMBLE].scores.accuracy - rows[selection.pair].scores.accuracy)
+    on_split = "" if split == VAL else f", {here} on {split}"
+    return f"The ensemble of {members} is deployed: {found}{on_split}."
 
 
 def _weights(fusion: Mixture | None, grid: AlphaGrid | None) -> str:

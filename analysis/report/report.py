@@ -30,7 +30,7 @@ from analysis.report.leaderboard_csv import write_trials_table
 from analysis.report.missing_inputs import missing_note
 from analysis.results import FinalTest, RowScores, Selection
 from analysis.rows import row_order
-from trainables.names import ANALYSIS_FOLDER, FUSED, REPORT_HTML, REPORT_MARKDOWN, TEST, VAL
+from trainables.names import ANALYSIS_FOLDER, ENSEMBLE, REPORT_HTML, REPORT_MARKDOWN, TEST, VAL
 from trainables.records import Predictions, TrialRecord
 from trainables.words import printable
 
@@ -125,10 +125,11 @@ def build_report(study_folder: Path) -> Report:
     split = TEST if final else VAL
     val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
     shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+    ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
     grid = _grid(val)
     scores = _model_scores(selection, final)
     letters = lettering(selection.classes)
-    words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split))
+    words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
     fronts = tuple(front for front in found if front is not None)
     return Report(
@@ -194,7 +195,7 @@ def _rendered(environment: Environment, template: str, report: Report) -> str:
 def _model_scores(selection: Selection, final: FinalTest | None) -> dict[str, Scores]:
     """The scores of the models and the fusion on test, or on val before the test."""
     rows = final.test if final else selection.val
-    return {model: rows[model].scores for model in (*selection.models, FUSED) if model in rows}
+    return {model: rows[model].scores for model in selection.shown_rows}
 
 
 def _grid(val: Mapping[str, Predictions]) -> AlphaGrid | None:

@@ -12,7 +12,7 @@ from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import mix
 from analysis.results import Selection
-from trainables.names import FUSED
+from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
 
 REPAIRED = "Fusion repaired it"
@@ -29,13 +29,19 @@ class ShownSample:
     probabilities: Mapping[str, NDArray[np.float64]]  # model -> (C,), of the models whose input the sample has
 
 
-def choose(selection: Selection, predictions: Mapping[str, Predictions], each: int = 4) -> tuple[ShownSample, ...]:
+def choose(
+    selection: Selection,
+    predictions: Mapping[str, Predictions],
+    ensemble: Predictions | None = None,
+    each: int = 4,
+) -> tuple[ShownSample, ...]:
     """Up to `each` samples that the system gets right and up to `each` that it gets wrong, the surest ones.
 
     With more than one modality the right ones are those that a single model alone gets wrong. Classes take turns. The
-    predictions must be of one split in one order; a sample that has no input for the system isn't shown.
+    predictions, by modality and of the ensemble where it is deployed, must be of one split in one order; a sample that
+    has no input for the system isn't shown.
     """
-    shares = _probabilities(selection, predictions)
+    shares = _probabilities(selection, predictions, ensemble)
     labels = next(iter(predictions.values())).labels
     there = {model: ~missing_rows(values) for model, values in shares.items()}
     right = {model: there[model] & (values.argmax(axis=1) == labels) for model, values in shares.items()}
@@ -53,11 +59,15 @@ def choose(selection: Selection, predictions: Mapping[str, Predictions], each: i
     )
 
 
-def _probabilities(selection: Selection, predictions: Mapping[str, Predictions]) -> dict[str, NDArray[np.float64]]:
+def _probabilities(
+    selection: Selection, predictions: Mapping[str, Predictions], ensemble: Predictions | None
+) -> dict[str, NDArray[np.float64]]:
     """The probabilities (N, C) by model; rows of NaN where a sample lacks the model's input."""
     logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
     if selection.fusion is not None:
         logits[FUSED] = mix(logits, selection.fusion.weights)
+    if ensemble is not None:
+        logits[ENSEMBLE] = ensemble.logits.astype(np.float64)
     return {model: softmax(values) for model, values in logits.items()}
 
 

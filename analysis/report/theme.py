@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from trainables.modalities import registered
-from trainables.names import FUSED
+from trainables.names import ENSEMBLE, FUSED
 
 Colours = tuple[str, str]  # on a light and on a dark ground
 
@@ -20,6 +20,7 @@ PALETTE: tuple[Colours, ...] = (
     ("#55606d", "#c5ced8"),  # grey, for their black
 )
 FUSED_COLOURS: Colours = ("#00805f", "#2fc79a")
+ENSEMBLE_COLOURS: Colours = ("#4b3fa7", "#a49bf2")
 
 
 def modality_colours() -> Mapping[str, Colours]:
@@ -51,8 +52,8 @@ class Theme:
         return FUSED_COLOURS[self.dark]
 
     def colour(self, row: str) -> str:
-        """A modality's colour, or the fusion's; every other row of the results is muted."""
-        colours = {**modality_colours(), FUSED: FUSED_COLOURS}.get(row)
+        """A modality's colour, the fusion's or the ensemble's; every other row of the results is muted."""
+        colours = {**modality_colours(), FUSED: FUSED_COLOURS, ENSEMBLE: ENSEMBLE_COLOURS}.get(row)
         return colours[self.dark] if colours else self.muted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,8 @@ from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
-    from search.study.config import StudyConfig
+    from analysis.numbers.ensemble import Limits
+    from search.study.config import DeploySection, StudyConfig
     from search.study.folder import Layout
 
 results_app = typer.Typer()
@@ -107,9 +109,18 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     from search.show.console import console
 
     with console().status("Choosing on val"):
-        selection = choose(folder, linear_baseline=config.linear_baseline)
+        limits = ensemble_limits(config.deploy)
+        selection = choose(folder, linear_baseline=config.linear_baseline, limits=limits)
     say(selection.summary())
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
+
+
+def ensemble_limits(deploy: DeploySection) -> Limits:
+    """What an ensemble may cost, as the analysis takes it."""
+    from analysis.numbers.ensemble import Limits
+
+    seconds = math.inf if deploy.max_ms is None else deploy.max_ms / 1000
+    return Limits(deploy.max_members, seconds, deploy.max_bytes or math.inf)
 
 
 def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept_changes: bool) -> None:

@@ -14,7 +14,7 @@ from trainables.modalities import modality_of, registered
 # Keys that change nothing of what a trial learns or of how trials compare. How the data are read is among them, since
 # their digest is on record: other samples are refused.
 FREE = re.compile(
-    r"description|time_budget|linear_baseline|runs|(failures|cluster|tracking)\..+|"
+    r"description|time_budget|linear_baseline|runs|(failures|cluster|tracking|deploy)\..+|"
     r"data\.(train|val|test|decode|image_root|allow_links|allow_shortcut|leave_out|columns(\..+)?|labels\..+)"
 )
 FREE_IN_SEARCH = re.compile(r"search\.(target|patience_trials|concurrency|resources\..+)")

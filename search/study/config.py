@@ -182,6 +182,14 @@ class FailuresSection(Frozen):
     in_a_row: Count = 5  # after so many trials in a row that failed the study stops
 
 
+class DeploySection(Frozen):
+    """What the models that a study ends with may cost, where several of each modality decide together."""
+
+    max_members: Count = 4  # as many as there are modalities: one of each
+    max_ms: Annotated[float, Field(gt=0)] | None = None  # milliseconds a sample, as the trials measured them
+    max_bytes: Count | None = None  # of all weights
+
+
 @dataclass(frozen=True)
 class Point:
     """A trial that is run before any is proposed: every hyperparameter, and whether the space could propose it."""
@@ -219,6 +227,7 @@ class StudyConfig(_Sections):
     time_budget: Annotated[str | None, PlainValidator(_time_budget)] = None  # how long the search may take
     failures: FailuresSection = FailuresSection()
     linear_baseline: StrictBool = True
+    deploy: DeploySection = DeploySection()
 
     def section(self, modality: str) -> SearchedSection:
         """The section of one modality. ValueError where there is no such modality."""

@@ -10,7 +10,8 @@ from analysis_fakes import trial
 from modality_names import IMAGE, TEXT
 from numpy.typing import NDArray
 
-from analysis.choice import MOST, best_heads, chosen_trials
+from analysis.choice import MOST, best_heads, chosen_ensemble, chosen_trials
+from analysis.numbers.ensemble import Limits
 from trainables.names import HEAD, trial_name
 from trainables.records import TrialRecord
 
@@ -37,14 +38,14 @@ def test_a_head_that_errs_elsewhere_is_chosen_before_a_better_trial(tmp_path: Pa
     """What counts is the fusion's accuracy."""
     records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), head(TEXT, 0, 0.66)]
     kept = {"image_000": wrong_at(0, 1, 2), "text_000": wrong_at(0, 1, 2), "text_head_000": wrong_at(6, 7, 8, 9)}
-    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: kept[folder.parent.name])
+    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: kept[folder.parent.name]).trials
     assert {name: one.trial_id for name, one in chosen.items()} == {IMAGE: "image_000", TEXT: "text_head_000"}
 
 
 def test_without_kept_logits_each_modality_has_its_own_best(tmp_path: Path) -> None:
     """As in studies of before they were kept."""
     records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), trial(TEXT, 1, (0.8,))]
-    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: None)
+    chosen = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: None).trials
     assert [one.trial_id for one in chosen.values()] == ["image_000", "text_001"]
 
 
@@ -67,6 +68,19 @@ def test_the_best_trials_and_every_head_are_looked_at(tmp_path: Path) -> None:
     assert sorted(name for name in asked if name.startswith(IMAGE)) == sorted(
         [*(f"image_{number:03d}" for number in range(5, MOST + 5)), "image_head_000"]
     )
+
+
+def test_the_ensemble_is_of_the_trials_whose_val_logits_were_kept(tmp_path: Path) -> None:
+    """Without any, or with samples that are all alike, there is none."""
+    records = [trial(IMAGE, 0, (0.7,)), trial(TEXT, 0, (0.7,)), trial(TEXT, 1, (0.7,))]
+    kept = {"image_000": wrong_at(0, 1, 2), "text_000": wrong_at(0, 1, 2), "text_001": wrong_at(5, 6, 7)}
+    choice = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: kept[folder.parent.name])
+    found = chosen_ensemble(choice, records, LABELS, np.arange(10), Limits())
+    assert found is not None
+    assert {record.trial_id for record in found.trials} == set(kept) == set(found.weights)
+    assert chosen_ensemble(choice, records, LABELS, np.zeros(10, dtype=np.int64), Limits()) is None
+    unknown = chosen_trials(tmp_path, records, [IMAGE, TEXT], LABELS, lambda folder: None)
+    assert chosen_ensemble(unknown, records, LABELS, np.arange(10), Limits()) is None
 
 
 def test_the_best_heads_are_of_the_modalities_that_have_some() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import FakeModels, accuracy, having, predictions, study_folder
+from analysis_fakes import FakeModels, accuracy, having, predictions, study_folder, study_of_many
 from modality_names import IMAGE, TEXT
 
 from analysis import results, store
 from analysis.lineage import OpeningTerms
+from analysis.numbers.ensemble import Limits
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline
@@ -83,6 +84,61 @@ def test_final_test_runs_once(tmp_path: Path, fakes: FakeModels) -> None:
         analyze(tmp_path, linear_baseline=False, models=fakes.models())
     assert files_of(tmp_path) == before
     assert fakes.reads == 1
+
+
+@pytest.mark.parametrize("modalities", [(IMAGE, TEXT), (TEXT,)])
+def test_an_ensemble_that_gains_is_what_the_study_ends_with(tmp_path: Path, modalities: tuple[str, ...]) -> None:
+    """Its members and weights are frozen, its row stands beside the pair's on val and on test, its logits are kept."""
+    fakes = study_of_many(tmp_path, modalities)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    ensemble = selection.ensemble
+    assert store.read_selection(tmp_path) == selection
+    assert ensemble is not None
+    assert (ensemble.deployed, selection.system) == (True, "ensemble")
+    assert selection.pair == ("fused" if len(modalities) == 2 else TEXT)
+    each = 2 if len(modalities) == 2 else 3
+    assert [member.modality for member in ensemble.members.values()] == [m for m in modalities for _ in range(each)]
+    assert sum(ensemble.weights.values()) == pytest.approx(1)
+    logits = [weight * fakes.kept[name] for name, weight in ensemble.weights.items()]
+    right = np.sum(logits, axis=0).argmax(axis=1) == fakes.splits["val"].labels
+    assert selection.val["ensemble"].scores.accuracy == np.mean(right)
+    assert f"Selected the ensemble of {', '.join(ensemble.members)}" in selection.summary()
+    result = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert result.test["ensemble"].scores.samples == 45
+    kept = store.load_predictions(tmp_path, "test", "ensemble")
+    assert result.test["ensemble"].scores.accuracy == np.mean(kept.logits.argmax(axis=1) == kept.labels)
+
+
+def test_an_ensemble_that_is_not_shown_to_gain_has_its_row_alone(tmp_path: Path) -> None:
+    """With few samples val can't tell: the pair stays what the study ends with."""
+    fakes = study_of_many(tmp_path, val=45)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    assert selection.ensemble is not None
+    assert (selection.ensemble.deployed, selection.system) == (False, "fused")
+    assert "isn't deployed" in selection.summary()
+    assert "ensemble" in selection.val
+
+
+def test_limits_can_leave_no_ensemble(tmp_path: Path) -> None:
+    """As many members as there are modalities are the pair."""
+    fakes = study_of_many(tmp_path, val=45)
+    selection = analyze(tmp_path, linear_baseline=False, limits=Limits(members=2), models=fakes.models())
+    assert (selection.ensemble, "ensemble" in selection.val) == (None, False)
+
+
+def test_a_member_that_was_changed_is_not_tested(tmp_path: Path) -> None:
+    """Nor does that open the test."""
+    fakes = study_of_many(tmp_path)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    assert selection.ensemble is not None
+    others = [
+        name for name in selection.ensemble.members if name not in {m.trial_id for m in selection.models.values()}
+    ]
+    path = tmp_path / selection.ensemble.members[others[0]].checkpoint / "weights.safetensors"
+    path.write_bytes(b"other")
+    with pytest.raises(UserError, match="must be the file that was selected"):
+        final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    assert not (tmp_path / "analysis/test_opened.json").exists()
 
 
 @pytest.mark.parametrize("modality", [IMAGE, TEXT])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import CLASSES, NUMBERS, study_folder
+from analysis_fakes import CLASSES, NUMBERS, study_folder, study_of_many
 from modality_names import IMAGE, TEXT
 from numpy.typing import NDArray
 
@@ -67,6 +67,22 @@ def test_pair_is_fused(tmp_path: Path) -> None:
     assert set(said.probabilities) == {IMAGE, TEXT, "fused"}
     assert json.loads(json.dumps(said.as_dict()))["predicted"] == said.predicted
     assert str(said).startswith(f"{said.predicted} (")
+
+
+def test_an_ensemble_decides_with_all_of_its_members(tmp_path: Path) -> None:
+    """As its weights say; with one of two inputs the members of that modality decide."""
+    fakes = study_of_many(tmp_path)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    ensemble = selection.ensemble
+    assert ensemble is not None
+    one = Predictor.load(tmp_path, load_model=load)
+    said = one.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: "a Green thing"})
+    by_member = [w * np.array(LOGITS[ensemble.members[name].modality]) for name, w in ensemble.weights.items()]
+    assert list(said.logits["ensemble"].values()) == pytest.approx(np.sum(by_member, axis=0).tolist())
+    assert (said.decided_by, set(said.logits)) == ("ensemble", {IMAGE, TEXT, "ensemble"})
+    alone = one.predict({TEXT: "a Green thing"})
+    assert (alone.predicted, alone.decided_by) == ("Green", TEXT)
+    assert list(alone.logits[TEXT].values()) == pytest.approx(LOGITS[TEXT])
 
 
 def test_missing_modality_leaves_the_other_alone(tmp_path: Path) -> None:

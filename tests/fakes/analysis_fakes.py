@@ -126,7 +126,8 @@ class FakeModels:
         self.fail_reading: Exception | None = None
         self.fail_predicting: Exception | None = None
         self.without_baseline: frozenset[str] = frozenset()  # modalities
-        self.kept: dict[str, NDArray[np.float32]] = {}  # val logits by modality
+        self.kept: dict[str, NDArray[np.float32]] = {}  # val logits by modality, or by trial id
+        self.seeds: dict[str, int] = {}  # by trial id, of its predictions; 0 where it has none
 
     def read_splits(self, study_folder: Path) -> Mapping[str, Split]:
         """Train and val."""
@@ -155,7 +156,8 @@ class FakeModels:
         self.predicted += 1
         if self.fail_predicting:
             raise self.fail_predicting
-        return predictions(part, checkpoint_folder.parent.parent.name)
+        trial_folder = checkpoint_folder.parent
+        return predictions(part, trial_folder.parent.name, self.seeds.get(trial_folder.name, 0))
 
     def linear_baseline(
         self, checkpoints: Mapping[str, Path], train: Split, evaluate: Mapping[str, Split]
@@ -166,7 +168,8 @@ class FakeModels:
 
     def val_logits(self, checkpoint_folder: Path) -> NDArray[np.float32] | None:
         """What lies with the checkpoint."""
-        return self.kept.get(checkpoint_folder.parent.parent.name)
+        trial_folder = checkpoint_folder.parent
+        return self.kept.get(trial_folder.name, self.kept.get(trial_folder.parent.name))
 
     def models(self) -> Models:
         """As the pipeline takes them."""
@@ -187,14 +190,32 @@ def study_folder(
         splits = {name: with_numbers(part, gaps) for name, part in splits.items()}
         test = with_numbers(test, gaps)
     own = {modality: accuracy(having(splits["val"], modality), modality) for modality in modalities}
-    records = [record for modality in modalities for record in trials(modality, own[modality])]
+    _write_study(folder, [record for modality in modalities for record in trials(modality, own[modality])])
+    return FakeModels(splits, test)
+
+
+def study_of_many(folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT), val: int = 600) -> FakeModels:
+    """A study whose three trials of each modality err on other samples: together they are better than any pair."""
+    splits = {"train": split("train", 30, folder / "pictures"), "val": split("val", val, folder / "pictures")}
+    fakes = FakeModels(splits, split("test", 45, folder / "pictures"))
+    records = []
+    for modality in modalities:
+        for number in range(3):
+            said = predictions(splits["val"], modality, number)
+            record = trial(modality, number, (float(np.mean(said.logits.argmax(axis=1) == said.labels)),))
+            fakes.seeds[record.trial_id], fakes.kept[record.trial_id] = number, said.logits
+            records.append(record)
+    _write_study(folder, records)
+    return fakes
+
+
+def _write_study(folder: Path, records: Sequence[TrialRecord]) -> None:
     for record in records:
         if record.checkpoint:
             (folder / record.checkpoint).mkdir(parents=True)
             (folder / record.checkpoint / WEIGHTS_FILE).write_bytes(record.trial_id.encode())
     (folder / DATA_FILE).write_text(json.dumps({"note": "read by the fakes"}))
     (folder / TRIALS_FILE).write_text("".join(record.to_json() + "\n" for record in records))
-    return FakeModels(splits, test)
 
 
 def trials(modality: str, best: float) -> tuple[TrialRecord, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 _REPORT = "tests/analysis/report/test_report.py"
 
 COVERED = {
+    "analysis/answers.py": "tests/analysis/test_pipeline.py",
     "analysis/data_page/pictures.py": "tests/analysis/data_page/test_page.py",
     "analysis/data_page/view.py": "tests/analysis/data_page/test_page.py",
     "analysis/files.py": "tests/analysis/test_store.py",

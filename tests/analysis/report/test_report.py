@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import costing, study_folder, trial
+from analysis_fakes import costing, study_folder, study_of_many, trial
 from modality_names import IMAGE, TEXT
 from PIL import Image
 
@@ -147,6 +147,24 @@ def test_one_modality(tmp_path: Path, modality: str, test: bool) -> None:
         assert not re.search(r"\b(alpha|fused|fusion)\b", content, re.IGNORECASE)
         assert f"The {modality} model gets" in content
     assert set(report.pictures) == {"performance", "confusion", "learning_curves"}
+
+
+def test_a_deployed_ensemble_is_what_the_report_is_about(tmp_path: Path) -> None:
+    """Its row is the main one, the headline and the samples are its; the finding says what it gains."""
+    fakes = study_of_many(tmp_path)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    report = build_report(tmp_path)
+    assert [row.name for row in report.results if row.main] == ["Ensemble"]
+    assert report.headline.sentence.startswith("The ensemble of 4\u00a0models gets")
+    assert report.models == (IMAGE, TEXT, "fused", "ensemble")
+    assert all(len(card.guesses) == 4 for card in report.samples)
+    assert selection.ensemble is not None
+    finding = next(one for one in report.findings if one.startswith("The ensemble of"))
+    assert all(name in finding for name in selection.ensemble.members)
+    assert "cross-fitted" in finding
+    for render in (render_html, render_markdown):
+        assert "several trials of each modality" in render(report)
 
 
 def test_before_the_test_the_report_says_so(tmp_path: Path) -> None:

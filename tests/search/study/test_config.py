@@ -92,6 +92,12 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         ("modalities: [text, text]", 'modalities: each can be given once, but got ["text", "text"].'),
         ("seed: true", "seed: must be a valid integer, but got true."),
         ("seed: -1", "seed: must be greater than or equal to 0, but got -1."),
+        ("deploy: {max_members: 0}", "deploy.max_members: must be greater than or equal to 1, but got 0."),
+        ("deploy: {max_ms: 0}", "deploy.max_ms: must be greater than 0, but got 0."),
+        (
+            "deploy: {members: 4}",
+            "deploy.members: unknown key; did you mean max_members? Known: max_members, max_ms, max_bytes.",
+        ),
         ("linear_baseline: 1", "linear_baseline: must be a valid boolean, but got 1."),
         ("linear_baseline: yes", 'linear_baseline: must be a valid boolean, but got "yes".'),
         ("runs: ''", "runs: must be a path, but got an empty one."),
