@@ -26,16 +26,17 @@ STUDIES = (RUNG_ZERO, WHOLE, FINE_TUNING)
 RUNS = FOLDER / "runs"
 METERED = "metered.json"
 NAME = "bench"  # of every study: its folder says which
+LEDGER = f"studies/{NAME}/{LEDGER_FILE}"  # within a run's folder
 
 
 @dataclass(frozen=True)
 class Size:
     """How much is searched."""
 
-    trials: int = 6
-    image_epochs: int = 6
-    text_epochs: int = 5
-    grace: int = 3
+    trials: int = 4
+    image_epochs: int = 5
+    text_epochs: int = 4
+    grace: int = 2
 
 
 QUICK = Size(trials=2, image_epochs=2, text_epochs=2, grace=1)
@@ -125,7 +126,7 @@ def ran(set_name: str, variant: str, data: Path, *, quick: bool, commit: str, fr
     study = place / "study.yaml"
     study.write_text(text, "utf-8")
     meter = run_metered([sys.executable, "-m", "search.cli.main", "search", str(study)], place / "output.log")
-    if not (folder / LEDGER_FILE).is_file():
+    if not (place / LEDGER).is_file():
         sys.exit(f"{place}: the study left no ledger. Its output: {place / 'output.log'}")
     replace_file(place / METERED, json.dumps({**asdict(meter), "commit": commit, "yaml": text}).encode())
     return Run(folder, meter, commit)
