@@ -30,7 +30,7 @@ import anytime_runs as runs
 import numpy as np
 from anytime_curves import Answer, accuracies, answer_at, fused, heads_of, pooled, timed_trials
 from anytime_runs import FINE_TUNING, LINEAR, RANDOM_HEADS, RUNG_ZERO, STUDIES, WHOLE
-from anytime_worker import SECONDS, SEEDS
+from anytime_worker import SEEDS
 from bench_sets import DEVELOP, SETS, build
 from harness import as_json
 from machine import describe_machine
@@ -132,8 +132,8 @@ def answers_of(name: str, data: Path, labels: Labels, *, quick: bool) -> Answers
     """What each of the contestants would answer after so many core-minutes, and at its end."""
     test = TEST in labels.by_split
     found: dict[str, Mapping[str, Answer | None]] = {
-        LINEAR: _worked("linear", name, data, labels, test=test),
-        RANDOM_HEADS: _worked("random", name, data, labels, test=test),
+        LINEAR: _worked(LINEAR, name, data, labels, test=test),
+        RANDOM_HEADS: _worked(RANDOM_HEADS, name, data, labels, test=test),
     }
     classes = read_split(data / TRAIN.capitalize()).classes
     split = read_split(data / TEST.capitalize(), classes=classes) if test else None
@@ -155,17 +155,8 @@ def answers_of(name: str, data: Path, labels: Labels, *, quick: bool) -> Answers
 
 def _worked(what: str, name: str, data: Path, labels: Labels, *, test: bool) -> Mapping[str, Answer | None]:
     """The answer of a worker's models; at its end alone where several seeds share it."""
-    folder = runs.RUNS / ("sealed" if test else "val") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    output = folder / f"{what}.npz"
-    if not output.exists():
-        worker = str(Path(__file__).with_name("anytime_worker.py"))
-        command = [sys.executable, worker, what, str(data), str(output), *(["--test"] if test else [])]
-        runs.run_metered(command, folder / f"{what}.log")
-    with np.load(output, allow_pickle=False) as arrays:
-        logits = {key: arrays[key] for key in arrays.files}
-    seconds = float(logits.pop(SECONDS))
-    if what == "linear":
+    logits, seconds = runs.worked(what, name, data, test=test)
+    if what == LINEAR:
         by_split = {split: {one: logits[f"{one}:linear:{split}"] for one in MODALITIES} for split in labels.by_split}
         answer = fused(by_split[VAL], labels.by_split, by_split.get(TEST), seconds=seconds, models=("linear",))
         return {str(one): answer if seconds <= 60 * one else None for one in MINUTES} | {END: answer}

@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from bench_sets import FOLDER, REPOSITORY
 from core_seconds import Metered, metered
 from made_data import IMAGE, TEXT
+from numpy.typing import NDArray
 
 from trainables.data.files import replace_file
 from trainables.names import LEDGER_FILE, NONE
@@ -24,6 +26,7 @@ WHOLE, FINE_TUNING, RUNG_ZERO = "whole study", "fine-tuning only", "rung zero"
 LINEAR, RANDOM_HEADS = "linear", "random heads"
 STUDIES = (RUNG_ZERO, WHOLE, FINE_TUNING)
 RUNS = FOLDER / "runs"
+SECONDS = "seconds"  # a worker's CPU seconds, beside its logits
 METERED = "metered.json"
 NAME = "bench"  # of every study: its folder says which
 LEDGER = f"studies/{NAME}/{LEDGER_FILE}"  # within a run's folder
@@ -96,7 +99,7 @@ def study_config(variant: str, data: Path, runs: Path, size: Size) -> dict[str, 
             search["heads"] = NONE
         if variant == RUNG_ZERO:
             section |= {"max_epochs": 1, "patience": 1}
-            search |= {"trials": 1, "points": [], "scheduler": {"name": NONE}}
+            search |= {"trials": 1, "startup_trials": 1, "points": [], "scheduler": {"name": NONE}}
     return {
         "name": NAME,
         "seed": 0,
@@ -130,6 +133,20 @@ def ran(set_name: str, variant: str, data: Path, *, quick: bool, commit: str, fr
         sys.exit(f"{place}: the study left no ledger. Its output: {place / 'output.log'}")
     replace_file(place / METERED, json.dumps({**asdict(meter), "commit": commit, "yaml": text}).encode())
     return Run(folder, meter, commit)
+
+
+def worked(what: str, set_name: str, data: Path, *, test: bool) -> tuple[dict[str, NDArray[Any]], float]:
+    """What a worker (`LINEAR`, `RANDOM_HEADS`) found: logits by its keys, and its CPU seconds; kept once it has run."""
+    folder = RUNS / ("sealed" if test else "val") / set_name
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / f"{what.replace(' ', '_')}.npz"
+    if not output.exists():
+        worker = str(Path(__file__).with_name("anytime_worker.py"))
+        command = [sys.executable, worker, what, str(data), str(output), *(["--test"] if test else [])]
+        run_metered(command, output.with_suffix(".log"))
+    with np.load(output, allow_pickle=False) as arrays:
+        found = {key: arrays[key] for key in arrays.files}
+    return found, float(found.pop(SECONDS))
 
 
 def run_metered(command: list[str], log: Path) -> Metered:

@@ -1,8 +1,8 @@
 """What `anytime.py` measures beside studies, each in a process of its own, so that its CPU seconds are its own.
 
-    python anytime_worker.py linear|random DATA OUTPUT [--test]
+    python anytime_worker.py linear|'random heads' DATA OUTPUT [--test]
 
-linear: logistic regression on frozen features and on n-grams, as the report's weakest row. random: the heads of rung
+linear: logistic regression on frozen features and on n-grams, as the report's weakest row. random heads: those of rung
 zero with settings drawn at random instead of chosen. OUTPUT, an .npz, has logits by modality and head on val (and on
 test, which is only read with --test).
 """
@@ -20,7 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from anytime_runs import WHOLE, Size, study_config
+from anytime_runs import LINEAR, RANDOM_HEADS, SECONDS, WHOLE, Size, study_config
 from made_data import IMAGE, MODALITIES
 from numpy.typing import NDArray
 
@@ -35,7 +35,6 @@ from trainables.modality import DataAccess
 from trainables.names import TEST, TRAIN, VAL
 
 SEEDS = 3  # of random settings; the costs are those of the first
-SECONDS = "seconds"  # a key of the output: CPU seconds of this process and its children
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -130,11 +129,11 @@ def cpu_seconds() -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("linear", "random"))
+    parser.add_argument("what", choices=(LINEAR, RANDOM_HEADS))
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
-    arrays = (linear if options.what == "linear" else random_heads)(options.data, test=options.test)
+    arrays = (linear if options.what == LINEAR else random_heads)(options.data, test=options.test)
     np.savez(options.output, allow_pickle=False, **arrays)
     print(f"{options.what}: {float(arrays[SECONDS]):.0f} core-seconds", file=sys.stderr)

@@ -33,7 +33,7 @@ BENCHMARKS = (
     "mixture",
     "search_overhead",
 )
-BY_NAME = ("learning", "search_quality", "shortcuts", "anytime")  # only where asked for
+BY_NAME = ("learning", "search_quality", "shortcuts", "anytime", "selection_rules")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
@@ -69,7 +69,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="BENCHMARK",
-        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last four by default",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last five by default",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--sealed", action="store_true", help="anytime alone: all sets and their tests, once")
