@@ -56,6 +56,12 @@ def timed_trials(run: Run) -> list[Timed]:
     return sorted(found, key=lambda one: one.seconds)
 
 
+def seconds_before(run: Run) -> float:
+    """Core-seconds from the command on until a worker took the first trial: imports, checks, a probe's steps."""
+    _, state = read_ledger(run.folder / LEDGER_FILE)
+    return run.meter.until(min(trial.attempts[0].began for trial in state.trials.values() if trial.attempts))
+
+
 def heads_of(trials: Iterable[Timed]) -> list[Timed]:
     """The heads on frozen features alone."""
     return [one for one in trials if one.record.is_head]

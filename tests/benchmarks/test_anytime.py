@@ -11,7 +11,7 @@ from pathlib import Path
 import anytime
 import numpy as np
 import pytest
-from anytime import END, bounds_of, least, record, refuse_second_opening
+from anytime import END, bounds_of, costs_of, least, record, refuse_second_opening
 from anytime_curves import Answer, Timed, accuracies, answer_at, fused, heads_of, mcnemar, pooled
 from anytime_runs import FINE_TUNING, LINEAR, QUICK, RUNG_ZERO, STUDIES, WHOLE, Size, study_config
 from anytime_worker import joined_splits, random_settings
@@ -243,9 +243,14 @@ def test_bounds_say_what_holds() -> None:
         WHOLE: {"1": None, "2": answer(0.91), "4": answer(0.92), END: answer(0.92)},
         FINE_TUNING: {"1": None, "2": None, "4": answer(0.93), END: answer(0.90)},
     }
-    found = {one.what: one for one in bounds_of({"openclipart": (500, answers)}, "test")}
+    found = {
+        one.what: one
+        for one in bounds_of({"openclipart": answers}, {"openclipart": costs_of(answers, 60, 500)}, "test")
+    }
     holds = {what: one.holds for what, one in found.items()}
-    assert holds.pop("openclipart: rung zero, core-minutes for 1,000 training pictures") is False  # 4
+    assert (
+        holds.pop("openclipart: rung zero, from the command on, core-minutes for 1,000 training pictures") is False
+    )  # 4
     assert holds.pop("openclipart: whole study - fine-tuning only, val, the least of all times") is False
     assert all(holds.values())
     assert least(answers) == pytest.approx(-0.01)
