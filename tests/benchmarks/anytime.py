@@ -4,7 +4,7 @@
     make bench BENCH="anytime --sealed --write"       all sets, val and test; once
 
 Run by name only: it takes hours, the sets that `bench_sets.py` makes, and the extra `demo`. What has run is kept in
-`data/bench/runs` and used again as long as its study's YAML is the same (`--fresh`: run anew). Core-seconds are CPU
+`data/bench/runs` and used again as long as its study's YAML and data are the same (`--fresh`: run anew). Core-seconds are CPU
 seconds of all of a run's processes, from the command on: imports, checks and probes count. On a machine that others
 use they grow by up to a half. A study's answer at a time is what the product would choose of the models that were
 there; a model counts from the epoch on whose weights were kept. Fusion weights and choices are val's in all rows.
@@ -74,6 +74,8 @@ def measure(*, quick: bool, sealed: bool, fresh: bool) -> Findings:
     for name, data in folders.items():  # everything is trained before any test is opened
         for variant in STUDIES:
             runs.ran(name, variant, data, quick=quick, commit=commit, fresh=fresh)
+        for what in (LINEAR, RANDOM_HEADS):
+            runs.worked(what, name, data, test=False, fresh=fresh)
     labels = {name: labels_of(data, test=sealed) for name, data in folders.items()}
     if sealed:
         record(
@@ -157,7 +159,9 @@ def answers_of(name: str, data: Path, labels: Labels, *, quick: bool) -> Answers
 
 def _worked(what: str, name: str, data: Path, labels: Labels, *, test: bool) -> Mapping[str, Answer | None]:
     """The answer of a worker's models; at its end alone where several seeds share it."""
-    logits, seconds = runs.worked(what, name, data, test=test)
+    logits, seconds = runs.worked(what, name, data, test=False)
+    if test:  # which takes longer, for test's features; models are the same
+        logits, _ = runs.worked(what, name, data, test=True)
     if what == LINEAR:
         by_split = {split: {one: logits[f"{one}:linear:{split}"] for one in MODALITIES} for split in labels.by_split}
         answer = fused(by_split[VAL], labels.by_split, by_split.get(TEST), seconds=seconds, models=("linear",))

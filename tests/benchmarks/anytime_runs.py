@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -117,11 +118,12 @@ def place_of(set_name: str, variant: str, *, quick: bool) -> Path:
 
 
 def ran(set_name: str, variant: str, data: Path, *, quick: bool, commit: str, fresh: bool = False) -> Run:
-    """A study of a set, run to its end; one that has run with the same YAML is kept unless it is to be `fresh`."""
+    """A study of a set, run to its end; one that ran with the same YAML and data is kept unless it is to be `fresh`."""
     place = place_of(set_name, variant, quick=quick)
     folder = place / "studies" / NAME
     text = yaml.safe_dump(study_config(variant, data, place, QUICK if quick else Size()), sort_keys=False)
-    kept = None if fresh else _kept(place, text)
+    content = content_of(data)
+    kept = None if fresh else _kept(place, {"yaml": text, "content": content})
     if kept is not None:
         return Run(folder, Metered(0, kept["times"], kept["seconds"]), kept["commit"])
     shutil.rmtree(place, ignore_errors=True)
@@ -131,16 +133,20 @@ def ran(set_name: str, variant: str, data: Path, *, quick: bool, commit: str, fr
     meter = run_metered([sys.executable, "-m", "search.cli.main", "search", str(study)], place / "output.log")
     if not (place / LEDGER).is_file():
         sys.exit(f"{place}: the study left no ledger. Its output: {place / 'output.log'}")
-    replace_file(place / METERED, json.dumps({**asdict(meter), "commit": commit, "yaml": text}).encode())
+    replace_file(
+        place / METERED, json.dumps(asdict(meter) | {"commit": commit, "yaml": text, "content": content}).encode()
+    )
     return Run(folder, meter, commit)
 
 
-def worked(what: str, set_name: str, data: Path, *, test: bool) -> tuple[dict[str, NDArray[Any]], float]:
+def worked(
+    what: str, set_name: str, data: Path, *, test: bool, fresh: bool = False
+) -> tuple[dict[str, NDArray[Any]], float]:
     """What a worker (`LINEAR`, `RANDOM_HEADS`) found: logits by its keys, and its CPU seconds; kept once it has run."""
-    folder = RUNS / ("sealed" if test else "val") / set_name
+    folder = RUNS / ("sealed" if test else "val") / set_name / content_of(data)[:12]
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / f"{what.replace(' ', '_')}.npz"
-    if not output.exists():
+    if fresh or not output.exists():
         worker = str(Path(__file__).with_name("anytime_worker.py"))
         command = [sys.executable, worker, what, str(data), str(output), *(["--test"] if test else [])]
         run_metered(command, output.with_suffix(".log"))
@@ -161,12 +167,18 @@ def run_metered(command: list[str], log: Path) -> Metered:
     return meter
 
 
-def _kept(place: Path, text: str) -> Mapping[str, Any] | None:
+def _kept(place: Path, told_by: Mapping[str, str]) -> Mapping[str, Any] | None:
     path = place / METERED
     if not path.is_file():
         return None
     kept: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    return kept if kept["yaml"] == text else None
+    return kept if all(kept[key] == value for key, value in told_by.items()) else None
+
+
+def content_of(data: Path) -> str:
+    """What tells a set from one that was built anew: SHA-256 of its files' names and sizes."""
+    lines = [f"{path.relative_to(data)} {path.stat().st_size}" for path in sorted(data.rglob("*.png"))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def commit_of_tree() -> str:
