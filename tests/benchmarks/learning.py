@@ -20,7 +20,7 @@ from trainables.checkpoint import write_checkpoint
 from trainables.data.pictures.load import PIXEL_LIMIT
 from trainables.data.reading.read_split import read_split
 from trainables.learning.loop import epochs
-from trainables.linear_baseline import linear_baseline
+from trainables.modalities import modality_of
 from trainables.modality import DataAccess
 from trainables.names import TRAIN, VAL
 
@@ -80,8 +80,12 @@ def fine_tuned(modality: str, data: DataAccess, folder: Path, max_epochs: int | 
 
 def linear_accuracies(data: DataAccess, image_checkpoint: Path) -> dict[str, float]:
     """Of the linear baseline, by modality; the frozen features are those that the fine-tuning began with."""
-    found = linear_baseline(image_checkpoint, data.splits[TRAIN], {VAL: data.splits[VAL]})[VAL]
-    return {name: float((p.logits.argmax(axis=1) == p.labels).mean()) for name, p in found.items()}
+    found = {}
+    for name in MODALITIES:
+        of_splits = modality_of(name).baseline(image_checkpoint, data.splits[TRAIN], {VAL: data.splits[VAL]})
+        assert of_splits is not None, "both built-in modalities have one"
+        found[name] = float((of_splits[VAL].logits.argmax(axis=1) == of_splits[VAL].labels).mean())
+    return found
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,16 @@ BENCHMARKS = (
     "mixture",
     "search_overhead",
 )
-BY_NAME = ("learning", "search_quality", "shortcuts")  # only where asked for
+BY_NAME = ("learning", "search_quality", "shortcuts", "anytime", "selection_rules")  # only where asked for
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
 
-def run(name: str, *, quick: bool) -> dict[str, Any] | None:
+def run(name: str, *, options: Sequence[str]) -> dict[str, Any] | None:
     """A benchmark's result; None where it failed. It measures the tree that it lies in."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    command = [sys.executable, str(HERE / f"{name}.py"), *(["--quick"] if quick else [])]
+    command = [sys.executable, str(HERE / f"{name}.py"), *options]
     path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         command, check=False, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
@@ -68,9 +69,10 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="BENCHMARK",
-        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last three by default",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last five by default",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
+    parser.add_argument("--sealed", action="store_true", help="anytime alone: all sets and their tests, once")
     parser.add_argument("--output", type=Path, default=write_results.OUTPUT, help="folder of the JSON files")
     parser.add_argument(
         "--write", action="store_true", help="write RESULTS.md and the trend as well (write_results.py)"
@@ -80,8 +82,11 @@ def main() -> int:
     if unknown:
         parser.error(f"a benchmark must be one of {', '.join((*BENCHMARKS, *BY_NAME))}, but got {', '.join(unknown)}.")
     names = options.names or BENCHMARKS
+    if options.sealed and names != ["anytime"]:
+        parser.error("--sealed goes with anytime alone.")
     told = told_by()
-    found = {name: run(name, quick=options.quick) for name in names}
+    given = [f"--{one}" for one in ("quick", "sealed") if getattr(options, one)]
+    found = {name: run(name, options=given) for name in names}
     results = [result | told for result in found.values() if result is not None]
     for result in results:
         replace_file(options.output / f"{result['name']}.json", json.dumps(result, indent=2).encode())
