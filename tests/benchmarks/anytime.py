@@ -4,10 +4,10 @@
     make bench BENCH="anytime --sealed --write"       all sets, val and test; once
 
 Run by name only: it takes hours, the sets that `bench_sets.py` makes, and the extra `demo`. What has run is kept in
-`data/bench/runs` and used again as long as its study's YAML and data are the same (`--fresh`: run anew). Core-seconds are CPU
-seconds of all of a run's processes, from the command on: imports, checks and probes count. On a machine that others
-use they grow by up to a half. A study's answer at a time is what the product would choose of the models that were
-there; a model counts from the epoch on whose weights were kept. Fusion weights and choices are val's in all rows.
+`data/bench/runs` and used again as long as its study's YAML and data are the same (`--fresh`: run anew). Core-seconds
+are CPU seconds of all of a run's processes, from the command on: imports, checks and probes count. On a machine that
+others use they grow by up to a half. A study's answer at a time is what the product would choose of the models that
+were there; a model counts from the epoch on whose weights were kept. Fusion weights and choices are val's in all rows.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ def answer_at(
     modalities = sorted({one.record.modality for one in there})
     if not there:
         return None
-    chosen = chosen_trials(folder, [one.record for one in there], modalities, labels[VAL], read_val_logits)
+    choice = chosen_trials(folder, [one.record for one in there], modalities, labels[VAL], read_val_logits)
+    chosen = choice.trials
     checkpoints = {name: study_checkpoint(folder, record) for name, record in chosen.items()}
     val = {name: kept_logits(place) for name, place in checkpoints.items()}
     test = None if test_logits is None else {name: test_logits(place) for name, place in checkpoints.items()}
