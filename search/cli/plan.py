@@ -108,6 +108,8 @@ def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[
     section = config.section(modality)
     stopping, size = section.scheduler_for().words, found.networks[modality]
     heads = head_trials(section)
+    if not section.trial_count():
+        return [f"{modality}: {counted(len(heads), 'head')} on frozen features, and nothing fine-tuned"]
     return [
         *([f"{modality}: {counted(len(heads), 'head')} on frozen features, then"] if heads else []),
         f"{modality}: {section.trial_count()} trials, {section.search.method}, {stopping}, at most "
@@ -142,10 +144,10 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
             "scheduler": section.search.scheduler.model_dump(),
             "space": dict(describe(section.search.space)),
             "network_bytes": found.networks[name],
-            "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes[name]],
+            "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes.get(name, ())],
             "share": asdict(share),
             "checkpoint_bytes": plan_disk(section, found.networks[name], share).total,
-            "seconds": found.seconds[name],
+            "seconds": found.seconds.get(name, 0.0),
         }
     return {
         "study": config.name,

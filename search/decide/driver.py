@@ -128,7 +128,8 @@ class StudyDriver:
     def _new_trial(self, running: Mapping[str, int]) -> Trial | None:
         """Of the modality that is furthest behind, so that both come to their ends at about the same time."""
         state = self.ledger.state
-        behind = sorted(self.searches.values(), key=lambda search: state.created_count(search.modality) / search.trials)
+        tuned = [search for search in self.searches.values() if search.trials]
+        behind = sorted(tuned, key=lambda search: state.created_count(search.modality) / search.trials)
         for search in behind:
             if self._is_finetuned(search) and self._fits(running, search.modality):
                 return self._create(search)
@@ -181,7 +182,7 @@ class StudyDriver:
         state = self.ledger.state
         return all(
             self.reached(search.modality)
-            or (rung_zero.is_whole(search, state) and not state.open_trials(search.modality))
+            or (rung_zero.is_whole(search, state, self.limits) and not state.open_trials(search.modality))
             for search in self.searches.values()
         )
 

@@ -11,12 +11,13 @@ from search.ledger.state import StudyState
 def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
     """Whether the modality is to have one more head trial now.
 
-    The first one always; further ones within their share of the time budget, as long as nothing was fine-tuned.
+    The first one always; further ones within their share of the time budget, as long as nothing was fine-tuned. Where
+    nothing is to be, all of them.
     """
     count = state.heads_count(search.modality)
     if count >= len(search.heads) or state.created_count(search.modality):
         return False
-    if count == 0 or limits.seconds is None:
+    if count == 0 or search.trials == 0 or limits.seconds is None:
         return True
     return state.seconds_until_now() < limits.head_share * limits.seconds
 
@@ -49,8 +50,10 @@ def hopeless(state: StudyState, modality: str, patience: int | None) -> str | No
     )
 
 
-def is_whole(search: ModalitySearch, state: StudyState) -> bool:
+def is_whole(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
     """Whether the modality has had all the trials that it is to have."""
+    if search.trials == 0:
+        return not due(search, state, limits)
     return (
         state.created_count(search.modality) >= search.trials
         or hopeless(state, search.modality, search.patience) is not None

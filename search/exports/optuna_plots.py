@@ -22,14 +22,19 @@ STYLE = "body{font-family:system-ui,sans-serif;margin:2rem}h1{font-size:1.2rem}"
 def write_optuna_plots(folder: Path, journal: Path, study: str, modalities: Sequence[str]) -> Path:
     """The page, in the study's folder. It opens without a network: plotly's script is in it, once."""
     storage = open_journal(journal)
-    parts = []
+    parts: list[str] = []
+    drawn = False  # whether the page has a plot already, and with it their library
     for modality in modalities:
         record = optuna.load_study(study_name=f"{study}/{modality}", storage=storage)
         parts.append(f"<h1>{html.escape(study)}: {modality}</h1>")
+        if not record.get_trials(deepcopy=False):
+            parts.append("<p>Nothing was fine-tuned.</p>")
+            continue
         parts += [
-            figure.to_html(full_html=False, include_plotlyjs=not parts[:-1] and number == 0)
+            figure.to_html(full_html=False, include_plotlyjs=not drawn and number == 0)
             for number, figure in enumerate(_figures(record))
         ]
+        drawn = True
     head = f"<meta charset='utf-8'><title>{html.escape(study)}</title><style>{STYLE}</style>"
     page = f"<!doctype html>{head}{''.join(parts)}"
     target = folder / PLOTS_FILE

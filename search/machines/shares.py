@@ -210,4 +210,4 @@ def _concurrency(section: SearchedSection, gpus: float, hosts: list[Node]) -> in
         return int(concurrency)
     room = sum(_gpu_places(node, gpus) for node in hosts) if gpus > 0 else CPU_TRIALS
     cpus = 1 if resources.cpus == "auto" else int(resources.cpus)
-    return max(1, min(int(room), sum(int(node.cpus // cpus) for node in hosts), section.trial_count()))
+    return max(1, min(int(room), sum(int(node.cpus // cpus) for node in hosts), section.trial_count() or CPU_TRIALS))

@@ -20,6 +20,7 @@ from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_by
 from search.preflight.wording import data_text, modality_texts
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from search.study.sections import SearchedSection, head_trials
 from trainables.data.check.findings import Finding
 from trainables.data.samples import Split
 from trainables.errors import UserError
@@ -133,18 +134,30 @@ def _probes(
     checks: Checks,
     measured: Measure,
 ) -> dict[str, list[Probe]]:
-    """What was tried of each of these modalities, with the CPUs that a trial will have about."""
+    """What was tried of each of these modalities, with the CPUs that a trial will have about; nothing of heads."""
+    tuned = [name for name in modalities if study.section(name).trial_count()]
+    for name in set(modalities).difference(tuned):
+        checks.run(partial(_check_heads, study.section(name)))
     try:
         rough = plan_cluster(study, nodes, {})
     except UserError:  # said by `check_resources` already, or to be said once it is known how many share a GPU
         rough = {name: Share(1, float(any(node.gpus for node in nodes)), 1) for name in study.modalities}
     found = {}
-    for name in modalities:
+    for name in tuned:
         share = rough[name]
         probes = checks.run(partial(measured, study, name, splits, cpus=share.cpus, gpu=share.gpus > 0))
         if probes is not None:
             found[name] = probes
     return found
+
+
+def _check_heads(section: SearchedSection) -> None:
+    """UserError where a modality has nothing to run."""
+    if not head_trials(section):
+        raise UserError(
+            f"A modality with `trials: 0` must have heads on frozen features, but {section.modality} has none: its "
+            "network has no weights of its own. Set search.trials to 1 or more, or `weights`."
+        )
 
 
 def _seconds(study: StudyConfig, modality: str, probes: Sequence[Probe], share: Share, val_samples: int) -> float:

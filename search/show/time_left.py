@@ -27,7 +27,7 @@ def _work_left(state: StudyState, planned: Mapping[str, int], now: float) -> flo
     open_trials = [trial for trial in state.open_trials() if trial.modality in planned and not trial.is_head]
     to_come = {modality: max(0, count - state.created_count(modality)) for modality, count in planned.items()}
     needed = {trial.modality for trial in open_trials} | {modality for modality, count in to_come.items() if count}
-    if not needed <= usual.keys():
+    if not needed <= usual.keys() or not any(planned.values()):  # of heads alone nothing is known
         return None
     parts = [max(0.0, usual[trial.modality] - seconds_until_now(trial, now)) for trial in open_trials]
     work = sum(parts) + sum(count * usual[modality] for modality, count in to_come.items() if count)

@@ -9,8 +9,9 @@ from trainables.modalities import BUILT_IN
 
 
 def trials_of(search: Mapping[str, Any]) -> int:
-    """Of one section's `search`: without a space only the fixed trials, as more would repeat them."""
-    return int(search.get("trials", 0)) if search.get("space") else 1 + len(search.get("points", ()))
+    """Of one section's `search`: without a space only the fixed trials, as more would repeat them; 0: heads alone."""
+    trials = int(search.get("trials", 0))
+    return trials if search.get("space") or ("trials" in search and not trials) else 1 + len(search.get("points", ()))
 
 
 def planned_trials(study: Mapping[str, Any]) -> dict[str, int]:

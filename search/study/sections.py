@@ -81,7 +81,7 @@ class SearchSection(Frozen):
         "asha": "write `scheduler: {name: asha, grace: ..., factor: ...}`, with `name: none` for `enabled: false`."
     }
 
-    trials: Count = 20
+    trials: Natural = 20  # 0: heads alone
     # Heads on frozen features before anything is fine-tuned, beside `trials`: auto, none, or which ones.
     heads: Heads = "auto"
     # After so many trials of which none is better than the best head, no more begin; null: all of them run.
@@ -235,7 +235,14 @@ def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
     """The fixed trials fit into the number of trials, and the first rung into a trial."""
     settings = section.search
     needed = 1 + len(settings.points)
-    if settings.trials < needed:
+    if settings.trials == 0:
+        if head_wish(settings.heads) is None:
+            yield Fault(
+                ("search", "trials"),
+                "a modality must have trials or heads, but got (trials=0, heads=none). Set one of them.",
+                reads=(("search", "heads"),),
+            )
+    elif settings.trials < needed:
         yield Fault(
             ("search", "trials"),
             f"`trials >= 1 + len(points)` must hold (the section's own values are the first trial), "

@@ -23,6 +23,7 @@ from mlflow import MlflowClient
 from search.ledger.events import EpochEnded
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState
+from trainables.names import HEAD, VAL_LOGITS_FILE, WEIGHTS_FILE
 from trainables.records import EpochResult
 
 EARLY = 0.2  # of the starts are cut short
@@ -101,6 +102,13 @@ def facts(state: StudyState) -> dict[str, Any]:
     }
 
 
+def head_files(state: StudyState) -> dict[str, list[str]]:
+    """Digests of what each head says: its weights and its val logits."""
+    heads = [trial for trial in state.trials.values() if HEAD in trial.params]
+    assert heads
+    return {trial.trial_id: [trial.digests[name] for name in (WEIGHTS_FILE, VAL_LOGITS_FILE)] for trial in heads}
+
+
 def untimed(epoch: EpochResult) -> dict[str, Any]:
     """An epoch without what was measured by the clock or of the machine."""
     timed = ("epoch_seconds", "samples_per_second", "latency", "utilization", "memory")
@@ -127,9 +135,11 @@ def check(now: Round, calm: Round, *, same_order: bool) -> None:
     state, expected = now.state(), calm.state()
     assert state is not None
     assert expected is not None
-    assert len(state.trials) == TRIALS
+    assert set(state.trials) == set(expected.trials)
+    assert sum(HEAD not in trial.params for trial in state.trials.values()) == TRIALS
     assert all(trial.over for trial in state.trials.values()), state.counts()
     assert state.outcome == "finished"
+    assert head_files(state) == head_files(expected)
     if same_order:
         assert facts(state) == facts(expected)
         assert decisions(now.study) == decisions(calm.study)
@@ -149,7 +159,7 @@ def check_mlflow(now: Round, state: StudyState) -> None:
     runs = client.search_runs([experiment.experiment_id], max_results=1000)
     assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
     children = {run.data.tags["binwise.trial"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
-    assert len(runs) == TRIALS + 1
+    assert len(runs) == len(state.trials) + 1
     assert set(children) == set(state.trials)
     for trial in state.trials.values():
         run = children[trial.trial_id]

@@ -40,7 +40,7 @@ text:
   learning_rate: 1e-3
   checkpoint_every: 1
   search:
-    heads: none
+    patience_trials: null
     trials: 12
     startup_trials: 4
     concurrency: {concurrency}

@@ -129,6 +129,17 @@ def test_what_the_stopped_search_had_goes_to_the_other(tmp_path: Path) -> None:
     assert ledger.state.created_count("text") == 12
 
 
+def test_heads_alone_are_a_search_too(tmp_path: Path) -> None:
+    """With no trial to follow all of them run, whatever their share; the other modality's trials go on beside them."""
+    ledger = new_ledger(tmp_path)
+    driver = session(ledger, with_heads(trials=0), search_of("text"), limits=Limits(seconds=1e9, head_share=0.0))
+    assert not driver.finished
+    run(driver)
+    assert (ledger.state.heads_count("image"), ledger.state.created_count("image")) == (3, 0)
+    assert ledger.state.created_count("text") == 12
+    assert (driver.finished, driver.close()) == (True, Outcome.FINISHED)
+
+
 def test_heads_have_a_share_of_the_time_budget(tmp_path: Path) -> None:
     """The first one always runs; once the share is used up, no further one begins."""
     ledger = new_ledger(tmp_path)

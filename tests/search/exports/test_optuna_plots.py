@@ -33,7 +33,17 @@ def test_a_page_for_any_number_of_trials(tmp_path: Path, trials: int) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.parametrize("trials", [0, 1, FEWEST_FOR_IMPORTANCE])
+def test_of_heads_alone_nothing_is_drawn(tmp_path: Path) -> None:
+    """The page says so."""
+    config, layout, ledger = new_study(tmp_path)
+    begin(ledger)
+    rebuild(layout.folder, config)
+    page = write_optuna_plots(tmp_path, layout.optuna_journal, "demo", ["image"]).read_text()
+    assert "Nothing was fine-tuned." in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("trials", [1, FEWEST_FOR_IMPORTANCE])
 def test_two_objectives_have_their_front(tmp_path: Path, trials: int) -> None:
     """The front takes the place of the curves by epoch; every other plot is of val accuracy."""
     two = {"space": SPACE, "objectives": ["val_accuracy", "latency"], "scheduler": {"name": "none"}}

@@ -112,6 +112,17 @@ def test_all_that_is_known(config: StudyConfig) -> None:
     assert not Layout.of(config).folder.exists()
 
 
+def test_heads_alone_need_no_steps(config: StudyConfig, data: Path) -> None:
+    """Nothing is tried of a modality of which nothing is fine-tuned; without weights there is nothing to run at all."""
+    measured = Measured()
+    alone = study(data, image={"weights": "imagenet", "search": {"trials": 0, "heads": "auto"}})
+    found = checked(alone, measured)
+    assert [modality for modality, *_ in measured.asked] == ["text"]
+    assert list(found.seconds) == ["text"]
+    with pytest.raises(UserError, match=r"A modality with `trials: 0` must have heads .*, but image has none"):
+        checked(study(data, image={"weights": "none", "search": {"trials": 0, "heads": "auto"}}), Measured())
+
+
 def test_every_fault_is_found(config: StudyConfig, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resources, tracking, steps and disk in one message; nothing was begun."""
     monkeypatch.setattr("search.preflight.disk.free_bytes", lambda folder: 5)

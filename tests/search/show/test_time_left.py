@@ -33,6 +33,11 @@ def test_without_a_trial_that_ended_nothing_is_known(told: Told) -> None:
     assert left(told) is None
 
 
+def test_of_heads_alone_nothing_is_known(told: Told) -> None:
+    """How long one takes says nothing of the next."""
+    assert left(told, {"image": 0}) is None
+
+
 def test_one_after_the_other_each_takes_its_usual_time(told: Told) -> None:
     """The mean of the ended ones, pruned ones among them, for each that is to come."""
     told.run("image_000", [0.5, 0.6, 0.7])

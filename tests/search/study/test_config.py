@@ -98,6 +98,10 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
             "deploy: {members: 4}",
             "deploy.members: unknown key; did you mean max_members? Known: max_members, max_ms, max_bytes.",
         ),
+        (
+            "image: {search: {trials: 0, heads: none}}",
+            "image.search.trials: a modality must have trials or heads, but got (trials=0, heads=none). Set one",
+        ),
         ("linear_baseline: 1", "linear_baseline: must be a valid boolean, but got 1."),
         ("linear_baseline: yes", 'linear_baseline: must be a valid boolean, but got "yes".'),
         ("runs: ''", "runs: must be a path, but got an empty one."),
@@ -107,7 +111,7 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         ("image: {head_learning_rate: true}", "image.head_learning_rate: must be a valid number, but got true."),
         ("image: {head_learning_rate: .nan}", "image.head_learning_rate: must be a finite number, but got NaN."),
         ("image: {head_dropouts: [0.1]}", "image: `head_widths` and `head_dropouts` must be of equal length"),
-        (image("trials: 0"), "image.search.trials: must be greater than or equal to 1, but got 0."),
+        (image("trials: -1"), "image.search.trials: must be greater than or equal to 0, but got -1."),
         (image("method: tpee"), "image.search.method: must be 'tpe', 'random', 'cmaes' or 'gp', but got \"tpee\"."),
         (image("concurrency: 0"), "image.search.concurrency: must be a whole number from 1 on, or auto, but got 0."),
         (

@@ -15,6 +15,7 @@ from search.study.planned import planned_trials, trials_of
     [
         ({}, 1),
         ({"trials": 20}, 1),
+        ({"trials": 0, "points": [{"batch_size": 16}]}, 0),
         ({"trials": 20, "space": {}, "points": [{"batch_size": 16}]}, 2),
         ({"trials": 20, "space": {"batch_size": {}}, "points": [{"batch_size": 16}]}, 20),
     ],
