@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,23 +22,10 @@ from trainables.learning.steps import count_batches, pick_device
 from trainables.modalities import modality_of
 from trainables.modality import DataAccess, Decode, Modality
 from trainables.names import TRAIN, VAL
+from trainables.records import ProbeResult
 from trainables.worker.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
 ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """What a trial of some hyperparameters takes on the device on which it was tried."""
-
-    peak_bytes: int  # on a GPU: reserved for its tensors, the CUDA context not counted; on a CPU: what the process grew
-    total_bytes: int  # the GPU's memory, or the machine's
-    step_seconds: float
-    train_steps_per_epoch: int
-    evaluate_seconds_per_sample: float
-    gpu_utilization: float | None  # share (0 to 1) of a step's time in which the GPU computes; None: not known
-    weights_bytes: int
-    micro_batch_size: int = 0  # samples at a time where the batch didn't fit the memory; 0: it did
 
 
 def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *, steps: int = 3) -> ProbeResult:

@@ -76,6 +76,20 @@ METRIC_KEYS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(
 
 
 @dataclass(frozen=True)
+class ProbeResult:
+    """What a trial of some hyperparameters takes on the device on which it was tried."""
+
+    peak_bytes: int  # on a GPU: reserved for its tensors, the CUDA context not counted; on a CPU: what the process grew
+    total_bytes: int  # the GPU's memory, or the machine's
+    step_seconds: float
+    train_steps_per_epoch: int
+    evaluate_seconds_per_sample: float
+    gpu_utilization: float | None  # share (0 to 1) of a step's time in which the GPU computes; None: not known
+    weights_bytes: int
+    micro_batch_size: int = 0  # samples at a time where the batch didn't fit the memory; 0: it did
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """One line of `trials.jsonl`: complete in itself, no join needed. Failed and pruned trials have one too."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
         try:
             begun = layout.ledger_file.is_file()
             as_run = config if begun else settled(config, splits)
-            found = preflight(as_run, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun)
+            found = preflight(
+                as_run, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun, say=partial(say, err=True)
+            )
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:

@@ -12,7 +12,7 @@ from search.study.sections import SearchedSection
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
-    from trainables.probe import ProbeResult
+    from trainables.records import ProbeResult
 
 CPU_TRIALS = 4  # without GPUs, trials at once by default: more of them than this starve each other of memory
 MEMORY_SHARE = 0.92  # of a GPU's memory that trials may take: the driver and fragments have the rest

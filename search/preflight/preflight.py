@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,17 +17,14 @@ from search.preflight.networks import largest_network
 from search.preflight.shortcuts import check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
+from search.preflight.trying import Measure, Say, Trying, tried
 from search.preflight.wording import data_text, modality_texts
 from search.study.config import StudyConfig
 from search.study.folder import Layout
-from search.study.sections import SearchedSection, head_trials
 from trainables.data.check.findings import Finding
 from trainables.data.samples import Split
-from trainables.errors import UserError
 from trainables.modality import Plan
 from trainables.names import VAL
-
-Measure = Callable[..., list[Probe]]  # as `try_steps.measure`
 
 
 @dataclass(frozen=True)
@@ -69,22 +66,24 @@ def preflight(
     measured: Measure = measure,
     earlier: Mapping[str, Share] | None = None,
     begun: bool = False,
+    say: Say = lambda line: None,
 ) -> Preflight:
     """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
-    Ray must be up, as the steps run on it. `splits`: what `first_look` gave; no file of them is decoded but those of
-    the steps. `made`: where what is made on the way is put (default: among the caches, where trials find it).
+    Ray must be up, for the steps. `splits`: what `first_look` gave; no file of them is decoded but those of the steps.
+    `made`: where what is made on the way is put (default: among the caches, where trials find it).
     `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
     machines by the same config, so that nothing is tried again. `begun`: the study is on record already, and goes on as
-    it began, whatever its texts have.
+    it began, whatever its texts have. `say`: takes a line on what takes long.
 
     Raises UserError with every fault that was found.
     """
     checks = Checks()
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    networks = _networks(study, splits, checks)
-    probes = {} if earlier is not None else _probes(study, nodes, splits, list(networks), checks, measured)
+    networks = _networks(study, splits, checks, say)
+    trying = Trying(study, nodes, splits, layout.caches, measured, say)
+    probes = {} if earlier is not None else tried(trying, list(networks), checks)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
     shares = dict(earlier) if earlier else checks.run(lambda: _shares(study, nodes, probes, gpu_bytes))
     whole = shares if len(networks) == len(study.modalities) else None
@@ -94,14 +93,9 @@ def preflight(
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}
-    lines = (
-        f"{study.name}: {data_text(splits)}",
-        *data_lines(splits),
-        *_probe_lines(probes, shares, gpu_bytes),
-        disk,
-        *input_lines(plans),
-        *(f"Data: {finding.title} {finding.remedy}" for finding in findings),
-    )
+    said = (*_probe_lines(probes, shares, gpu_bytes), disk, *input_lines(plans))
+    told = (f"Data: {finding.title} {finding.remedy}" for finding in findings)
+    lines = (f"{study.name}: {data_text(splits)}", *data_lines(splits), *said, *told)
     return Preflight(splits, networks, probes, shares, plans, seconds, lines, findings)
 
 
@@ -120,44 +114,11 @@ def _probe_lines(
         yield from notes_of(name, found)
 
 
-def _networks(study: StudyConfig, splits: Mapping[str, Split], checks: Checks) -> dict[str, int]:
+def _networks(study: StudyConfig, splits: Mapping[str, Split], checks: Checks, say: Say) -> dict[str, int]:
     """The largest network's bytes of each modality whose networks can all be had."""
+    say("Building each network once")
     found = {name: checks.run(partial(largest_network, study, name, splits)) for name in study.modalities}
     return {name: size for name, size in found.items() if size is not None}
-
-
-def _probes(
-    study: StudyConfig,
-    nodes: Sequence[Node],
-    splits: Mapping[str, Split],
-    modalities: Sequence[str],
-    checks: Checks,
-    measured: Measure,
-) -> dict[str, list[Probe]]:
-    """What was tried of each of these modalities, with the CPUs that a trial will have about; nothing of heads."""
-    tuned = [name for name in modalities if study.section(name).trial_count()]
-    for name in set(modalities).difference(tuned):
-        checks.run(partial(_check_heads, study.section(name)))
-    try:
-        rough = plan_cluster(study, nodes, {})
-    except UserError:  # said by `check_resources` already, or to be said once it is known how many share a GPU
-        rough = {name: Share(1, float(any(node.gpus for node in nodes)), 1) for name in study.modalities}
-    found = {}
-    for name in tuned:
-        share = rough[name]
-        probes = checks.run(partial(measured, study, name, splits, cpus=share.cpus, gpu=share.gpus > 0))
-        if probes is not None:
-            found[name] = probes
-    return found
-
-
-def _check_heads(section: SearchedSection) -> None:
-    """UserError where a modality has nothing to run."""
-    if not head_trials(section):
-        raise UserError(
-            f"A modality with `trials: 0` must have heads on frozen features, but {section.modality} has none: its "
-            "network has no weights of its own. Set search.trials to 1 or more, or `weights`."
-        )
 
 
 def _seconds(study: StudyConfig, modality: str, probes: Sequence[Probe], share: Share, val_samples: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.study.config import StudyConfig
 from search.study.faults import shown
@@ -14,9 +15,7 @@ from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import DataAccess, Modality, combined
-
-if TYPE_CHECKING:
-    from trainables.probe import ProbeResult
+from trainables.records import ProbeResult
 
 WAIT_SECONDS = 1200  # for a device that is busy, and the steps themselves
 OWN = "the section's own values"
@@ -90,11 +89,13 @@ def label_of(modality: str, config: Mapping[str, Any], own: Mapping[str, Any]) -
     return ", ".join(changed) or OWN
 
 
-def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, cpus: int, gpu: bool) -> list[Probe]:
-    """Try the modality's trials, one after the other, in one process of a Ray that is up.
+def measure(
+    study: StudyConfig, modality: str, splits: Mapping[str, Split], *, cpus: int, gpu: bool
+) -> Callable[[], list[Probe]]:
+    """Begin to try the modality's trials, one after the other, in one process of a Ray that is up; what waits for them.
 
-    `cpus`: that a trial will have; `gpu`: whether it has a GPU, which is whole here. UserError names every trial that
-    can't run, with the reason.
+    `cpus`: that a trial will have; `gpu`: whether it has a GPU, which is whole here. What is returned raises UserError,
+    which names every trial that can't run, with the reason.
     """
     import ray
 
@@ -102,8 +103,17 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
     data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
     # A process that has a GPU ends, so that nothing of its memory stays; any other one is a trial's next, imports done.
     task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=int(gpu), max_retries=0)(measure_all)
+    begun = task.remote(modality, configs, data)
+    labels = [label_of(modality, config, configs[0]) for config in configs]
+    return partial(_waited, begun, modality, labels)
+
+
+def _waited(begun: Any, modality: str, labels: Sequence[str]) -> list[Probe]:
+    """What came out of steps that have begun."""
+    import ray
+
     try:
-        results = ray.get(task.remote(modality, configs, data), timeout=WAIT_SECONDS)
+        results = ray.get(begun, timeout=WAIT_SECONDS)
     except ray.exceptions.GetTimeoutError as error:
         raise UserError(
             f"The cluster must have room for a trial, but {modality}'s steps weren't done in {WAIT_SECONDS} s: see "
@@ -114,7 +124,6 @@ def measure(study: StudyConfig, modality: str, splits: Mapping[str, Split], *, c
             f"A trial must run before a search begins, but {modality}'s process ended ({type(error).__name__}), most "
             "likely for want of memory: search smaller batches, sizes or backbones, or free some memory."
         ) from error
-    labels = [label_of(modality, config, configs[0]) for config in configs]
     return probes_of(modality, labels, results)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TextIO
 
 from rich.console import Console
@@ -59,10 +60,11 @@ def run_search(
             study = settled(study, splits)
         lineage = _lineage(study, layout, state, splits, console)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
+            say = partial(_say_line, console)
             nodes = cluster_nodes()
             check_resources(study, nodes)
             earlier = earlier_shares(study, state, nodes)
-            checked = preflight(study, nodes, layout, splits, earlier=earlier, begun=state is not None)
+            checked = preflight(study, nodes, layout, splits, earlier=earlier, begun=state is not None, say=say)
             _say(console, [*([said] if said else []), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
@@ -94,6 +96,10 @@ def _lineage(
         check_lineage(study.name, state.bound, layout.folder, lineage.manifests)
         _say(console, filter(None, [change_of_test(study.name, state.bound, layout.folder, lineage)]))
     return lineage
+
+
+def _say_line(console: Console, line: str) -> None:
+    _say(console, [line])
 
 
 def _say(console: Console, lines: Iterable[str]) -> None:

@@ -45,6 +45,7 @@ COVERED = {
     "search/methods/draws.py": "tests/search/methods/test_sampler.py",
     "search/preflight/checks.py": "tests/search/preflight/test_inputs.py",
     "search/preflight/data.py": "tests/search/preflight/test_preflight.py",
+    "search/preflight/trying.py": "tests/search/preflight/test_preflight.py",
     "search/preflight/wording.py": "tests/search/preflight/test_preflight.py",
     "search/session/mode.py": "tests/search/session/test_open_study.py",
     "search/session/run.py": "tests/integration/test_study.py",

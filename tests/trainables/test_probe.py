@@ -15,7 +15,8 @@ from trainables.learning.loop import OutOfMemory
 from trainables.modalities import modality_of
 from trainables.modality import DataAccess
 from trainables.names import TRAIN
-from trainables.probe import ProbeResult, busy_share, probe
+from trainables.probe import busy_share, probe
+from trainables.records import ProbeResult
 from trainables.worker.memory import machine_bytes
 
 

@@ -21,7 +21,7 @@ from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
 from trainables.errors import UserError
 from trainables.modality import Plan
-from trainables.probe import ProbeResult
+from trainables.records import ProbeResult
 
 
 def found_for(config: StudyConfig) -> Preflight:

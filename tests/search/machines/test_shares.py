@@ -22,7 +22,7 @@ from search.machines.shares import (
     trials_a_gpu,
 )
 from trainables.errors import UserError
-from trainables.probe import ProbeResult
+from trainables.records import ProbeResult
 
 
 def plan(nodes: list[Node], *, trials: int = 20, **search: Any) -> Share:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from search.study.folder import Layout
 from trainables.errors import UserError
 from trainables.modality import Plan
 from trainables.names import TRAIN, VAL
-from trainables.probe import ProbeResult
+from trainables.records import ProbeResult
 from trainables.text.modality import TextModality
 
 GB = 1_000_000_000
@@ -72,12 +73,18 @@ class Measured:
         self.asked: list[tuple[str, int, bool]] = []
         self.refused = refused
 
-    def __call__(self, study: StudyConfig, modality: str, splits: object, *, cpus: int, gpu: bool) -> list[Probe]:
+    def __call__(
+        self, study: StudyConfig, modality: str, splits: object, *, cpus: int, gpu: bool
+    ) -> Callable[[], list[Probe]]:
         """Keep the call."""
         self.asked.append((modality, cpus, gpu))
-        if modality == self.refused:
-            raise UserError(f"{modality} can't run")
-        return [Probe("the section's own values", result()), Probe("batch_size 64", result(peak_bytes=3 * GB))]
+
+        def wait() -> list[Probe]:
+            if modality == self.refused:
+                raise UserError(f"{modality} can't run")
+            return [Probe("the section's own values", result()), Probe("batch_size 64", result(peak_bytes=3 * GB))]
+
+        return wait
 
 
 @pytest.fixture
@@ -110,6 +117,18 @@ def test_all_that_is_known(config: StudyConfig) -> None:
     for words in ("demo: 4 train, 2 val", "3.0 GB of the machine's 16 GB (with batch_size 64)", "Checkpoints: ", "cut"):
         assert words in said
     assert not Layout.of(config).folder.exists()
+
+
+def test_what_was_tried_is_not_tried_again(config: StudyConfig) -> None:
+    """As `plan` tries it for the search; what takes long is said beforehand."""
+    said: list[str] = []
+    layout, first, second = Layout.of(config), Measured(), Measured()
+    splits = first_look(config, layout)
+    found = preflight(config, (Node(2, 0),), layout, splits, measured=first, say=said.append)
+    again = preflight(config, (Node(2, 0),), layout, splits, measured=second, say=said.append)
+    assert (len(first.asked), second.asked) == (2, [])
+    assert again.probes == found.probes
+    assert said == ["Building each network once", "Trying a few steps of image and text", "Building each network once"]
 
 
 def test_heads_alone_need_no_steps(config: StudyConfig, data: Path) -> None:

@@ -13,7 +13,7 @@ from search.preflight.data import read_data
 from search.preflight.try_steps import Probe, _Failure, label_of, measure_all, notes_of, probe_configs, probes_of
 from trainables.errors import UserError
 from trainables.modality import DataAccess
-from trainables.probe import ProbeResult
+from trainables.records import ProbeResult
 
 TINY = {
     "weights": "none",
