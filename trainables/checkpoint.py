@@ -13,13 +13,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from trainables.data.files import fsync
 from trainables.errors import UserError
@@ -32,6 +29,9 @@ from trainables.names import (
     VAL_LOGITS_FILE,
     WEIGHTS_FILE,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 
@@ -56,6 +56,10 @@ def write_checkpoint(
     companions: Companions | None = None,
 ) -> None:
     """Fill `folder` (made if missing, expected empty) and write its manifest last."""
+    # Whoever only looks after checkpoint folders, as a search does, needn't wait for torch.
+    import torch
+    from safetensors.torch import save_file
+
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
     (folder / META_FILE).write_text(json.dumps({"format": FORMAT, **meta}, ensure_ascii=False, indent=1), "utf-8")
@@ -147,6 +151,9 @@ def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
 
     UserError where it is missing, torn or altered.
     """
+    import torch
+    from safetensors.torch import load_file
+
     meta = read_meta(folder)
     state_file = folder / STATE_FILE
     state = torch.load(state_file, map_location="cpu", weights_only=True) if state_file.exists() else None

@@ -35,7 +35,7 @@ from trainables.errors import UserError
 from trainables.modalities import modality_of, search_seed
 from trainables.names import BEST_FOLDER
 from trainables.records import EpochResult, StopReason
-from trainables.worker import tune_adapter
+from trainables.worker import raw_trial
 
 CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gives up
 
@@ -251,14 +251,14 @@ def checkpoint_of(folder: Path, trial: Trial, *, over: bool) -> tuple[str | None
 def trial_constants(study: StudyConfig, modality: str, layout: Layout, prepared: Mapping[str, Any]) -> dict[str, Any]:
     """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
     return {
-        tune_adapter.MODALITY: modality,
-        tune_adapter.DATA: str(layout.data_file),
-        tune_adapter.CACHES: str(layout.caches),
-        tune_adapter.PIXEL_LIMIT: study.data.pixel_limit,
-        tune_adapter.DECODE: study.data.decode,
-        tune_adapter.PREPARED: prepared,
-        tune_adapter.FOLDER: str(layout.folder / modality),
-        tune_adapter.SEED: study.seed,
-        tune_adapter.STOP_FILE: str(layout.stop_file),
-        tune_adapter.PIN: True,
+        raw_trial.MODALITY: modality,
+        raw_trial.DATA: str(layout.data_file),
+        raw_trial.CACHES: str(layout.caches),
+        raw_trial.PIXEL_LIMIT: study.data.pixel_limit,
+        raw_trial.DECODE: study.data.decode,
+        raw_trial.PREPARED: prepared,
+        raw_trial.FOLDER: str(layout.folder / modality),
+        raw_trial.SEED: study.seed,
+        raw_trial.STOP_FILE: str(layout.stop_file),
+        raw_trial.PIN: True,
     }

@@ -22,7 +22,8 @@ from search.decide.terms import Next, NextAttempt
 from search.session.stop_request import StopRequest
 from trainables.names import DETAIL, HEAD, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
-from trainables.worker import tune_adapter
+from trainables.worker import raw_trial
+from trainables.worker.tune_adapter import TuneTrial
 
 RESOURCES = "resources"  # key of a trial's raw dict: what its worker gets
 
@@ -31,7 +32,7 @@ def run_attempts(
     driver: StudyDriver,
     constants: Mapping[str, Mapping[str, Any]],
     stop: StopRequest,
-    trainable: Any = tune_adapter.TuneTrial,
+    trainable: Any = TuneTrial,
 ) -> None:
     """Run attempts until the driver has no more, or the request to stop was followed.
 
@@ -98,8 +99,8 @@ def _dirname(trial: Any) -> str:
 def trial_id_of(trial: Any) -> str:
     """The trial's id on record, of Tune's trial."""
     raw = trial.config
-    head = HEAD in raw[tune_adapter.HYPERPARAMETERS]
-    return trial_name(raw[tune_adapter.MODALITY], raw[tune_adapter.NUMBER], head=head)
+    head = HEAD in raw[raw_trial.HYPERPARAMETERS]
+    return trial_name(raw[raw_trial.MODALITY], raw[raw_trial.NUMBER], head=head)
 
 
 def error_of(trial: Any) -> Exception:
@@ -138,10 +139,10 @@ class AttemptSearcher(_Unsaved, Searcher):
         resources = {"CPU": attempt.resources.cpus, "GPU": attempt.resources.gpus}
         return {
             **self._constants[attempt.modality],
-            tune_adapter.HYPERPARAMETERS: dict(attempt.config),
-            tune_adapter.NUMBER: attempt.number,
-            tune_adapter.RECORDED: attempt.recorded,
-            tune_adapter.CPUS: attempt.resources.cpus,
+            raw_trial.HYPERPARAMETERS: dict(attempt.config),
+            raw_trial.NUMBER: attempt.number,
+            raw_trial.RECORDED: attempt.recorded,
+            raw_trial.CPUS: attempt.resources.cpus,
             RESOURCES: {key: amount for key, amount in resources.items() if amount},
         }
 

@@ -10,7 +10,7 @@ from ray import tune
 
 from trainables.names import STOP_REASON, WORKER
 from trainables.records import EpochResult, StopReason
-from trainables.worker.tune_adapter import HYPERPARAMETERS, RECORDED
+from trainables.worker.raw_trial import HYPERPARAMETERS, RECORDED
 
 EPOCHS = 9
 WORK_SECONDS = 0.003

@@ -92,5 +92,7 @@ COVERED = {
     "trainables/text/modality.py": "tests/search/preflight/test_preflight.py",
     "trainables/text/model.py": "tests/trainables/test_inference.py",
     "trainables/train_setup.py": "tests/trainables/test_build.py",
+    "trainables/worker/raw_trial.py": "tests/trainables/worker/test_runner.py",
+    "trainables/worker/tune_adapter.py": "tests/trainables/worker/test_tune_reuse.py",
     "trainables/data/locks.py": "tests/trainables/worker/test_attempt.py",
 }

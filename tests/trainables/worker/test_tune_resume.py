@@ -42,7 +42,7 @@ def test_each_epoch_is_reported_once(modality: str, recorded: int | None, raw: A
     reports = [timeless(report) for report in run(second)]
     assert reports[0].pop("note") == "Resumed after epoch 2."
     assert [{"note": "", **report} for report in reports] == expected[min(recorded or 0, 2) :]
-    assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
+    assert_same_tensors(second.runner._built.learner.weights(), whole.runner._built.learner.weights())
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -59,7 +59,7 @@ def test_where_no_state_is_whole_a_trial_is_trained_anew(modality: str, raw: Any
     reports = [timeless(report) for report in run(second)]
     assert reports[0]["note"].startswith("Trained anew from its first epoch. None of its saved states is whole: ")
     assert [report | {"note": ""} for report in reports] == expected
-    assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
+    assert_same_tensors(second.runner._built.learner.weights(), whole.runner._built.learner.weights())
     assert "best" in names(folder_of(tmp_path, modality))
 
 
@@ -78,11 +78,11 @@ def test_a_trial_restarted_after_its_last_epoch_says_so_again(raw: Any, recorded
     config = {**raw(TEXT, max_epochs=2, checkpoint_every=1), "recorded": recorded}
     before = run(worker(config))
     again = worker(config)
-    weights = {name: tensor.clone() for name, tensor in again._built.learner.weights().items()}
+    weights = {name: tensor.clone() for name, tensor in again.runner._built.learner.weights().items()}
     reports = run(again)
     assert reports[0].pop("note") == "Resumed after epoch 2."
     assert [{"note": "", **report} for report in reports] == before[min(recorded, 1) :]
-    assert_same_tensors(again._built.learner.weights(), weights)
+    assert_same_tensors(again.runner._built.learner.weights(), weights)
 
 
 def test_a_better_best_outlasts_epochs_that_are_trained_again(raw: Any, tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_better_best_outlasts_epochs_that_are_trained_again(raw: Any, tmp_path
     state = tmp_path / "kept"
     shutil.copytree(folder_of(tmp_path, IMAGE) / "last", state)
     for _ in range(2):
-        first._history[-1] = _without_score(first._history[-1])  # each epoch is a new best
-        first._results = first._train(first._progress())  # type: ignore[assignment]
+        first.runner._history[-1] = _without_score(first.runner._history[-1])  # each epoch is a new best
+        first.runner._results = first.runner._train(first.runner._progress())  # type: ignore[assignment]
         first.step()
     best = best_of(tmp_path, IMAGE)
     assert read_checkpoint(best).meta["epoch"] == 3
@@ -103,8 +103,8 @@ def test_a_better_best_outlasts_epochs_that_are_trained_again(raw: Any, tmp_path
         shutil.rmtree(folder_of(tmp_path, IMAGE) / name)
     state.rename(folder_of(tmp_path, IMAGE) / "last")
     second = worker({**config, "recorded": 3})
-    second._history[-1] = _without_score(second._history[-1])
-    second._results = second._train(second._progress())  # type: ignore[assignment]
+    second.runner._history[-1] = _without_score(second.runner._history[-1])
+    second.runner._results = second.runner._train(second.runner._progress())  # type: ignore[assignment]
     assert second.step()["best_epoch"] == 2
     assert ((best / "manifest.json").read_bytes(), (best / "manifest.json").stat().st_mtime_ns) == manifest
 
@@ -180,7 +180,7 @@ def test_a_stopped_trial_loses_nothing(
     assert [{**report, "note": ""} for report in map(timeless, first)] + [
         {**report, "note": ""} for report in reports
     ] == expected
-    assert_same_tensors(second._built.learner.weights(), whole._built.learner.weights())
+    assert_same_tensors(second.runner._built.learner.weights(), whole.runner._built.learner.weights())
 
 
 def test_a_stop_file_stops_before_anything_is_trained(raw: Any, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_reused_actor_is_as_good_as_a_fresh_one(
     lock_trial(best_of(tmp_path, before, 1).parent, patience=0).release()
     assert [timeless(report) for report in run(reused)] == expected
     assert surroundings() == after
-    assert_same_tensors(reused._built.learner.weights(), fresh._built.learner.weights())
+    assert_same_tensors(reused.runner._built.learner.weights(), fresh.runner._built.learner.weights())
     for folder, checkpoint in zip((best, state), kept, strict=True):
         assert_same_tensors(read_checkpoint(folder).weights, checkpoint.weights)
         assert names(folder) == names(tmp_path / "fresh" / folder.parent.name / folder.name)
@@ -115,7 +115,7 @@ def test_a_report_tells_who_and_what_it_used(raw: Any) -> None:
     assert report["host_memory_bytes"] > 50_000_000
     assert report["cpu_utilization"] > 0
     assert 0 < report["latency"] < report["epoch_seconds"]
-    assert report["weights_bytes"] == sum(tensor.nbytes for tensor in trial._built.learner.weights().values())
+    assert report["weights_bytes"] == sum(tensor.nbytes for tensor in trial.runner._built.learner.weights().values())
     if not torch.cuda.is_available():
         assert (report["gpu_memory_bytes"], report["gpu_utilization"]) == (0, 0)
 

@@ -18,8 +18,8 @@ from trainables.errors import UserError
 from trainables.inference import predict_split
 from trainables.learning.loop import Progress
 from trainables.modality import DataAccess
-from trainables.names import TRAIN, VAL
-from trainables.worker.tune_adapter import read_splits, trial_name
+from trainables.names import TRAIN, VAL, trial_name
+from trainables.worker.runner import read_splits
 
 
 def test_a_trials_name() -> None:
@@ -77,7 +77,7 @@ def test_best_is_written_only_when_val_improves(raw: Any, tmp_path: Path) -> Non
     assert report["best_epoch"] == 1
     assert (best / "manifest.json").stat().st_mtime_ns == first[0]
     behind = Progress(2, -1.0, 1)  # whatever comes next is better
-    trial._results = trial._train(behind)  # type: ignore[assignment]
+    trial.runner._results = trial.runner._train(behind)  # type: ignore[assignment]
     assert trial.step()["best_epoch"] == 3
     assert read_checkpoint(best).meta["epoch"] == 3
 
@@ -85,7 +85,7 @@ def test_best_is_written_only_when_val_improves(raw: Any, tmp_path: Path) -> Non
 def test_a_diverged_trial_ends_itself(raw: Any, tmp_path: Path) -> None:
     """NaN weights: the report has every field, the epoch that failed, `done`, `diverged` and a reason; no best."""
     trial = worker(raw(IMAGE))
-    weights = trial._built.learner.weights()
+    weights = trial.runner._built.learner.weights()
     weights["head.0.weight"].fill_(float("nan"))
     report = trial.step()
     assert set(report) >= FIELDS
@@ -101,7 +101,7 @@ def test_a_trial_that_diverges_later_keeps_its_best(raw: Any, tmp_path: Path) ->
     """One good epoch, then NaN: epoch 2 diverged, and the best of epoch 1 is still there."""
     trial = worker(raw(TEXT))
     trial.step()
-    next(iter(trial._built.learner.weights().values())).fill_(float("nan"))
+    next(iter(trial.runner._built.learner.weights().values())).fill_(float("nan"))
     report = trial.step()
     assert (report["stop_reason"], report["epoch"]) == ("diverged", 2)
     assert read_checkpoint(best_of(tmp_path, TEXT)).meta["epoch"] == 1
@@ -109,7 +109,7 @@ def test_a_trial_that_diverges_later_keeps_its_best(raw: Any, tmp_path: Path) ->
 
 def test_the_number_is_part_of_the_seed(raw: Any) -> None:
     """Two trials of equal hyperparameters begin differently, the same trial always alike."""
-    one, other, again = (worker(raw(TEXT, number=number))._built.learner.weights() for number in (0, 1, 0))
+    one, other, again = (worker(raw(TEXT, number=number)).runner._built.learner.weights() for number in (0, 1, 0))
     assert_same_tensors(one, again)
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
@@ -119,7 +119,7 @@ def test_a_running_trials_folder_stays_within_what_was_said(modality: str, raw: 
     """Best, last and previous state, with an average: at most 1 + 2 x 4 times the network's bytes, and small files."""
     trial = worker(raw(modality, checkpoint_every=1, ema_decay=0.9))
     run(trial)
-    network = sum(tensor.nbytes for tensor in trial._built.learner.weights().values())
+    network = sum(tensor.nbytes for tensor in trial.runner._built.learner.weights().values())
     written = sum(path.stat().st_size for path in folder_of(tmp_path, modality).rglob("*") if path.is_file())
     assert network < written < 9 * network + 1_000_000
 
@@ -131,7 +131,7 @@ def test_a_trial_that_no_part_of_a_batch_fits_is_oom(raw: Any, monkeypatch: pyte
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     trial = worker(raw(IMAGE))
-    monkeypatch.setattr(trial._built.learner._stepper, "_backward", fail)  # type: ignore[attr-defined]
+    monkeypatch.setattr(trial.runner._built.learner._stepper, "_backward", fail)  # type: ignore[attr-defined]
     report = trial.step()
     assert set(report) >= FIELDS
     assert (report["done"], report["stop_reason"], report["epoch"]) == (True, "oom", 1)
@@ -154,7 +154,7 @@ def test_out_of_memory_beside_a_step_is_oom(place: str, raw: Any, monkeypatch: p
 def test_a_halved_batch_is_told_once(raw: Any) -> None:
     """Memory that holds 4 of 8 samples: the trial goes on in parts, and the first report says so."""
     trial = worker(raw(IMAGE))
-    stepper = trial._built.learner._stepper  # type: ignore[attr-defined]
+    stepper = trial.runner._built.learner._stepper  # type: ignore[attr-defined]
     backward = stepper._backward
 
     def limited(inputs: Any, labels: Any, share: Any) -> Any:
