@@ -105,12 +105,11 @@ def _counts(found: Preflight) -> dict[str, dict[str, int]]:
 
 def _search_lines(config: StudyConfig, modality: str, found: Preflight) -> list[str]:
     from search.space.dimensions import describe
-    from search.study.sections import head_trials
     from trainables.words import counted, human_bytes
 
     section = config.section(modality)
     stopping, size = section.scheduler_for().words, found.networks[modality]
-    heads = head_trials(section)
+    heads = found.heads[modality]
     if not section.trial_count():
         return [f"{modality}: {counted(len(heads), 'head')} on frozen features, and nothing fine-tuned"]
     return [
@@ -135,21 +134,20 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
 
     from search.preflight.disk import plan_disk
     from search.space.dimensions import describe
-    from search.study.sections import head_trials
 
     modalities = {}
     for name in config.modalities:
         section, share = config.section(name), found.shares[name]
         modalities[name] = {
             "trials": section.trial_count(),
-            "heads": len(head_trials(section)),
+            "heads": len(found.heads[name]),
             "method": section.search.method,
             "scheduler": section.search.scheduler.model_dump(),
             "space": dict(describe(section.search.space)),
             "network_bytes": found.networks[name],
             "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes.get(name, ())],
             "share": asdict(share),
-            "checkpoint_bytes": plan_disk(section, found.networks[name], share).total,
+            "checkpoint_bytes": plan_disk(section, found.networks[name], len(found.heads[name]), share).total,
             "seconds": found.seconds.get(name, 0.0),
         }
     return {

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
 import ray
 
 from search.machines.shares import Node
 from search.machines.signals import first_signal
 from trainables.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+WAIT_SECONDS = 1200  # for room on the cluster, and for weights that are fetched
 
 
 @contextmanager
@@ -67,3 +72,31 @@ def cluster_nodes() -> list[Node]:
     """The cluster's machines that are alive."""
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive]
+
+
+def on_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+    """Begin to run a function on a Ray that is up, on one CPU; what waits for its value.
+
+    What is returned raises UserError where the cluster has no room, or the process ends. On a cluster with GPUs the
+    process isn't used again: one that began without a GPU is none for trials that have one.
+    """
+    gpus = any(node["Resources"].get("GPU") for node in ray.nodes())
+    task = ray.remote(num_cpus=1, max_calls=int(gpus), max_retries=0)(function)
+    begun = task.remote(*args, **kwargs)
+
+    def wait() -> T:
+        try:
+            found: T = ray.get(begun, timeout=WAIT_SECONDS)
+        except ray.exceptions.GetTimeoutError as error:
+            raise UserError(
+                f"The cluster must have room for a trial, but its networks weren't built in {WAIT_SECONDS} s: see with "
+                "`ray status` whether others use it."
+            ) from error
+        except ray.exceptions.WorkerCrashedError as error:
+            raise UserError(
+                "The networks of a study's trials must fit the machine's memory, but the process that built them ended "
+                "(WorkerCrashedError): search smaller backbones, or free some memory."
+            ) from error
+        return found
+
+    return wait

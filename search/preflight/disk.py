@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from search.machines.shares import Share
 from search.study.config import StudyConfig
-from search.study.sections import SearchedSection, head_trials
+from search.study.sections import SearchedSection
 from trainables.data.disk import free_bytes
 from trainables.errors import UserError
 from trainables.modalities import modality_of
@@ -31,13 +31,11 @@ class DiskPlan:
         return self.trials * self.best + self.at_once * self.running
 
 
-def plan_disk(section: SearchedSection, network_bytes: int, share: Share) -> DiskPlan:
+def plan_disk(section: SearchedSection, network_bytes: int, heads: int, share: Share) -> DiskPlan:
     """From the largest network of the space. AdamW keeps two numbers a weight, an average one more."""
     best = network_bytes + modality_of(section.modality).companion_bytes
     state = network_bytes * (4 if _may_average(section) else 3)
-    return DiskPlan(
-        section.modality, best, 3 * state + best, section.trial_count() + len(head_trials(section)), share.concurrency
-    )
+    return DiskPlan(section.modality, best, 3 * state + best, section.trial_count() + heads, share.concurrency)
 
 
 def _may_average(section: SearchedSection) -> bool:
@@ -45,9 +43,17 @@ def _may_average(section: SearchedSection) -> bool:
     return points or "ema_decay" in section.search.space or section.fixed()["ema_decay"] is not None
 
 
-def check_disk(study: StudyConfig, networks: Mapping[str, int], shares: Mapping[str, Share], folder: Path) -> str:
+def check_disk(
+    study: StudyConfig,
+    networks: Mapping[str, int],
+    heads: Mapping[str, Sequence[object]],
+    shares: Mapping[str, Share],
+    folder: Path,
+) -> str:
     """A line that says what the checkpoints take. UserError where the disk of `folder` has less."""
-    plans = [plan_disk(study.section(name), networks[name], shares[name]) for name in study.modalities]
+    plans = [
+        plan_disk(study.section(name), networks[name], len(heads[name]), shares[name]) for name in study.modalities
+    ]
     total, free = sum(plan.total for plan in plans), free_bytes(folder)
     each = ", ".join(
         f"{plan.modality} {human_bytes(plan.best)} a trial and {human_bytes(plan.running)} more while it runs"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from search.preflight.checks import Checks
 from search.show.progress_bar import progress_bar
 from search.study.config import StudyConfig
 from search.study.folder import Layout
@@ -16,21 +14,6 @@ from search.study.sections import searched_values
 from trainables.data.samples import Split
 from trainables.modalities import modality_of
 from trainables.modality import Place, Plan
-
-
-def plan_inputs(
-    study: StudyConfig, splits: Mapping[str, Split], layout: Layout, checks: Checks, made: Path | None = None
-) -> dict[str, Plan]:
-    """What preparing will take, by modality; faults are kept by `checks`, and their modalities left out.
-
-    `made`: where what is made on the way is put (default: among the caches, where trials find it).
-    """
-    place = _place(study, layout, None, made)
-    plans = {
-        name: checks.run(lambda name=name: modality_of(name).plan(searched_values(study.section(name)), splits, place))
-        for name in study.modalities
-    }
-    return {name: plan for name, plan in plans.items() if plan is not None}
 
 
 def input_lines(plans: Mapping[str, Plan]) -> list[str]:
@@ -52,16 +35,15 @@ def prepare_inputs(
     }
 
 
-def _place(study: StudyConfig, layout: Layout, console: Console | None, made: Path | None = None) -> Place:
+def _place(study: StudyConfig, layout: Layout, console: Console) -> Place:
     def say(line: str) -> None:
-        if console is not None:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     return Place(
         caches=layout.caches,
         pixel_limit=study.data.pixel_limit,
         decode=study.data.decode,
-        made=made or layout.caches,
+        made=layout.caches,
         say=say,
         bar=progress_bar,
     )

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from search.machines.ray_cluster import on_worker
 from search.machines.shares import Node, Share, check_resources, plan_cluster
 from search.preflight.checks import Checks
 from search.preflight.data import data_lines, read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
-from search.preflight.inputs import input_lines, plan_inputs
-from search.preflight.networks import largest_network
+from search.preflight.inputs import input_lines
+from search.preflight.networks import Looked, Reading, Remote, begin_look
 from search.preflight.shortcuts import check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -23,6 +25,7 @@ from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.check.findings import Finding
 from trainables.data.samples import Split
+from trainables.errors import UserError
 from trainables.modality import Plan
 from trainables.names import VAL
 
@@ -33,6 +36,7 @@ class Preflight:
 
     splits: Mapping[str, Split]  # by split
     networks: Mapping[str, int]  # the largest one's bytes
+    heads: Mapping[str, Sequence[dict[str, Any]]]  # the head trials, whole
     probes: Mapping[str, Sequence[Probe]]  # what was tried, the section's own values first
     shares: Mapping[str, Share]
     plans: Mapping[str, Plan]  # what preparing the inputs takes
@@ -64,6 +68,7 @@ def preflight(
     *,
     made: Path | None = None,
     measured: Measure = measure,
+    remote: Remote = on_worker,
     earlier: Mapping[str, Share] | None = None,
     begun: bool = False,
     say: Say = lambda line: None,
@@ -81,14 +86,16 @@ def preflight(
     checks = Checks()
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    networks = _networks(study, splits, checks, say)
-    trying = Trying(study, nodes, splits, layout.caches, measured, say)
+    reading = Reading(layout.caches, made or layout.caches, study.data.pixel_limit, study.data.decode)
+    say("Building each network once")
+    known = _known(study, splits, reading, checks, remote)
+    networks, heads, plans = known.networks, known.heads, known.plans
+    trying = Trying(study, nodes, splits, layout.caches, measured, say, heads)
     probes = {} if earlier is not None else tried(trying, list(networks), checks)
     gpu_bytes = smallest_gpu_bytes() if probes and any(node.gpus for node in nodes) else None
     shares = dict(earlier) if earlier else checks.run(lambda: _shares(study, nodes, probes, gpu_bytes))
     whole = shares if len(networks) == len(study.modalities) else None
-    disk = checks.run(lambda: check_disk(study, networks, whole or {}, layout.folder), whole)
-    plans = plan_inputs(study, splits, layout, checks, made)
+    disk = checks.run(lambda: check_disk(study, networks, heads, whole or {}, layout.folder), whole)
     findings = () if begun else checks.run(lambda: check_shortcuts(study, splits)) or ()
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
@@ -96,7 +103,7 @@ def preflight(
     said = (*_probe_lines(probes, shares, gpu_bytes), disk, *input_lines(plans))
     told = (f"Data: {finding.title} {finding.remedy}" for finding in findings)
     lines = (f"{study.name}: {data_text(splits)}", *data_lines(splits), *said, *told)
-    return Preflight(splits, networks, probes, shares, plans, seconds, lines, findings)
+    return Preflight(splits, networks, heads, probes, shares, plans, seconds, lines, findings)
 
 
 def _shares(
@@ -114,11 +121,30 @@ def _probe_lines(
         yield from notes_of(name, found)
 
 
-def _networks(study: StudyConfig, splits: Mapping[str, Split], checks: Checks, say: Say) -> dict[str, int]:
-    """The largest network's bytes of each modality whose networks can all be had."""
-    say("Building each network once")
-    found = {name: checks.run(partial(largest_network, study, name, splits)) for name in study.modalities}
-    return {name: size for name, size in found.items() if size is not None}
+@dataclass(frozen=True)
+class _Known:
+    """What was found by looking, by modality; one of which something can't be had is left out of what lacks it."""
+
+    networks: dict[str, int]
+    heads: dict[str, Sequence[dict[str, Any]]]
+    plans: dict[str, Plan]
+
+
+def _known(study: StudyConfig, splits: Mapping[str, Split], reading: Reading, checks: Checks, remote: Remote) -> _Known:
+    """All modalities are looked at at once where there is room."""
+    waiting = {name: begin_look(study, name, splits, reading, remote) for name in study.modalities}
+    looked = {name: checks.run(wait) or Looked(None, (), None) for name, wait in waiting.items()}
+    for fault in (fault for one in looked.values() for fault in one.faults):
+        checks.run(partial(_refuse, fault))
+    return _Known(
+        {name: one.network_bytes for name, one in looked.items() if one.network_bytes is not None},
+        {name: one.heads for name, one in looked.items()},
+        {name: one.plan for name, one in looked.items() if one.plan is not None},
+    )
+
+
+def _refuse(fault: str) -> None:
+    raise UserError(fault)
 
 
 def _seconds(study: StudyConfig, modality: str, probes: Sequence[Probe], share: Share, val_samples: int) -> float:

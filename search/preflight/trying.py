@@ -12,7 +12,6 @@ from search.preflight.checks import Checks
 from search.preflight.kept_probes import KeptProbes
 from search.preflight.try_steps import Probe
 from search.study.config import StudyConfig
-from search.study.sections import SearchedSection, head_trials
 from trainables.data.samples import Split
 from trainables.errors import UserError
 
@@ -30,6 +29,7 @@ class Trying:
     caches: Path
     measured: Measure
     say: Say  # takes a line on what takes long
+    heads: Mapping[str, Sequence[object]]  # head trials by modality
 
 
 def tried(trying: Trying, modalities: Sequence[str], checks: Checks) -> dict[str, list[Probe]]:
@@ -37,10 +37,10 @@ def tried(trying: Trying, modalities: Sequence[str], checks: Checks) -> dict[str
 
     What was tried before is taken over; all others are tried at once where there is room.
     """
-    sections = {name: trying.study.section(name) for name in modalities}
-    for section in sections.values():
-        checks.run(partial(_check_heads, section))
-    tuned = [name for name, section in sections.items() if section.trial_count()]
+    tuned = [name for name in modalities if trying.study.section(name).trial_count()]
+    for name in modalities:
+        if name not in tuned and not trying.heads[name]:
+            checks.run(partial(_refuse_idle, name))
     kept = {one.modality: one for one in _kept(trying, tuned)}
     found = {name: probes for name, one in kept.items() if (probes := one.read()) is not None}
     found |= _tried_now(trying, [one for name, one in kept.items() if name not in found], checks)
@@ -79,10 +79,9 @@ def _rough_shares(study: StudyConfig, nodes: Sequence[Node]) -> dict[str, Share]
         return {name: Share(1, float(any(node.gpus for node in nodes)), 1) for name in study.modalities}
 
 
-def _check_heads(section: SearchedSection) -> None:
-    """UserError where a modality has nothing to run."""
-    if not section.trial_count() and not head_trials(section):
-        raise UserError(
-            f"A modality with `trials: 0` must have heads on frozen features, but {section.modality} has none: its "
-            "network has no weights of its own. Set search.trials to 1 or more, or `weights`."
-        )
+def _refuse_idle(modality: str) -> None:
+    """UserError: the modality has nothing to run."""
+    raise UserError(
+        f"A modality with `trials: 0` must have heads on frozen features, but {modality} has none: its network has no "
+        "weights of its own. Set search.trials to 1 or more, or `weights`."
+    )

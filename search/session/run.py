@@ -18,6 +18,7 @@ from search.preflight.inputs import prepare_inputs
 from search.preflight.lineage import about_test, read_lineage
 from search.preflight.preflight import first_look, preflight
 from search.preflight.shortcuts import settled
+from search.session.meanwhile import Meanwhile
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
 from search.session.restore_files import restore_ended
@@ -51,15 +52,15 @@ def run_search(
         state = found_state(layout)
         study = continued(study, state, mode)
         if state is not None and is_over(study, state):
-            restore_ended(study, layout, state)
-            console.print(f"{study.name}: the search is over; --more N extends it", highlight=False, markup=False)
-            ended = sum(trial.over for trial in state.trials.values())
-            return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
+            return _over(study, layout, state, console)
         splits = first_look(study, layout, begun_with(state))
         if state is None:
             study = settled(study, splits)
-        lineage = _lineage(study, layout, state, splits, console)
+        # The test data are read while Ray starts: each takes seconds, large data minutes.
+        reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
+            lineage = reading.value()
+            del reading
             say = partial(_say_line, console)
             nodes = cluster_nodes()
             check_resources(study, nodes)
@@ -72,9 +73,17 @@ def run_search(
             del lineage  # a search takes hours
             try:
                 machine = Machine(nodes, checked.shares)
-                return StudySession(study, layout, machine, prepared, ledger, console, json_out).run()
+                return StudySession(study, layout, machine, checked.heads, prepared, ledger, console, json_out).run()
             finally:
                 ledger.close()
+
+
+def _over(study: StudyConfig, layout: Layout, state: StudyState, console: Console) -> SearchOutcome:
+    """The study came to its end before: what it left is made whole."""
+    restore_ended(study, layout, state)
+    _say(console, [f"{study.name}: the search is over; --more N extends it"])
+    ended = sum(trial.over for trial in state.trials.values())
+    return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
 
 
 def _lineage(

@@ -29,7 +29,6 @@ from search.show.views import make_view
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
 from search.study.provenance import versions
-from search.study.sections import head_trials
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.errors import UserError
 from trainables.modalities import modality_of, search_seed
@@ -78,12 +77,14 @@ class StudySession:
         study: StudyConfig,
         layout: Layout,
         machine: Machine,
+        heads: Mapping[str, Sequence[dict[str, Any]]],
         prepared: Mapping[str, Mapping[str, Any]],
         ledger: Ledger,
         console: Console,
         json_out: TextIO | None,
     ) -> None:
-        self._study, self._layout, self._machine, self._prepared = study, layout, machine, prepared
+        self._study, self._layout, self._machine = study, layout, machine
+        self._heads, self._prepared = heads, prepared  # by modality: its head trials, and what every trial is given
         self._ledger, self._console, self._json_out = ledger, console, json_out
 
     def run(self) -> SearchOutcome:
@@ -135,7 +136,7 @@ class StudySession:
             seconds=None if study.time_budget is None else budget_seconds(study.time_budget),
         )
         return StudyDriver(
-            [modality_search(study, modality, shares[modality], self._ledger) for modality in study.modalities],
+            [modality_search(study, name, shares[name], self._heads[name], self._ledger) for name in study.modalities],
             self._ledger,
             limits,
             fits=self._machine.fits,
@@ -184,8 +185,10 @@ class StudySession:
         )
 
 
-def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Ledger) -> ModalitySearch:
-    """One modality's search, with what it begins with."""
+def modality_search(
+    study: StudyConfig, modality: str, share: Share, heads: Sequence[dict[str, Any]], ledger: Ledger
+) -> ModalitySearch:
+    """One modality's search, with what it begins with; `heads`: its head trials."""
     section = study.section(modality)
     settings = section.search
     seed = search_seed(study.seed, modality, study.modalities)
@@ -212,7 +215,7 @@ def modality_search(study: StudyConfig, modality: str, share: Share, ledger: Led
         resources=Resources(share.cpus, share.gpus),
         objective=objective,
         target=settings.target,
-        heads=head_trials(section),
+        heads=heads,
         patience=settings.patience_trials,
         ranked=ranked,
         networks=settings.space[ranked].values if ranked in settings.space else (),

@@ -31,6 +31,7 @@ def found_for(config: StudyConfig) -> Preflight:
     return Preflight(
         read_data(config),
         dict.fromkeys(names, 16_000_000),
+        dict.fromkeys(names, ()),
         {name: [probe] for name in names},
         dict.fromkeys(names, share),
         {"image": Plan(19_000, ("Decoding",)), "text": Plan()},

@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 from search_fakes import study
 
-from search.preflight.checks import Checks
 from search.preflight.data import read_data
-from search.preflight.inputs import plan_inputs, prepare_inputs
+from search.preflight.inputs import prepare_inputs
+from search.preflight.networks import Reading, look
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from search.study.sections import searched_values
 from trainables.errors import UserError
 from trainables.image.prepare import CONTENT, STREAM
 from trainables.modality import Plan
@@ -143,11 +144,12 @@ def test_a_broken_picture_is_named(data: Path) -> None:
 
 def planned(config: StudyConfig) -> Plan:
     """What decoding will take; texts aren't looked at."""
-    checks = Checks()
-    images = config.model_copy(update={"modalities": ("image",)})
-    plans = plan_inputs(images, read_data(config), Layout.of(config), checks)
-    checks.raise_faults()
-    return plans["image"]
+    caches = Layout.of(config).caches
+    reading = Reading(caches, caches, config.data.pixel_limit, config.data.decode)
+    found = look("image", searched_values(config.section("image")), None, read_data(config), reading)
+    if found.plan is None:
+        raise UserError("\n".join(found.faults))
+    return found.plan
 
 
 def test_a_plan_reads_no_picture(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,11 @@ def result(**changes: Any) -> ProbeResult:
     return ProbeResult(**given)
 
 
+def here(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """In this process, as soon as someone waits for it."""
+    return lambda: function(*args)
+
+
 class Measured:
     """Stands for `measure`; keeps what it was asked for, and may refuse a modality."""
 
@@ -98,7 +103,7 @@ def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
 def checked(config: StudyConfig, measured: Measured, nodes: tuple[Node, ...] = (Node(2, 0),)) -> Preflight:
     """The whole preflight."""
     layout = Layout.of(config)
-    return preflight(config, nodes, layout, first_look(config, layout), measured=measured)
+    return preflight(config, nodes, layout, first_look(config, layout), measured=measured, remote=here)
 
 
 def test_all_that_is_known(config: StudyConfig) -> None:
@@ -124,8 +129,8 @@ def test_what_was_tried_is_not_tried_again(config: StudyConfig) -> None:
     said: list[str] = []
     layout, first, second = Layout.of(config), Measured(), Measured()
     splits = first_look(config, layout)
-    found = preflight(config, (Node(2, 0),), layout, splits, measured=first, say=said.append)
-    again = preflight(config, (Node(2, 0),), layout, splits, measured=second, say=said.append)
+    found = preflight(config, (Node(2, 0),), layout, splits, measured=first, remote=here, say=said.append)
+    again = preflight(config, (Node(2, 0),), layout, splits, measured=second, remote=here, say=said.append)
     assert (len(first.asked), second.asked) == (2, [])
     assert again.probes == found.probes
     assert said == ["Building each network once", "Trying a few steps of image and text", "Building each network once"]
@@ -258,7 +263,7 @@ def test_a_study_on_record_goes_on_whatever_its_texts_have(config: StudyConfig) 
     layout = Layout.of(raw)
 
     def found(study: StudyConfig, *, begun: bool) -> Preflight:
-        return preflight(study, (Node(2, 0),), layout, splits, measured=Measured(), begun=begun)
+        return preflight(study, (Node(2, 0),), layout, splits, measured=Measured(), remote=here, begun=begun)
 
     with pytest.raises(UserError, match="allow_shortcut"):
         found(raw, begun=False)
