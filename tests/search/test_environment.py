@@ -55,3 +55,10 @@ def test_preparing_again_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     environment.prepare()
     assert os.environ["RAY_COLOR_PREFIX"] == "1"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_whoever_runs_a_search_does_not_wait_for_torch() -> None:
+    """Seconds at each start, and nothing of it is needed: workers have it."""
+    code = "import sys, search.session.run; print(sorted({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout == "[]\n"
