@@ -122,10 +122,14 @@ def cross_fitted_gain(
 
 
 def _within(ordered: Candidates, limits: Limits) -> list[tuple[str, Candidate]]:
-    """Modality and candidate of each member: the first of each modality in any case, then those that fit."""
+    """Modality and candidate of each member: the first of each modality in any case, then those that fit.
+
+    Where a modality has few, the others don't take their places: three of one kind mostly err alike.
+    """
+    each = max(1, limits.members // len(ordered))
     members: list[tuple[str, Candidate]] = []
     seconds = size = 0.0
-    for place in range(max(map(len, ordered.values()))):
+    for place in range(min(each, max(map(len, ordered.values())))):
         for modality, own in ordered.items():
             if place >= len(own):
                 continue

@@ -11,15 +11,13 @@ from search.ledger.state import StudyState
 def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
     """Whether the modality is to have one more head trial now.
 
-    The first one always; further ones within their share of the time budget, as long as nothing was fine-tuned. Where
+    The first one always; further ones within their part of the time budget, as long as nothing was fine-tuned. Where
     nothing is to be, all of them.
     """
     count = state.heads_count(search.modality)
     if count >= len(search.heads) or state.created_count(search.modality):
         return False
-    if count == 0 or search.trials == 0 or limits.seconds is None:
-        return True
-    return state.seconds_until_now() < limits.head_share * limits.seconds
+    return count == 0 or search.trials == 0 or state.seconds_until_now() < limits.head_limit()
 
 
 def undecided(search: ModalitySearch, state: StudyState) -> bool:

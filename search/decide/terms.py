@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -67,4 +68,13 @@ class Limits:
     retries: int = 2  # a failed attempt's trial is tried again so often
     in_a_row: int = 5  # so many trials that fail one after the other stop the study
     seconds: float | None = None  # the time budget, all sessions together
-    head_share: float = 0.05  # of the time budget, after which no further head trial begins
+    # No further head trial begins after this share of the time budget, or after so many seconds where that is later: a
+    # minute of frozen features is worth more than a minute of fine-tuning, but of a short budget a third is enough.
+    head_share: float = 0.05
+    head_seconds: float = 60.0
+
+    def head_limit(self) -> float:
+        """Seconds of the study until which a further head trial may begin."""
+        if self.seconds is None:
+            return math.inf
+        return max(self.head_share * self.seconds, min(self.head_seconds, self.seconds / 3))

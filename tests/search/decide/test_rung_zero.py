@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,9 @@ def test_what_the_stopped_search_had_goes_to_the_other(tmp_path: Path) -> None:
 def test_heads_alone_are_a_search_too(tmp_path: Path) -> None:
     """With no trial to follow all of them run, whatever their share; the other modality's trials go on beside them."""
     ledger = new_ledger(tmp_path)
-    driver = session(ledger, with_heads(trials=0), search_of("text"), limits=Limits(seconds=1e9, head_share=0.0))
+    driver = session(
+        ledger, with_heads(trials=0), search_of("text"), limits=Limits(seconds=1e9, head_share=0.0, head_seconds=0.0)
+    )
     assert not driver.finished
     run(driver)
     assert (ledger.state.heads_count("image"), ledger.state.created_count("image")) == (3, 0)
@@ -143,9 +146,17 @@ def test_heads_alone_are_a_search_too(tmp_path: Path) -> None:
 def test_heads_have_a_share_of_the_time_budget(tmp_path: Path) -> None:
     """The first one always runs; once the share is used up, no further one begins."""
     ledger = new_ledger(tmp_path)
-    driver = session(ledger, with_heads(), limits=Limits(seconds=1e9, head_share=0.0))
+    driver = session(ledger, with_heads(), limits=Limits(seconds=1e9, head_share=0.0, head_seconds=0.0))
     run(driver)
     assert ledger.state.heads_count("image") == 1
+
+
+def test_of_a_short_budget_heads_have_up_to_a_minute() -> None:
+    """Never more than a third of it; of a long one their share."""
+    assert Limits(seconds=None).head_limit() == math.inf
+    assert Limits(seconds=90).head_limit() == 30
+    assert Limits(seconds=600).head_limit() == 60
+    assert Limits(seconds=7200).head_limit() == 360
 
 
 def test_the_best_head_is_the_first_of_equals(tmp_path: Path) -> None:
