@@ -172,7 +172,7 @@ def _kept(place: Path, told_by: Mapping[str, str]) -> Mapping[str, Any] | None:
     if not path.is_file():
         return None
     kept: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    return kept if all(kept[key] == value for key, value in told_by.items()) else None
+    return kept if all(kept.get(key) == value for key, value in told_by.items()) else None
 
 
 def content_of(data: Path) -> str:
