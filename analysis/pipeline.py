@@ -14,6 +14,7 @@ from analysis import store, wording
 from analysis.answers import Answers, Chosen, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
+from analysis.effort import measured_effort, write_effort
 from analysis.lineage import OpeningTerms, admit
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
@@ -107,6 +108,7 @@ def analyze(
     val = splits[VAL]
     choice = chosen_trials(study_folder, records, modalities, val.labels, models.val_logits)
     say(f"Selected {wording.listed([record.trial_id for record in choice.trials.values()])}")
+    write_effort(study_folder, measured_effort(study_folder, records, val.labels, models.val_logits))
     ensemble = chosen_ensemble(choice, records, val.labels, groups_of(val), limits or Limits())
     chosen = _chosen(study_folder, choice, ensemble, best_heads(records, modalities))
     say(f"Predicting {len(val.ids)} val samples")

@@ -15,6 +15,14 @@ def human_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def human_range(low: float, high: float) -> str:
+    """Two durations in the unit of the longer one: `12-20 min`; `45 s` where both read the same."""
+    unit, seconds = ("s", 1) if high < 90 else ("min", 60) if high < 5400 else ("h", 3600)
+    digits = 1 if unit == "h" else 0
+    ends = [f"{end / seconds:.{digits}f}" for end in (low, high)]
+    return f"{ends[1]} {unit}" if ends[0] == ends[1] else f"{ends[0]}-{ends[1]} {unit}"
+
+
 def human_bytes(count: int) -> str:
     """`640 B`, `1.5 MB`, `66 GB`."""
     amount, unit = float(count), "B"

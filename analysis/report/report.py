@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import store, wording
+from analysis.effort import effort_sentence, read_effort
 from analysis.files import replace_file
 from analysis.lineage import data_digests
 from analysis.numbers.fusion import AlphaGrid, alpha_grid
@@ -22,6 +23,7 @@ from analysis.numbers.pareto import Front, front_of
 from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.report.cards import SampleCard, sample_cards
 from analysis.report.class_tables import ClassTable, class_table, write_class_tables
+from analysis.report.effort_plot import effort_pictures
 from analysis.report.figures import Picture, draw_pictures
 from analysis.report.findings import Headline, headline, key_findings, not_tested
 from analysis.report.fonts import lettering
@@ -93,6 +95,7 @@ class Report:
     weights: tuple[WeightRow, ...]  # of more than two; else empty
     boards: tuple[Board, ...]
     fronts: tuple[Front, ...]  # of the modalities whose search had two objectives
+    effort: str  # what fine-tuning gained over heads on frozen features; empty where there weren't both
     shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
     pictures: Mapping[str, Picture]
@@ -128,6 +131,7 @@ def build_report(study_folder: Path) -> Report:
     ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
     grid = _grid(val)
     scores = _model_scores(selection, final)
+    effort = read_effort(study_folder)
     letters = lettering(selection.classes)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
@@ -153,9 +157,10 @@ def build_report(study_folder: Path) -> Report:
         weights=_weight_rows(selection),
         boards=tuple(_board(records, selection, modality) for modality in selection.models),
         fronts=fronts,
+        effort=effort_sentence(effort) if effort else "",
         shown_words=words,
         samples=samples,
-        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters),
+        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters) | effort_pictures(effort),
     )
 
 

@@ -15,22 +15,25 @@ from trainables.names import TEST, TRAIN
 
 if TYPE_CHECKING:
     from search.preflight.preflight import Preflight
+    from search.show.load import Load
     from search.study.config import StudyConfig
     from trainables.data.samples import Split
 
 
 def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
+    from search.show.load import load_now
     from search.study.yaml_file import load_study
 
     config = load_study(study, overrides or [])
+    load = load_now()  # before our own steps are part of it
     with json_alone(wanted=as_json):
         found, test = _planned(config)
     if as_json:
         say(json_text(as_dict(config, found), indent=1))
         return
     options = " ".join(f"--set {override}" for override in overrides or [])
-    for line in [*plan_lines(config, found, test), f"Next: {f'binwise run {study} {options}'.strip()}"]:
+    for line in [*plan_lines(config, found, test, load), f"Next: {f'binwise run {study} {options}'.strip()}"]:
         say(line)
 
 
@@ -67,14 +70,14 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     return found, test
 
 
-def plan_lines(config: StudyConfig, found: Preflight, test: Split | None) -> list[str]:
+def plan_lines(config: StudyConfig, found: Preflight, test: Split | None, load: Load) -> list[str]:
     """The plan as a person reads it. `test`: the test split, of which nothing but its size is said."""
     from search.preflight.wording import time_line
 
     lines = [found.lines[0], *_count_lines(found), *_test_lines(test)]
     for modality in config.modalities:
         lines += _search_lines(config, modality, found)
-    return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds)]
+    return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds, load)]
 
 
 def _count_lines(found: Preflight) -> list[str]:

@@ -105,6 +105,7 @@ def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
 
 def analyze_study(config: StudyConfig, folder: Path) -> None:
     """Choose on val, and say what was chosen."""
+    from analysis.effort import effort_sentence, read_effort
     from analysis.pipeline import analyze as choose
     from search.show.console import console
 
@@ -112,6 +113,9 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
         limits = ensemble_limits(config.deploy)
         selection = choose(folder, linear_baseline=config.linear_baseline, limits=limits)
     say(selection.summary())
+    effort = read_effort(folder)
+    if effort is not None and (said := effort_sentence(effort)):
+        say(said)
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from pathlib import Path
@@ -123,13 +124,15 @@ def ask_to_stop(layout: Layout, holder: Holder, seconds: float) -> bool:
 def _status(layout: Layout) -> Status:
     from search.exports.cursor import lag_of
     from search.ledger.ledger import read_ledger
+    from search.show.load import load_now
     from search.show.status import status_of
     from search.study.lock import holder_of
 
     holder = holder_of(layout)
     events, state = read_ledger(layout.ledger_file)
     uri = (state.study.get("tracking") or {}).get("uri") or layout.mlflow_database
-    return status_of(state, time.time(), holder, lag_of(layout, events, state, uri))
+    load = load_now() if holder is not None and holder.host == socket.gethostname() else None
+    return status_of(state, time.time(), holder, lag_of(layout, events, state, uri), load=load)
 
 
 def _show(status: Status, *, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
+from search.show.load import load_now
 from search.show.views import make_view
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
@@ -96,6 +97,7 @@ class StudySession:
         rebuild(layout.folder, study)
         tracking = MlflowTracking(study, layout, ledger)
         view = make_view(self._console, study, ledger, json_out=self._json_out, lag=tracking.lag)
+        view.load = load_now
         ledger.listeners += [TrialsFile(layout.trials_file), OptunaRecord(layout.optuna_journal, study), tracking, view]
         detail, outcome = None, Outcome.FAILED
         try:

@@ -10,10 +10,12 @@ from typing import Any
 from search.ledger.ledger import Lag
 from search.ledger.state import RETRIED, Outcome, StudyState, Trial
 from search.methods.stopping import Rung
-from search.show.time_left import seconds_left, seconds_until_now
+from search.show.load import Load
+from search.show.time_left import range_left, seconds_left, seconds_until_now
 from search.study.lock import Holder
 from search.study.planned import planned_trials
 from trainables.records import EpochResult, StopReason
+from trainables.words import human_range
 
 RUNNING = "running"
 WAITING = "waiting"
@@ -93,6 +95,8 @@ class Status:
     last_error: LastError | None
     lag: Lag | None  # of the tracking store
     next: tuple[str, ...]  # commands that make sense now
+    seconds_left_range: tuple[float, float] | None = None  # by the spread of the trials that ended
+    busy: str | None = None  # where others use the machine, so that it may take longer
     at: float = field(default=0.0)  # seconds since 1970
 
     @property
@@ -120,12 +124,17 @@ def status_of(
     holder: Holder | None,
     lag: Lag | None = None,
     rungs: Mapping[str, Sequence[Rung]] | None = None,
+    load: Load | None = None,
 ) -> Status:
-    """The study's status at `now` (seconds since 1970). `holder`: who runs it; `rungs`: by modality."""
+    """The study's status at `now` (seconds since 1970).
+
+    `holder`: who runs it; `rungs`: by modality; `load`: of the machine that runs it, where this is it.
+    """
     word = RUNNING if holder else _ended_word(state)
     session = state.sessions[-1] if state.sessions else None
     planned = planned_trials(state.study)
     heads = {modality: state.heads_count(modality) for modality in planned}
+    left = _left(state, planned, now, load) if holder else _Left()
     return Status(
         name=state.name,
         state=word,
@@ -138,13 +147,35 @@ def status_of(
         ),
         running=tuple(_running(trial, now) for trial in state.open_trials() if trial.running) if holder else (),
         elapsed=state.seconds_until_now(now) if holder else state.seconds,
-        seconds_left=seconds_left(state, planned, now, _budget(state.study)) if holder else None,
+        seconds_left=left.seconds,
         sessions=len(state.sessions),
         last_error=_last_error(list(state.trials.values())),
         lag=lag,
+        seconds_left_range=left.range,
+        busy=left.busy,
         next=_next_commands(state.name, word, state.outcome),
         at=now,
     )
+
+
+def _own_cores(state: StudyState) -> int:
+    """The cores that running trials keep busy."""
+    return int(sum(trial.attempts[-1].cpus for trial in state.open_trials() if trial.running))
+
+
+@dataclass(frozen=True)
+class _Left:
+    """The time that a study still takes; nothing is known of one that nobody runs."""
+
+    seconds: float | None = None
+    range: tuple[float, float] | None = None
+    busy: str | None = None
+
+
+def _left(state: StudyState, planned: Mapping[str, int], now: float, load: Load | None) -> _Left:
+    budget = _budget(state.study)
+    busy = None if load is None else load.note(_own_cores(state))
+    return _Left(seconds_left(state, planned, now, budget), range_left(state, planned, now, budget), busy)
 
 
 def _budget(study: Mapping[str, Any]) -> float | None:
@@ -232,3 +263,11 @@ def _last_error(trials: Sequence[Trial]) -> LastError | None:
 def last_line(text: str | None) -> str:
     """The last line of an error that says something."""
     return next((line.strip() for line in reversed((text or "").splitlines()) if line.strip()), "no error is known")
+
+
+def left_words(status: Status) -> str:
+    """`2-4 min left`, and whether others make it longer; nothing where it isn't known."""
+    if status.seconds_left_range is None:
+        return ""
+    busy = f" ({status.busy}, so it may take longer)" if status.busy else ""
+    return f"{human_range(*status.seconds_left_range)} left{busy}"

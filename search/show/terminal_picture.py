@@ -12,7 +12,7 @@ from rich.text import Text
 
 from search.ledger.ledger import Lag
 from search.methods.stopping import Rung
-from search.show.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status
+from search.show.status import RUNNING, LastError, ModalityStatus, RunningTrial, Status, left_words
 from trainables.records import StopReason
 from trainables.words import counted, human_bytes, human_seconds, printable
 
@@ -45,8 +45,8 @@ def status_picture(status: Status, width: int = 100, height: int = 40, *, hint: 
 def _headline(status: Status) -> Text:
     line = Text.assemble((printable(status.name), "bold"), "  ", (printable(status.words), _state_style(status)))
     line.append(f"  {human_seconds(status.elapsed)}", "bold")
-    if status.seconds_left is not None:
-        line.append(f", about {human_seconds(status.seconds_left)} left")
+    if left := left_words(status):
+        line.append(f", {left}")
     if status.sessions > 1:
         line.append(f"  session {status.sessions}", "dim")
     if status.detail:

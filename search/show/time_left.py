@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from search.ledger.state import StudyState, Trial
 
+FIRST_SPREAD = 0.5  # of a trial's time, as a share of it, while only one ended
+MOST_UNCERTAIN = 0.8  # so that the lower end stays above nothing
+
 
 def seconds_left(
     state: StudyState, planned: Mapping[str, int], now: float, budget_seconds: float | None = None
@@ -18,6 +21,43 @@ def seconds_left(
     left = _work_left(state, planned, now)
     budget = None if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
     return min((seconds for seconds in (left, budget) if seconds is not None), default=None)
+
+
+def range_left(
+    state: StudyState, planned: Mapping[str, int], now: float, budget_seconds: float | None = None
+) -> tuple[float, float] | None:
+    """Between what `seconds_left` lies by the spread of the trials that ended: one standard error down and up.
+
+    As the sum of the trials to come and of what is uncertain of their mean; no more than the time budget has left.
+    """
+    left = seconds_left(state, planned, now, budget_seconds)
+    work = None if left is None else _work_left(state, planned, now)
+    if left is None or work is None:
+        return None if left is None else (left, left)  # only the budget is known
+    share = _uncertain(state, planned)
+    budget = float("inf") if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
+    return min(budget, (1 - share) * work), min(budget, (1 + share) * work)
+
+
+def _uncertain(state: StudyState, planned: Mapping[str, int]) -> float:
+    """The standard error of the work left as a share of it, at most `MOST_UNCERTAIN`."""
+    variance = work = 0.0
+    for modality, count in planned.items():
+        ended = [trial.seconds for trial in state.trials.values() if _tells(trial) and trial.modality == modality]
+        left = max(0, count - len(ended))
+        if not ended or not left:
+            continue
+        mean = sum(ended) / len(ended)
+        squares = sum((seconds - mean) ** 2 for seconds in ended)
+        spread = squares / (len(ended) - 1) if len(ended) > 1 else (FIRST_SPREAD * mean) ** 2
+        variance += left * spread + left**2 * spread / len(ended)
+        work += left * mean
+    return min(MOST_UNCERTAIN, variance**0.5 / work) if work else 0.0
+
+
+def _tells(trial: Trial) -> bool:
+    """Whether it says how long others take."""
+    return trial.over and not trial.is_head
 
 
 def _work_left(state: StudyState, planned: Mapping[str, int], now: float) -> float | None:
@@ -39,7 +79,7 @@ def _usual_seconds(trials: Sequence[Trial]) -> dict[str, float]:
     """The mean of a modality's trials that are over, however they ended: those to come will be such a mixture too."""
     ended: defaultdict[str, list[float]] = defaultdict(list)
     for trial in trials:
-        if trial.over and not trial.is_head:
+        if _tells(trial):
             ended[trial.modality].append(trial.seconds)
     return {modality: sum(seconds) / len(seconds) for modality, seconds in ended.items()}
 

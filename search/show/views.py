@@ -20,7 +20,8 @@ from search.ledger.events import AttemptBegan, AttemptEnded, EpochEnded, Event, 
 from search.ledger.ledger import Lag, Ledger
 from search.ledger.state import StudyState, Trial
 from search.methods.stopping import Rung
-from search.show.status import WAITING, ModalityStatus, Status, last_line, status_of
+from search.show.load import Load
+from search.show.status import WAITING, ModalityStatus, Status, last_line, left_words, status_of
 from search.show.terminal_picture import error_words, lag_line, status_picture
 from search.study.config import StudyConfig
 from search.study.lock import Holder
@@ -33,10 +34,15 @@ STOP_HINT = "Ctrl-C stops: trials save their states first, and nothing is lost."
 
 Rungs = Callable[[str], Sequence[Rung]]
 LagOf = Callable[[], Lag | None]
+LoadOf = Callable[[], Load | None]
 
 
 def _no_rungs(modality: str) -> Sequence[Rung]:
     return ()
+
+
+def _no_load() -> Load | None:
+    return None
 
 
 def _no_lag() -> Lag | None:
@@ -44,9 +50,13 @@ def _no_lag() -> Lag | None:
 
 
 class View(Protocol):
-    """A listener that is closed at the end. `rungs`: the scheduler's, of one modality; may be set later."""
+    """A listener that is closed at the end; what may be set later is given here.
+
+    `rungs`: the scheduler's, of one modality; `load`: of this machine.
+    """
 
     rungs: Rungs
+    load: LoadOf
 
     def heard(self, event: Event, state: StudyState) -> None:
         """An event is on record."""
@@ -70,6 +80,7 @@ class _Base:
     def __init__(self, state: StudyState, lag: LagOf, clock: Callable[[], float] = time.time) -> None:
         self._state, self._lag, self._clock = state, lag, clock
         self.rungs: Rungs = _no_rungs
+        self.load: LoadOf = _no_load
 
     def status(self, *, over: bool = False) -> Status:
         """Where the study stands now. `over`: this process doesn't run it any more."""
@@ -77,7 +88,7 @@ class _Base:
         here = sessions[-1] if sessions and sessions[-1].outcome is None and not over else None
         holder = Holder(here.host, here.pid, here.began) if here else None
         rungs = {modality: self.rungs(modality) for modality in modalities}
-        return status_of(self._state, self._clock(), holder, self._lag(), rungs)
+        return status_of(self._state, self._clock(), holder, self._lag(), rungs, self.load())
 
 
 class _Lines(_Base):
@@ -231,9 +242,9 @@ def modality_words(modality: ModalityStatus) -> str:
 
 
 def time_words(status: Status) -> str:
-    """`12 min, about 2.3 h left`."""
-    left = "" if status.seconds_left is None else f", about {human_seconds(status.seconds_left)} left"
-    return f"{human_seconds(status.elapsed)}{left}"
+    """`12 min, 2.1-2.6 h left`."""
+    left = left_words(status)
+    return f"{human_seconds(status.elapsed)}, {left}" if left else human_seconds(status.elapsed)
 
 
 def study_line(status: Status) -> str:

@@ -12,6 +12,7 @@ from trainables.words import (
     counted,
     enumerated,
     human_bytes,
+    human_range,
     human_seconds,
     is_obeyed,
     local_time,
@@ -122,3 +123,12 @@ def test_a_camera_s_name_says_nothing(name: str) -> None:
 def test_one_word_says_something(name: str) -> None:
     """A word in any script, an emoji, a word beside a hash or a camera's name."""
     assert not says_nothing(name)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(12 * 60, 20 * 60, "12-20 min"), (40, 80, "40-80 s"), (45.1, 45.2, "45 s"), (3600, 9000, "1.0-2.5 h")],
+)
+def test_a_range_has_one_unit(low: float, high: float, words: str) -> None:
+    """That of its longer end."""
+    assert human_range(low, high) == words

@@ -146,7 +146,7 @@ def test_one_modality(tmp_path: Path, modality: str, test: bool) -> None:
     for content in (Page(render_html(report)).text, render_markdown(report)):
         assert not re.search(r"\b(alpha|fused|fusion)\b", content, re.IGNORECASE)
         assert f"The {modality} model gets" in content
-    assert set(report.pictures) == {"performance", "confusion", "learning_curves"}
+    assert set(report.pictures) == {"performance", "confusion", "learning_curves", "anytime"}
 
 
 def test_a_deployed_ensemble_is_what_the_report_is_about(tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ from search.cli.plan import as_dict, plan, plan_lines
 from search.machines.shares import Share
 from search.preflight.preflight import Preflight, read_data
 from search.preflight.try_steps import Probe
+from search.show.load import Load
 from search.study.config import StudyConfig
 from trainables.errors import UserError
 from trainables.modality import Plan
 from trainables.records import ProbeResult
+
+QUIET = Load(2, 0.1)
 
 
 def found_for(config: StudyConfig) -> Preflight:
@@ -43,7 +46,7 @@ def found_for(config: StudyConfig) -> Preflight:
 def test_the_plan_as_a_person_reads_it(data: Path) -> None:
     """Counts of each class, trials, method, scheduler, the space in words, the network, tracking, and the time."""
     config = study(data, image=searching())
-    lines = plan_lines(config, found_for(config), None)
+    lines = plan_lines(config, found_for(config), None, QUIET)
     text = "\n".join(lines)
     assert lines[:3] == ["demo: 4 train", "  train  Blue 2, Green 2", "  val    Blue 1, Green 1"]
     for words in (
@@ -54,9 +57,9 @@ def test_the_plan_as_a_person_reads_it(data: Path) -> None:
         f"MLflow: reachable, sqlite:///{data}/runs/mlflow.db",
     ):
         assert words in text
-    test = plan_lines(config, found_for(config), read_data(config)["val"])[3]
+    test = plan_lines(config, found_for(config), read_data(config)["val"], QUIET)[3]
     assert test == "  test   2; the search begins with reading all of it, without its labels"
-    assert lines[-1] == "Time: about 4 min (image 2 min, text 2 min) by the steps that were tried"
+    assert lines[-1] == "Time: 3-6 min (image 1-3 min, text 1-3 min) by the steps that were tried"
 
 
 def test_the_plan_for_programs(data: Path) -> None:

@@ -16,6 +16,7 @@ from search.preflight.data import data_lines, read_data
 from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.try_steps import Probe
 from search.preflight.wording import modality_texts, time_line
+from search.show.load import Load
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.errors import UserError
@@ -117,7 +118,10 @@ def test_all_that_is_known(config: StudyConfig) -> None:
     # One trial a modality; the rungs of 50 image epochs at 3, 9 and 27, of 15 text epochs at 3 and 9.
     epochs = {"image": 3 + 6 / 3 + 18 / 9 + 23 / 27, "text": 3 + 6 / 3 + 6 / 9}
     assert found.seconds == {name: pytest.approx(count * (0.5 + 2 * 0.05)) for name, count in epochs.items()}
-    assert time_line(found.seconds).startswith("Time: about 8 s (image 5 s, text 3 s)")
+    said = time_line(found.seconds, Load(2, 0.5))
+    assert said == "Time: 6-12 s (image 3-7 s, text 2-5 s) by the steps that were tried"
+    said = time_line(found.seconds, Load(2, 6.1))
+    assert said.endswith("tried; this machine is busy: 2 cores, load 6.1, so it may take longer")
     said = "\n".join(found.lines)
     for words in ("demo: 4 train, 2 val", "3.0 GB of the machine's 16 GB (with batch_size 64)", "Checkpoints: ", "cut"):
         assert words in said

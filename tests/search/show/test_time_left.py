@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ledger_fakes import T0, Told, study_config
 
-from search.show.time_left import seconds_left
+from search.show.time_left import range_left, seconds_left
 
 PLANNED = {"image": 4}
 
@@ -97,3 +97,22 @@ def test_under_a_time_budget_the_sooner_of_the_two(told: Told) -> None:
     assert left(told, budget=80) == pytest.approx(10)
     assert left(told, budget=20) == 0
     assert told.now == T0 + 70
+
+
+def test_the_range_is_by_the_spread_of_what_ended(told: Told) -> None:
+    """Wide after one trial, nothing at all where all took the same, never below the budget's rest."""
+    assert range_left(told.state, PLANNED, told.now) is None
+    told.run("image_000", [0.5, 0.6, 0.7])
+    low, high = range_left(told.state, PLANNED, told.now) or (0.0, 0.0)
+    assert 0 < low < 90 < high
+    told.run("image_001", [0.5, 0.6, 0.7])
+    assert range_left(told.state, PLANNED, told.now) == pytest.approx((60, 60))
+    told.run("image_002", [0.5])
+    low, high = range_left(told.state, PLANNED, told.now) or (0.0, 0.0)
+    assert low < (left(told) or 0) < high
+
+
+def test_the_range_never_promises_more_than_the_budget(told: Told) -> None:
+    """Where the time budget ends first, both ends are its rest."""
+    told.run("image_000", [0.5, 0.6, 0.7])
+    assert range_left(told.state, PLANNED, told.now, 31) == pytest.approx((1, 1))

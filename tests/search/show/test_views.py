@@ -129,7 +129,7 @@ def test_the_picture_shows_both_modalities(told: Told) -> None:
     told.fail("text_001", "lost", "Its process was killed.", retry=True)
     told.begin("text_001")
     assert picture(view) == [
-        "garbage  running on node, process 41  50 s, about 2 min left",
+        "garbage  running on node, process 41  50 s, 1-3 min left",
         "",
         "image   ━━━━                      1/6  best val accuracy 0.871  image_000, epoch 2",
         "        1 running  1 completed  4 waiting",
