@@ -105,7 +105,7 @@ def search(
 
 def path_of(name: str, contestant: Entrant, task: str, seed: int, amount: Amount, kept: Path = KEPT) -> Path:
     """Where a run is kept."""
-    return kept / f"{name} ({contestant.depends_on})" / f"{task} {seed} {amount.trainings}.json"
+    return kept / f"{name} ({contestant.depends_on})".replace("/", "-") / f"{task} {seed} {amount.trainings}.json"
 
 
 def read(path: Path) -> Run | None:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import lcbench
 import numpy as np
@@ -117,28 +116,21 @@ def quality(found: Sequence[Sequence[runs.Run]], scales: Mapping[str, runs.Scale
     return Quality(np.array(regrets).transpose(1, 0, 2), trials, seconds)
 
 
-def row(found: Quality) -> dict[str, Any]:
-    """Means over tasks and seeds with the seeds' standard errors, by share of the budget."""
-    means = {}
-    for place, share in enumerate(runs.SHARES):
-        mean, error = mean_and_error(found.regrets[:, :, place])
-        means[f"at {share:.0%}"] = f"{mean:.1f} ± {error:.1f}"
-    return means | {"seeds": found.regrets.shape[1], "trials begun, median": float(np.median(found.trials))}
+def row(found: Quality) -> str:
+    """Means over tasks and seeds with the seeds' standard errors, by share of the budget, in words."""
+    means = [mean_and_error(found.regrets[:, :, place]) for place in range(len(runs.SHARES))]
+    words = (f"{mean:.1f}" + ("" if np.isnan(error) else f" ± {error:.1f}") for mean, error in means)
+    return f"{', '.join(words)}; seeds {found.regrets.shape[1]}, trials {np.median(found.trials):.0f}"
 
 
-def figures(found: Table, default: str) -> dict[str, Any]:
-    """Every contestant's regret, and how the default compares with it over the tasks."""
-    own = found[default]
-    return {
-        name: row(one)
-        | {"CPU seconds of a run": round(one.cpu_seconds, 1)}
-        | (
-            {}
-            if name == default
-            else {f"p at {runs.SHARES[place]:.0%}": p_of(own, one, place) for place in (EARLY, LATE)}
-        )
-        for name, one in found.items()
-    }
+def figures(found: Table, default: str) -> dict[str, str]:
+    """Every contestant's regrets, how the default compares with it over the tasks, and what a run took."""
+
+    def words(name: str, one: Quality) -> str:
+        ps = ", ".join(f"{p_of(found[default], one, place):.2g}" for place in (EARLY, LATE) if name != default)
+        return f"{row(one)}, CPU {one.cpu_seconds:.1f} s{'; p ' if ps else ''}{ps}"
+
+    return {name: words(name, one) for name, one in found.items()}
 
 
 def differences(own: Quality, other: Quality, place: int) -> NDArray[np.float64]:
@@ -189,6 +181,9 @@ def notes(sets: Mapping[str, Sequence[str]], amount: runs.Amount, left_out: Mapp
         f"{runs.WORKERS} simulated workers, which together work {amount.trainings} median full trainings of the task; "
         f"regret in val accuracy at any epoch: the best of {amount.random_curves} random full trainings is 0, their "
         "median 100.",
+        f"In each line: regret at {', '.join(f'{share:.0%}' for share in runs.SHARES)} of the budget; how many seeds; "
+        "trials begun and CPU seconds of a run, medians, the latter without peers in a process of their own; p of a "
+        f"difference from the default at {runs.SHARES[EARLY]:.0%} and {runs.SHARES[LATE]:.0%}.",
         "± is the standard error from the spread between seeds; the tasks count as given. p is of Wilcoxon's signed "
         "ranks over the tasks' means, both sides.",
         "Each peer is at its own defaults; nobody is given a first configuration. A configuration that SMAC or NePS "
