@@ -156,7 +156,7 @@ def bounds(found: Table, default: str, own: Sequence[str]) -> list[Bound]:
     nearest = max(peers, key=lambda name: float(differences(found[default], found[name], EARLY).mean()))
     p = max(p_of(found[default], found[name], EARLY) for name in peers)
     best = min(rest, key=lambda name: float(found[name].regrets[:, :, LATE].mean()))
-    ahead = differences(found[default], found[nearest], EARLY).mean()
+    ahead = float(differences(found[default], found[nearest], EARLY).mean())
     low, high = interval(differences(found[default], found[best], LATE))
     unit = "% of the median's regret"
     return [
