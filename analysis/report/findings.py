@@ -167,7 +167,7 @@ def _ensemble(selection: Selection, split: str, rows: Mapping[str, RowScores]) -
         return ""
     members = wording.listed(list(ensemble.members))
     gain, error = wording.points(ensemble.gain), wording.points(ensemble.standard_error)[1:]
-    found = f"{gain} on val over {selection.pair}, cross-fitted (standard error {error})"
+    found = f"{gain} on val over {selection.pair}, cross-fitted, with a standard error of {error}"
     if not ensemble.deployed:
         return f"An ensemble of {members} isn't deployed: val doesn't show that it gains ({found})."
     here = wording.points(rows[ENSEMBLE].scores.accuracy - rows[selection.pair].scores.accuracy)

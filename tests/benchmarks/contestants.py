@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
 
 import optuna
-from lcbench import EPOCHS, SPACE
+from lcbench import EPOCHS, REPOSITORY, SPACE
 from made_data import IMAGE
-from simulated import Contestant, Maker
+from quality_runs import Entrant, digest_of
+from simulated import TRAINED, Maker
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
 from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
 from search.methods.sampler import Sampler
-from search.methods.stopping import make_scheduler
 from search.space.optuna import to_distributions
 from search.study.sections import SearchSection
 from trainables.names import trial_name
 from trainables.records import EpochResult, StopReason
 
 METRIC, EPOCH = "val_accuracy", "epoch"
+WORKER = Path(__file__).with_name("peer_worker.py")
 
 
 class LedgerInMemory(Ledger):
@@ -50,8 +59,6 @@ class Ours:
         ledger = LedgerInMemory()
         ledger.append(SessionBegan("here", 1))
         sampler = Sampler(SPACE, method=section.method, seed=seed, startup_trials=section.startup_trials, parallel=True)
-        rule = section.scheduler
-        scheduler = make_scheduler(rule.name, grace=rule.grace, factor=rule.factor, max_epochs=EPOCHS, seed=seed)
         search = ModalitySearch(
             modality=IMAGE,
             trials=10**9,
@@ -59,7 +66,7 @@ class Ours:
             own={},
             searched=list(SPACE),
             sampler=sampler,
-            scheduler=scheduler,
+            scheduler=section.scheduler.made(EPOCHS, seed),
             resources=Resources(1, 0),
             objective=lambda best: [best.val_accuracy],
         )
@@ -192,30 +199,119 @@ class SyneTunes:
         return stop
 
 
+class InProcess:
+    """A peer in an environment and a process of its own (peer_worker.py), which ends with this object."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        ranges = {key: [one.type, one.low, one.high, one.log] for key, one in SPACE.items()}  # type: ignore[union-attr]
+        command = [str(python_of_peers()), str(WORKER), name, str(seed), json.dumps(ranges), str(EPOCHS)]
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | threads
+        self._process = subprocess.Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+        weakref.finalize(self, _end, self._process)
+        self._until: dict[int, int] = {}
+        self._best: dict[int, float] = {}
+
+    def begin(self, number: int) -> Mapping[str, Any]:
+        """What it asks for, up to its rung."""
+        answer = self._ask({"begin": number})
+        self._until[number] = answer["until"]
+        return {**answer["config"], TRAINED: answer["trained"]}
+
+    def result(self, number: int, epoch: int, accuracy: float, last: bool) -> bool:
+        """It is told the accuracy at the rung, where the trial ends."""
+        if over := last or epoch >= self._until[number]:
+            self._ask({"ended": number, "accuracy": accuracy, "seconds": float(epoch)})
+        return over
+
+    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The worker's answer.
+
+        Raises:
+            RuntimeError: it ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(question), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"A peer's process ended with {self._process.wait()}: {self._process.args}")
+        return dict(json.loads(answer))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """A worker ends where its stdin does."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()
+
+
+def python_of_peers() -> Path:
+    """The interpreter that has what peers.txt lists."""
+    return Path(os.environ.get("BINWISE_PEERS") or REPOSITORY / "mlruns" / "bench" / "peers" / "bin" / "python")
+
+
 def ours(**changes: Any) -> Maker:
     """The product with these keys of `search:` changed."""
     return lambda seed: Ours(SearchSection(**changes), seed)
 
 
-def _optuna_tpe(seed: int) -> Contestant:
+def asha(grace: int, factor: int) -> Maker:
+    """The product with ASHA of these rungs."""
+    return ours(scheduler={"name": "asha", "grace": grace, "factor": factor})
+
+
+def _optuna_tpe(seed: int) -> Optunas:
     return Optunas(optuna.samplers.TPESampler(seed=seed), optuna.pruners.NopPruner())
 
 
-def _optuna_hyperband(seed: int) -> Contestant:
+def _optuna_hyperband(seed: int) -> Optunas:
     pruner = optuna.pruners.HyperbandPruner(max_resource=EPOCHS)
     return Optunas(optuna.samplers.TPESampler(seed=seed), pruner)
 
 
+def _own(make: Maker, words: str) -> Entrant:
+    """A variant of the product, whose runs depend on the files that decide and on what it is set to."""
+    files = [*(REPOSITORY / "search" / "methods").glob("*.py"), *(REPOSITORY / "search" / "space").glob("*.py")]
+    return Entrant(make, f"{words} {digest_of(files)}", seeds=10, own=True)
+
+
+def _peer(make: Maker, package: str, seeds: int) -> Entrant:
+    return Entrant(make, f"{package} {version(package)}", seeds)
+
+
+def _other(name: str, requirement: str, seeds: int) -> Entrant:
+    return Entrant(lambda seed: InProcess(name, seed), requirement, seeds, outside=True)
+
+
+def use_vectors() -> None:
+    """Optuna's `log_ndtr`, a loop in Python, becomes scipy's: the same up to rounding, in half of a run's time."""
+    from optuna.samplers._tpe import _truncnorm
+    from scipy.special import log_ndtr
+
+    vars(_truncnorm)["_log_ndtr"] = log_ndtr
+
+
 DEFAULT = "Binwise, as shipped"
-OWN: dict[str, Maker] = {
-    DEFAULT: ours(),
-    "Binwise, tpe, no early stopping": ours(method="tpe", scheduler={"name": "none"}),
-}
-PEERS: dict[str, Maker] = {
-    "random, no early stopping": ours(method="random", scheduler={"name": "none"}),
-    "Optuna TPE": _optuna_tpe,
-    "Optuna TPE + Hyperband": _optuna_hyperband,
-    "Ray ASHA, random": RaysAsha,
-    "Syne Tune ASHA": lambda seed: SyneTunes("ASHA", seed),
-    "Syne Tune BOHB": lambda seed: SyneTunes("BOHB", seed),
+CONTESTANTS: dict[str, Entrant] = {
+    DEFAULT: _own(ours(), SearchSection().scheduler.made(EPOCHS).words),
+    "Optuna TPE": _peer(_optuna_tpe, "optuna", 10),
+    "random, no early stopping": replace(_own(ours(method="random", scheduler={"name": "none"}), "random"), own=False),
+    "Ray ASHA, random": _peer(RaysAsha, "ray", 10),
+    "Syne Tune ASHA": _peer(lambda seed: SyneTunes("ASHA", seed), "syne-tune", 10),
+    "Binwise, asha 3/3": _own(asha(3, 3), "asha 3/3"),
+    "Syne Tune CQR": _peer(lambda seed: SyneTunes("CQR", seed), "syne-tune", 2),
+    "Syne Tune ASHACQR": _peer(lambda seed: SyneTunes("ASHACQR", seed), "syne-tune", 2),
+    "DEHB": _other("dehb", "0.1.1", 4),
+    "NePS PriorBand, no prior": _other("priorband", "0.17.0", 4),
+    "NePS asynchronous Hyperband": _other("async_hb", "0.17.0", 4),
+    "Optuna TPE + Hyperband": _peer(_optuna_hyperband, "optuna", 4),
+    "SMAC3 multi-fidelity": _other("smac", "2.4.1", 1),
+    "Syne Tune BOHB": _peer(lambda seed: SyneTunes("BOHB", seed), "syne-tune", 1),
+    "Binwise, tpe, no early stopping": _own(ours(scheduler={"name": "none"}), "none"),
+    "Binwise, hyperband 3/3": _own(ours(scheduler={"name": "hyperband", "grace": 3, "factor": 3}), "hyperband 3/3"),
 }

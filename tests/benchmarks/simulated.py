@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Config = Mapping[str, Any]
+TRAINED = "trained"  # in a configuration that was trained before: epochs after which it goes on, as from a checkpoint
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ def simulate(contestant: Contestant, curve: Callable[[Config], Curve], *, worker
 
     def begin(now: float) -> None:
         nonlocal begun
-        curves[begun] = curve(contestant.begin(begun))
-        heapq.heappush(queue, (now + float(curves[begun].seconds[0]), begun, 1, now))
+        config = contestant.begin(begun)
+        curves[begun] = curve(config)
+        trained = config.get(TRAINED, 0)
+        since = now - (float(curves[begun].seconds[trained - 1]) if trained else 0.0)
+        heapq.heappush(queue, (since + float(curves[begun].seconds[trained]), begun, trained + 1, since))
         begun += 1
 
     for _ in range(workers):
