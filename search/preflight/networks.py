@@ -1,6 +1,6 @@
 """What only a process with torch tells of a study's trials: their networks and heads, and what their inputs take.
 
-It is asked of a worker, whose imports its trials need anyway; whoever runs the search goes without torch.
+It is asked of the process that tries their steps next, imports done; whoever runs the search goes without torch.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def measure(
 
     configs = probe_configs(study, modality)
     data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
-    # A process that has a GPU ends, so that nothing of its memory stays; any other one is a trial's next, imports done.
+    # A process that has a GPU ends, so that nothing of its memory stays; any other one goes on to the next task.
     task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=int(gpu), max_retries=0)(measure_all)
     begun = task.remote(modality, configs, data)
     labels = [label_of(modality, config, configs[0]) for config in configs]
