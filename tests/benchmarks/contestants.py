@@ -175,10 +175,9 @@ class SyneTunes:
             "int": (config_space.randint, config_space.lograndint),
         }
         space = {key: of[one.type][one.log](one.low, one.high) for key, one in SPACE.items()}  # type: ignore[union-attr]
+        epochs = {} if name == "CQR" else {"time_attr": EPOCH, "max_t": EPOCHS}  # it stops none
         make = getattr(baselines, name)
-        self._scheduler: Any = make(
-            space, metric=METRIC, time_attr=EPOCH, max_t=EPOCHS, do_minimize=False, random_seed=seed
-        )
+        self._scheduler: Any = make(space, metric=METRIC, do_minimize=False, random_seed=seed, **epochs)
         self._trials: dict[int, Any] = {}
 
     def begin(self, number: int) -> Mapping[str, Any]:
@@ -304,12 +303,12 @@ CONTESTANTS: dict[str, Entrant] = {
     "Ray ASHA, random": _peer(RaysAsha, "ray", 10),
     "Syne Tune ASHA": _peer(lambda seed: SyneTunes("ASHA", seed), "syne-tune", 10),
     "Binwise, asha 3/3": _own(asha(3, 3), "asha 3/3"),
-    "Syne Tune CQR": _peer(lambda seed: SyneTunes("CQR", seed), "syne-tune", 2),
-    "Syne Tune ASHACQR": _peer(lambda seed: SyneTunes("ASHACQR", seed), "syne-tune", 2),
     "DEHB": _other("dehb", "0.1.1", 4),
     "NePS PriorBand, no prior": _other("priorband", "0.17.0", 4),
     "NePS asynchronous Hyperband": _other("async_hb", "0.17.0", 4),
     "Optuna TPE + Hyperband": _peer(_optuna_hyperband, "optuna", 4),
+    "Syne Tune CQR": _peer(lambda seed: SyneTunes("CQR", seed), "syne-tune", 2),
+    "Syne Tune ASHACQR": _peer(lambda seed: SyneTunes("ASHACQR", seed), "syne-tune", 1),
     "SMAC3 multi-fidelity": _other("smac", "2.4.1", 1),
     "Syne Tune BOHB": _peer(lambda seed: SyneTunes("BOHB", seed), "syne-tune", 1),
     "Binwise, tpe, no early stopping": _own(ours(scheduler={"name": "none"}), "none"),
