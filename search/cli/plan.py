@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from search.preflight.preflight import Preflight
     from search.show.load import Load
     from search.study.config import StudyConfig
-    from search.study.sections import SearchedSection
     from trainables.data.samples import Split
 
 
@@ -132,12 +131,6 @@ def _tracking(config: StudyConfig) -> str:
     return redacted(config.tracking.uri or Layout.of(config).mlflow_database)
 
 
-def _scheduler(section: SearchedSection) -> dict[str, Any]:
-    """With the rungs that a study leaves open."""
-    rule = section.scheduler_for().rule
-    return {"name": section.search.scheduler.name, "grace": rule.grace, "factor": rule.factor}
-
-
 def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
     """The plan as plain values: bytes, seconds."""
     from dataclasses import asdict
@@ -152,7 +145,7 @@ def as_dict(config: StudyConfig, found: Preflight) -> dict[str, Any]:
             "trials": section.trial_count(),
             "heads": len(found.heads[name]),
             "method": section.search.method,
-            "scheduler": _scheduler(section),
+            "scheduler": section.search.scheduler.model_dump(),
             "space": dict(describe(section.search.space)),
             "network_bytes": found.networks[name],
             "probes": [{"label": probe.label, **asdict(probe.result)} for probe in found.probes.get(name, ())],

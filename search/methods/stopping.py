@@ -19,7 +19,6 @@ from typing import ClassVar, Literal
 import numpy as np
 
 SchedulerName = Literal["asha", "hyperband", "median", "none"]
-LONG = 20  # epochs from which on early ones are too early to compare
 MEDIAN_OTHERS = 3  # a median of fewer trials says little
 
 
@@ -284,14 +283,6 @@ class Median(_Remembering):
 
 
 SCHEDULERS: Mapping[str, type[Scheduler]] = {one.name: one for one in (Asha, Hyperband, Median, Never)}
-
-
-def usual_rungs(max_epochs: int) -> tuple[int, int]:
-    """Grace and factor where a study names none: what was best in simulated searches of 52 epochs a trial.
-
-    A fifth of the epochs and 2; below 20 epochs, where nothing was compared, 3 and 3.
-    """
-    return (max_epochs // 5, 2) if max_epochs >= LONG else (min(3, max_epochs), 3)
 
 
 def make_scheduler(name: SchedulerName, *, grace: int, factor: int, max_epochs: int, seed: int = 0) -> Scheduler:

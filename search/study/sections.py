@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
-from search.methods.stopping import SCHEDULERS, Scheduler, SchedulerName, make_scheduler, usual_rungs
+from search.methods.stopping import SCHEDULERS, Scheduler, SchedulerName, make_scheduler
 from search.space.conditions import active, condition_faults
 from search.space.corners import end_points
 from search.space.dimensions import AnyDimension, Frozen
@@ -36,12 +36,6 @@ def _share_or_auto(value: object) -> object:
     raise ValueError(f"must be a number from 0 on (0.5: two trials share a GPU), or auto, but got {shown(value)}.")
 
 
-def _factor_or_auto(value: object) -> object:
-    if value == "auto" or (isinstance(value, int) and is_number(value) and value >= 2):
-        return value
-    raise ValueError(f"must be a whole number from 2 on, or auto, but got {shown(value)}.")
-
-
 def _objectives(given: tuple[str, ...]) -> tuple[str, ...]:
     known = (VAL_ACCURACY, LATENCY, SIZE)
     faults = [f"unknown objective {shown(name)}; {suggestion(name, known)}" for name in given if name not in known]
@@ -55,27 +49,18 @@ def _objectives(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 CountOrAuto = Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)]
-FactorOrAuto = Annotated[int | Literal["auto"], PlainValidator(_factor_or_auto)]
 ShareOrAuto = Annotated[float | Literal["auto"], PlainValidator(_share_or_auto)]
 
 
 class SchedulerSection(Frozen):
     """When a trial is stopped early; the rules are in `search/methods/stopping.py`.
 
-    First compared after `grace` epochs; with asha and hyperband the best 1/`factor` go on. auto: by `max_epochs`.
+    First compared after `grace` epochs; with asha and hyperband the best 1/`factor` go on.
     """
 
     name: SchedulerName = "asha"
-    grace: CountOrAuto = "auto"
-    factor: FactorOrAuto = "auto"
-
-    def made(self, max_epochs: int, seed: int = 0) -> Scheduler:
-        """A new scheduler for trials of so many epochs. `seed`: of what it draws at random."""
-        usual = usual_rungs(max_epochs)
-        grace, factor = (
-            own if own != "auto" else auto for own, auto in zip((self.grace, self.factor), usual, strict=True)
-        )
-        return make_scheduler(self.name, grace=grace, factor=factor, max_epochs=max_epochs, seed=seed)
+    grace: Count = 3
+    factor: Annotated[int, Field(ge=2, strict=True)] = 3
 
 
 class ResourcesSection(Frozen):
@@ -130,7 +115,8 @@ class SearchedSection(Frozen):
 
     def scheduler_for(self, seed: int = 0) -> Scheduler:
         """A new scheduler of the search. `seed`: of what it draws at random."""
-        return self.search.scheduler.made(self.fixed()["max_epochs"], seed)
+        given, max_epochs = self.search.scheduler, self.fixed()["max_epochs"]
+        return make_scheduler(given.name, grace=given.grace, factor=given.factor, max_epochs=max_epochs, seed=seed)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -264,7 +250,7 @@ def _budget_faults(section: SearchedSection) -> Iterator[Fault]:
             reads=(("search", "points"),),
         )
     scheduler, max_epochs = settings.scheduler, section.fixed()["max_epochs"]
-    if SCHEDULERS[scheduler.name].stops and scheduler.grace != "auto" and scheduler.grace > max_epochs:
+    if SCHEDULERS[scheduler.name].stops and scheduler.grace > max_epochs:
         yield Fault(
             ("search", "scheduler", "grace"),
             f"`grace <= max_epochs` must hold, but got (grace={scheduler.grace}, max_epochs={max_epochs}). "

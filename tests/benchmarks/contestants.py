@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import PIPE
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
 from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
 from search.methods.sampler import Sampler
+from search.methods.stopping import make_scheduler
 from search.space.optuna import to_distributions
 from search.study.sections import SearchSection
 from trainables.names import trial_name
@@ -59,6 +60,7 @@ class Ours:
         ledger = LedgerInMemory()
         ledger.append(SessionBegan("here", 1))
         sampler = Sampler(SPACE, method=section.method, seed=seed, startup_trials=section.startup_trials, parallel=True)
+        given = section.scheduler
         search = ModalitySearch(
             modality=IMAGE,
             trials=10**9,
@@ -66,7 +68,7 @@ class Ours:
             own={},
             searched=list(SPACE),
             sampler=sampler,
-            scheduler=section.scheduler.made(EPOCHS, seed),
+            scheduler=make_scheduler(given.name, grace=given.grace, factor=given.factor, max_epochs=EPOCHS, seed=seed),
             resources=Resources(1, 0),
             objective=lambda best: [best.val_accuracy],
         )
@@ -280,7 +282,15 @@ def _own(make: Maker, words: str) -> Entrant:
 
 
 def _peer(make: Maker, package: str, seeds: int) -> Entrant:
-    return Entrant(make, f"{package} {version(package)}", seeds)
+    return Entrant(make, f"{package} {_version(package)}", seeds)
+
+
+def _version(package: str) -> str:
+    """Of a peer, which only those have who compare with it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _other(name: str, requirement: str, seeds: int) -> Entrant:
@@ -297,12 +307,12 @@ def use_vectors() -> None:
 
 DEFAULT = "Binwise, as shipped"
 CONTESTANTS: dict[str, Entrant] = {
-    DEFAULT: _own(ours(), SearchSection().scheduler.made(EPOCHS).words),
+    DEFAULT: _own(ours(), "asha 3/3"),
     "Optuna TPE": _peer(_optuna_tpe, "optuna", 10),
     "random, no early stopping": replace(_own(ours(method="random", scheduler={"name": "none"}), "random"), own=False),
     "Ray ASHA, random": _peer(RaysAsha, "ray", 10),
     "Syne Tune ASHA": _peer(lambda seed: SyneTunes("ASHA", seed), "syne-tune", 10),
-    "Binwise, asha 3/3": _own(asha(3, 3), "asha 3/3"),
+    "Binwise, asha 10/2": _own(asha(10, 2), "asha 10/2"),
     "DEHB": _other("dehb", "0.1.1", 4),
     "NePS PriorBand, no prior": _other("priorband", "0.17.0", 4),
     "NePS asynchronous Hyperband": _other("async_hb", "0.17.0", 4),

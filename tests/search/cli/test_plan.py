@@ -50,7 +50,7 @@ def test_the_plan_as_a_person_reads_it(data: Path) -> None:
     text = "\n".join(lines)
     assert lines[:3] == ["demo: 4 train", "  train  Blue 2, Green 2", "  val    Blue 1, Green 1"]
     for words in (
-        "image: 20 trials, tpe, asha from epoch 10 on, factor 2, at most 50 epochs each",
+        "image: 20 trials, tpe, asha from epoch 3 on, factor 3, at most 50 epochs each",
         "  head_learning_rate: 0.0001 to 0.01, log",
         "  largest network: 4.0 million parameters, 16 MB",
         "Checkpoints: 1 MB",
@@ -69,7 +69,7 @@ def test_the_plan_for_programs(data: Path) -> None:
     assert planned["data"]["train"] == {"Blue": 2, "Green": 2}
     image = planned["modalities"]["image"]
     assert image["share"] == {"cpus": 1, "gpus": 0.0, "concurrency": 2}
-    assert image["scheduler"] == {"name": "asha", "grace": 10, "factor": 2}
+    assert image["scheduler"] == {"name": "asha", "grace": 3, "factor": 3}
     assert image["probes"][0]["peak_bytes"] == 2_000_000_000
     assert image["checkpoint_bytes"] == 20 * 16_000_000 + 2 * 10 * 16_000_000
     assert (planned["seconds"], planned["picture_bytes"], planned["tracking"]) == (240.0, 19_000, "http://host")

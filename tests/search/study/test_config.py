@@ -123,7 +123,7 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         (image("resources: {gpus: .inf}"), "image.search.resources.gpus: must be a number from 0 on"),
         (
             image("scheduler: {factor: 1}"),
-            "image.search.scheduler.factor: must be a whole number from 2 on, or auto, but got 1.",
+            "image.search.scheduler.factor: must be greater than or equal to 2, but got 1.",
         ),
         (
             image("scheduler: {grace: 51}"),

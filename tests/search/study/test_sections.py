@@ -20,7 +20,7 @@ def test_the_defaults(load: Load) -> None:
     """TPE and ASHA on val accuracy, with no target."""
     search = load().image.search
     assert (search.method, search.scheduler, search.target) == ("tpe", SchedulerSection(), None)
-    assert search.scheduler.model_dump() == {"name": "asha", "grace": "auto", "factor": "auto"}
+    assert search.scheduler.model_dump() == {"name": "asha", "grace": 3, "factor": 3}
     assert search.objectives == ("val_accuracy",)
 
 
@@ -117,23 +117,6 @@ def test_an_old_override_says_what_replaced_it(load: Load) -> None:
     """`--set` with the old key, too."""
     (_, line) = faults(load, "", "text.search.asha.enabled=false")
     assert line.startswith("text.search.asha: was replaced: write `scheduler: {name: asha,")
-
-
-@pytest.mark.parametrize(
-    ("max_epochs", "scheduler", "grace", "factor"),
-    [
-        (50, "", 10, 2),
-        (20, "", 4, 2),
-        (19, "", 3, 3),
-        (2, "", 2, 3),
-        (50, "grace: 3, factor: 3", 3, 3),
-        (50, "grace: 5", 5, 2),
-    ],
-)
-def test_rungs_that_a_study_leaves_open(load: Load, max_epochs: int, scheduler: str, grace: int, factor: int) -> None:
-    """By the length of a trial; what is written counts, as in studies that have older defaults written down."""
-    section = load(f"image: {{max_epochs: {max_epochs}, search: {{scheduler: {{{scheduler}}}}}}}\n").image
-    assert section.scheduler_for().rule == Rule(grace, factor, max_epochs)
 
 
 def test_the_scheduler_of_a_section(load: Load) -> None:
