@@ -28,6 +28,7 @@ from search.session.tune_executor import run_attempts
 from search.show.views import make_view
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
+from search.study.heads import moved_trial
 from search.study.provenance import versions
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.errors import UserError
@@ -217,6 +218,7 @@ def modality_search(
         target=settings.target,
         heads=heads,
         patience=settings.patience_trials,
+        moved=moved_trial(settings.heads),
         ranked=ranked,
         networks=settings.space[ranked].values if ranked in settings.space else (),
     )
