@@ -155,7 +155,7 @@ class StudyDriver:
         if number < len(search.points):
             point = search.points[number]
             values, inside = dict(point.values), point.in_space
-            if number == 0:  # the section's own values, on the network whose features serve best
+            if number == search.moved:  # onto the network whose features serve best
                 values |= rung_zero.best_network(search, self.ledger.state)
             search.sampler.started(number, values if inside else None)
         else:

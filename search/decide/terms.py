@@ -38,7 +38,8 @@ class ModalitySearch:
     target: float | None = None
     heads: Sequence[Mapping[str, Any]] = ()  # head trials, whole: they run before all others
     patience: int | None = None  # so many trials without one that beats the best head end the search; None: none do
-    ranked: str | None = None  # the hyperparameter that names the network: the first trial has the best head's
+    moved: int = 0  # the number of the first trial that is run on the best head's network, whatever its point names
+    ranked: str | None = None  # the hyperparameter that names the network
     networks: Sequence[Any] = ()  # its values in the space; none where it isn't searched
 
 

@@ -29,6 +29,7 @@ from search.show.load import load_now
 from search.show.views import make_view
 from search.study.config import StudyConfig, budget_seconds
 from search.study.folder import Layout
+from search.study.heads import moved_trial
 from search.study.provenance import versions
 from trainables.checkpoint import drop_states, read_manifest, restore_replaced
 from trainables.errors import UserError
@@ -219,6 +220,7 @@ def modality_search(
         target=settings.target,
         heads=heads,
         patience=settings.patience_trials,
+        moved=moved_trial(settings.heads),
         ranked=ranked,
         networks=settings.space[ranked].values if ranked in settings.space else (),
     )

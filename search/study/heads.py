@@ -22,6 +22,8 @@ class HeadsSection(Frozen):
     # Empty: all of them, the most promising one first.
     families: tuple[HeadFamily, ...] = ()
     backbones: tuple[Annotated[str, Field(min_length=1)], ...] = ()  # empty: those that trials of the search may have
+    # Whether the first fine-tuned trial keeps the section's own network; the first point then has the best head's.
+    own_first: Annotated[bool, Field(strict=True)] = False
     most: Count | None = None  # head trials of the modality; null: as many as there are
 
 
@@ -35,6 +37,11 @@ def head_wish(heads: Heads) -> HeadWish | None:
     if isinstance(heads, HeadsSection):
         return HeadWish(heads.families, heads.backbones, heads.most)
     return HeadWish()
+
+
+def moved_trial(heads: Heads) -> int:
+    """The number of the trial that is run on the best head's network: the first, or the one after it."""
+    return int(isinstance(heads, HeadsSection) and heads.own_first)
 
 
 def without_new_keys(study: Mapping[str, Any], modalities: Iterable[str]) -> dict[str, Any]:

@@ -75,4 +75,4 @@ def test_all_faults_are_one_message(folder: Path) -> None:
     for words in ("data/Tset", "image.search.resources.gpus is 64", "http://127.0.0.1:9", "600", broken.name):
         assert words in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (folder / "mlruns").exists()
+    assert not (folder / "mlruns" / "studies").exists()

@@ -15,6 +15,17 @@ from trainables.errors import UserError
 _GOOGLES = ("googlenet", "inception_v3")
 # Where torchvision's classifiers keep their last layers.
 _CLASSIFIERS = ("classifier", "fc", "heads", "head")
+# What a network is called on Hugging Face's hub -> timm's name of its picture side, which has the same weights.
+_TIMM_NAMES = {
+    "openai/clip-vit-base-patch32": "vit_base_patch32_clip_224.openai",
+    "openai/clip-vit-base-patch16": "vit_base_patch16_clip_224.openai",
+    "openai/clip-vit-large-patch14": "vit_large_patch14_clip_224.openai",
+    "google/siglip-base-patch16-224": "vit_base_patch16_siglip_224.webli",
+    "google/siglip2-base-patch16-224": "vit_base_patch16_siglip_224.v2_webli",
+    "facebook/dinov2-small": "vit_small_patch14_dinov2.lvd142m",
+    "facebook/dinov2-base": "vit_base_patch14_dinov2.lvd142m",
+    "facebook/dinov3-vits16-pretrain-lvd1689m": "vit_small_patch16_dinov3.lvd1689m",
+}
 
 
 def is_torchvision(name: str) -> bool:
@@ -34,9 +45,17 @@ def require_known(name: str) -> None:
             return
     except RuntimeError:  # resnet50.misspelt_tag
         known = timm.list_pretrained(f"{name.split('.', maxsplit=1)[0]}.*")
-    close = difflib.get_close_matches(name, known, n=3)
+    close = _named_elsewhere(name) or difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see torchvision.models and timm.list_models()."
     raise UserError(f"`backbone` must be a torchvision or timm classifier, but got {name!r}: {hint}")
+
+
+def _named_elsewhere(name: str) -> list[str]:
+    """timm's name for a network that was given its hub's name; empty for any other."""
+    import timm
+
+    found = _TIMM_NAMES.get(name, name.removeprefix("timm/"))
+    return [found] if "/" in name and "/" not in found and timm.is_model(found.split(".", maxsplit=1)[0]) else []
 
 
 def takes_size(name: str) -> bool:

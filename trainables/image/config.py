@@ -22,7 +22,7 @@ class ImageTrialConfig(TrialConfig):
     minimum_learning_rate: NotNegative = 1e-6
 
     backbone: str = "mobilenet_v3_large"  # a torchvision or timm classifier
-    weights: str = "imagenet"  # imagenet | none | a local file
+    weights: str = "imagenet"  # imagenet | none | a local file, or a folder with one for each backbone
     size: Annotated[int, Field(ge=32, le=1024, strict=True)] = 224  # px, both sides
     fit: Literal["pad", "crop"] = "pad"  # keep the whole picture, or fill the square
     head_widths: tuple[Count, ...] = (512, 256)

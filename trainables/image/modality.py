@@ -111,10 +111,15 @@ class ImageModality(Modality):
         """Each backbone with each kind of weights, after each was asked whether it takes pictures of each size."""
         from trainables.image.backbones import count_features
 
-        shape = ("backbone", "size")
+        shape, faults = ("backbone", "size"), []
         for trial in distinct([*values.points, *combined(values, shape)], shape):
             config = ImageTrialConfig.parsed(trial)
-            count_features(config.backbone, config.size)  # nothing is downloaded for it
+            try:
+                count_features(config.backbone, config.size)  # nothing is downloaded for it
+            except UserError as error:
+                faults.append(str(error))
+        if faults:
+            raise UserError("\n".join(dict.fromkeys(faults)))
         return distinct([*values.points, *combined(values, self.network)], self.network)
 
     def check(self, config: ImageTrialConfig | ImageHeadConfig, train: Split) -> int:

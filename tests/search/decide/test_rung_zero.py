@@ -92,6 +92,17 @@ def test_the_first_trial_has_the_best_heads_network(tmp_path: Path) -> None:
     assert all("head" in str(name) for name in ends[: 2 * len(HEADS)])
 
 
+def test_a_recipe_may_stay_the_first_trial(tmp_path: Path) -> None:
+    """Then it runs on its own network, and the first point has the best head's; the next one keeps what it names."""
+    own, kind = {**OWN, "net": "a"}, type(search_of().points[0])
+    ledger = new_ledger(tmp_path)
+    search = with_heads(
+        own=own, points=[kind(own, True)] * 3, networks=("a", "b"), searched=search_of().searched, moved=1
+    )
+    run(session(ledger, search))
+    assert [ledger.state.trials[f"image_00{number}"].config["net"] for number in range(3)] == ["a", "b", "a"]
+
+
 def test_without_a_choice_nothing_waits(tmp_path: Path) -> None:
     """Heads of one network leave the other place to the first trial."""
     ledger = new_ledger(tmp_path)

@@ -169,3 +169,14 @@ def test_every_missing_backbone_is_named(data: Path, monkeypatch: pytest.MonkeyP
     assert sorted(lines) == [
         f"no weights of {name}" for name in ("distilbert-base-uncased", "mobilenet_v3_large", "resnet18", "resnet50")
     ]
+
+
+def test_every_misspelt_backbone_of_a_list_is_said_at_once(data: Path) -> None:
+    """Before anything is built, each with the name that was meant; the sound one isn't blamed."""
+    names = ["mobilenet_v3_small", "resnet81", "openai/clip-vit-base-patch32"]
+    space = {"backbone": {"type": "choice", "choices": names}}
+    config = study(data, image={"backbone": names[0], "weights": "none", "search": {"space": space, "heads": "none"}})
+    with pytest.raises(UserError) as caught:
+        largest(config)
+    lines = [line for line in str(caught.value).splitlines() if "torchvision or timm" in line]
+    assert ["resnet81" in lines[0], "vit_base_patch32_clip_224.openai" in lines[1], len(lines)] == [True, True, 2]

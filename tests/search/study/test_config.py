@@ -11,9 +11,11 @@ from study_fakes import MINIMAL, Load, faults, image, space
 from search.preflight.data import read_options
 from search.space.dimensions import Choice, FloatRange
 from search.study.config import FailuresSection, Point, StudyConfig, budget_seconds
+from search.study.heads import moved_trial
 from search.study.yaml_file import dump_study, load_study
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
+from trainables.image.backbones import takes_pictures
 from trainables.image.config import ImageTrialConfig
 from trainables.text.config import TextTrialConfig
 
@@ -354,6 +356,10 @@ def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     study = load_study(Path("configs/garbage.yaml"))
     assert study.first_points("image")[0] == Point(ImageTrialConfig().model_dump(), True)
     assert study.first_points("text")[0] == Point(TextTrialConfig().model_dump(), True)
+    assert [moved_trial(study.section(name).search.heads) for name in study.modalities] == [1, 1]
+    for name in study.modalities:  # the second trial has a point of its own, which the best head's network is put into
+        assert study.first_points(name)[1].values["backbone"] != study.first_points(name)[0].values["backbone"]
+    assert all(takes_pictures(name, 224) for name in study.section("image").search.space["backbone"].values)
     assert study.data.test == REPOSITORY / "data/garbage/Test"
 
 

@@ -16,12 +16,13 @@ import torch
 import torchvision.models
 from hub_server import Hub
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from trainables_fakes import assert_same_tensors
 
 from trainables.errors import UserError
 from trainables.image import weights as module
-from trainables.image.backbones import build_backbone
+from trainables.image.backbones import build_backbone, count_features
+from trainables.image.network import frozen_network
 from trainables.image.weights import PACKAGED as EVERY_PACKAGED
 from trainables.image.weights import packaged_file
 
@@ -67,7 +68,7 @@ def test_a_weights_file_that_doesnt_exist(tmp_path: Path) -> None:
     """The message names the three kinds of weights and the path given."""
     found = message(SMALL, str(tmp_path / "none.pth"))
     assert "none.pth" in found
-    assert "`imagenet`, `none` or a file" in found
+    assert "`imagenet`, `none`, a file or a folder" in found
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -227,6 +228,61 @@ def test_timms_positions_are_interpolated_too(tmp_path: Path) -> None:
     own = body(VIT, str(tmp_path / "vit.safetensors"), 96)
     assert own["pos_embed"].shape[1] < state["pos_embed"].shape[1]
     assert torch.equal(own["patch_embed.proj.weight"], state["patch_embed.proj.weight"])
+
+
+@pytest.mark.parametrize("place", ["test_vit.safetensors", "test_vit.pth", "test_vit/model.safetensors"])
+def test_a_folder_holds_the_weights_of_several_backbones(tmp_path: Path, place: str) -> None:
+    """Each backbone finds its own file, by its name; one that has none is said with the names that are looked for."""
+    state = timm.create_model(VIT, pretrained=False).state_dict()
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (torch.save if place.endswith(".pth") else save_file)(state, tmp_path / place)
+    save_file(whole_state(), tmp_path / f"{SMALL}.safetensors")
+    own = body(VIT, str(tmp_path), 160)
+    assert_same_tensors(own, {key: state[key] for key in own})
+    assert_same_tensors(body(SMALL, str(tmp_path)), {key: whole_state()[key] for key in body(SMALL, "none")})
+    found = message("resnet10t", str(tmp_path))
+    for part in (str(tmp_path), "resnet10t.safetensors", "resnet10t.pth", "resnet10t/model.safetensors"):
+        assert part in found
+
+
+@pytest.mark.parametrize(
+    ("name", "mean"),
+    [
+        ("vit_base_patch32_clip_224.openai", (0.48145466, 0.4578275, 0.40821073)),
+        ("vit_base_patch16_siglip_224.v2_webli", (0.5, 0.5, 0.5)),
+        ("vit_small_patch14_dinov2.lvd142m", (0.485, 0.456, 0.406)),
+    ],
+)
+def test_clip_siglip_and_dino_are_loaded_at_another_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mean: tuple[float, ...]
+) -> None:
+    """Small ones of the same architecture, from a folder: the features are timm's own on pictures normalised as theirs.
+
+    The positions, learned at another size, are interpolated as timm does it when it loads them.
+    """
+    small = {"depth": 2, "embed_dim": 48, "num_heads": 3}
+    create = timm.create_model
+
+    def tiny(name: str, **arguments: Any) -> nn.Module:
+        network: nn.Module = create(name, **{**arguments, **small})
+        return network
+
+    monkeypatch.setattr(timm, "create_model", tiny)
+    count_features.cache_clear()
+    torch.manual_seed(3)
+    learned = timm.create_model(name, pretrained=False, img_size=56 if "patch14" in name else 64)
+    save_file(learned.state_dict(), tmp_path / f"{name}.safetensors")
+    size = 84 if "patch14" in name else 96
+    network = frozen_network(name, str(tmp_path), size)
+    file = {"file": str(tmp_path / f"{name}.safetensors")}
+    expected: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=file, img_size=size).eval()
+    expected.reset_classifier(0)
+    pictures = torch.rand(2, 3, size, size)
+    statistics = torch.tensor(mean), torch.tensor(timm.get_pretrained_cfg(name).std)
+    normal = (pictures - statistics[0][:, None, None]) / statistics[1][:, None, None]
+    with torch.inference_mode():
+        torch.testing.assert_close(network.features(pictures), expected(normal), rtol=1e-4, atol=1e-5)
+    count_features.cache_clear()
 
 
 def test_torchvisions_download_is_real(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
