@@ -65,7 +65,6 @@ _.how_fused
 _.boards
 _.evaluated
 _.epochs_run
-_.duration
 
 # Settings of Pillow
 _.MAX_TEXT_MEMORY
