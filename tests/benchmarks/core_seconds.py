@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -105,7 +106,25 @@ def metered(command: Sequence[str], log: IO[Any], *, env: Mapping[str, str] | No
     """Run a command to its end, and until all that it started has ended, `LINGERING` longer at most."""
     if not sys.platform.startswith("linux"):
         sys.exit("CPU seconds of all processes are read from /proc, which only Linux has.")
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with _reaper():
+        return _metered(command, log, env)
+
+
+@contextmanager
+def _reaper() -> Iterator[None]:
+    """Processes that lose their parent become this one's; no longer than it takes.
+
+    A worker of Ray's whose parent is not the first process doesn't notice that its machine's Ray has died.
+    """
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _metered(command: Sequence[str], log: IO[Any], env: Mapping[str, str] | None) -> Metered:
     seen: dict[Key, Seen] = {}
     times, seconds = [time.time()], [0.0]
     others = look(os.getpid(), {})  # what runs already isn't the command's
