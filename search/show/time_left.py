@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +19,8 @@ def seconds_left(
 
     `planned`: trials by modality. None as long as there is no basis: a modality with work left and no trial that ended.
     """
-    left = _work_left(state, planned, now)
-    budget = None if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
-    return min((seconds for seconds in (left, budget) if seconds is not None), default=None)
+    found = (_work_left(state, planned, now), _budget_left(state, now, budget_seconds))
+    return min((seconds for seconds in found if seconds is not None), default=None)
 
 
 def range_left(
@@ -30,13 +30,15 @@ def range_left(
 
     As the sum of the trials to come and of what is uncertain of their mean; no more than the time budget has left.
     """
-    left = seconds_left(state, planned, now, budget_seconds)
-    work = None if left is None else _work_left(state, planned, now)
-    if left is None or work is None:
-        return None if left is None else (left, left)  # only the budget is known
-    share = _uncertain(state, planned)
-    budget = float("inf") if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
-    return min(budget, (1 - share) * work), min(budget, (1 + share) * work)
+    work, budget = _work_left(state, planned, now), _budget_left(state, now, budget_seconds)
+    if work is None:
+        return None if budget is None else (budget, budget)  # only the budget is known
+    share, most = _uncertain(state, planned), math.inf if budget is None else budget
+    return min(most, (1 - share) * work), min(most, (1 + share) * work)
+
+
+def _budget_left(state: StudyState, now: float, budget_seconds: float | None) -> float | None:
+    return None if budget_seconds is None else max(0.0, budget_seconds - state.seconds_until_now(now))
 
 
 def _uncertain(state: StudyState, planned: Mapping[str, int]) -> float:
