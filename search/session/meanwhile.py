@@ -28,6 +28,11 @@ class Meanwhile(Generic[T]):
     def value(self) -> T:
         """The function's value, as soon as it is there; raises what the function raised."""
         self._thread.join()
+        self.look()
+        return self._value[0]
+
+    def look(self, seconds: float = 0.0) -> None:
+        """Wait so long at most; raises what the function has raised by then."""
+        self._thread.join(seconds)
         if self._error is not None:
             raise self._error
-        return self._value[0]

@@ -32,6 +32,8 @@ from trainables.data.samples import Split
 from trainables.names import TEST, TRAIN
 from trainables.words import printable
 
+SOON = 0.3  # seconds within which most faults of test data are found: who made one needn't wait for Ray
+
 
 def run_search(
     study: StudyConfig,
@@ -58,6 +60,7 @@ def run_search(
             study = settled(study, splits)
         # The test data are read while Ray starts: each takes seconds, large data minutes.
         reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
+        reading.look(SOON)
         with mps_daemon(study) as said, ray_cluster(study.cluster.address):
             lineage = reading.value()
             del reading

@@ -34,3 +34,18 @@ def test_its_error_is_raised_where_its_value_is_asked_for() -> None:
     later = Meanwhile(fail)
     with pytest.raises(UserError, match="no such file"):
         later.value()
+
+
+def test_a_look_raises_what_is_known_and_waits_no_longer() -> None:
+    """A fault that is found at once is told at once; work that goes on is left alone."""
+
+    def fail() -> None:
+        raise UserError("no such file")
+
+    with pytest.raises(UserError, match="no such file"):
+        Meanwhile(fail).look(10)
+    go_on = threading.Event()
+    later = Meanwhile(lambda: go_on.wait(10))
+    later.look()
+    go_on.set()
+    assert later.value()
