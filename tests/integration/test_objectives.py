@@ -6,7 +6,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from command_line import binwise
+from command_line import binwise, binwise_here
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
@@ -39,6 +39,7 @@ text:
       vocabulary_size: {{type: int, low: 100, high: 4000, log: true}}
     {more}
 """
+AFTER = ("analyze", "report")
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -47,11 +48,14 @@ def reported(folder: Path, name: str, epochs: int, more: str) -> tuple[Path, str
     if not (folder / "data").exists():
         make_demo(folder / "data", pictures=400, size=32, seed=0, workers=1)
     (folder / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, more=more))
-    done = binwise(folder, "run", f"{name}.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = ""
+    for command, *arguments in ((binwise, "search", f"{name}.yaml"), *((binwise_here, one, name) for one in AFTER)):
+        done = command(folder, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said += done.stdout + done.stderr
     study = folder / "mlruns" / "studies" / name
     records = [TrialRecord.from_json(line) for line in (study / "trials.jsonl").read_text().splitlines()]
-    return study, done.stdout + done.stderr, records
+    return study, said, records
 
 
 def test_accuracy_and_size(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
     broken = next((searched / "data" / "Val" / "TTR").glob("*.jpg"))
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
-    done = binwise(searched, "search", "study.yaml", "--set", "name=broken")
+    done = binwise(searched, "search", "study.yaml", "--set", "name=broken", "--set", "modalities=[image]")
     broken.write_bytes(whole)
     assert done.returncode == 2
     assert broken.name in done.stderr
