@@ -22,9 +22,14 @@ AT_ONCE = 100  # resamples, so that their counts fit the memory
 class Optimism:
     """What the choice on val adds to the val accuracy of what is chosen."""
 
-    raw: float  # the val accuracy of the choice, as it is quoted
+    raw: float  # the val accuracy of the best of what was chosen among
     corrected: float  # without what the choice alone adds
     wins: Mapping[str, float]  # by candidate: the share of resamples in which it is the one that is chosen
+
+    @property
+    def added(self) -> float:
+        """What choosing adds: a share of the samples."""
+        return self.raw - self.corrected
 
 
 def optimism(

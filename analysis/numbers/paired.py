@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -33,6 +33,12 @@ class Comparison:
     only_second: int
     p: float  # how likely so uneven a difference is between equally good models
     verdict: Verdict
+    first: str = ""  # their names
+    second: str = ""
+
+    def adjusted(self, p: float, first: str, second: str) -> Comparison:
+        """One of several comparisons, with its adjusted p, and with names."""
+        return replace(self, p=p, verdict=verdict(self.gain, p), first=first, second=second)
 
 
 def compared(ones: Right, others: Right, blocks: Blocks | None = None) -> Comparison:
