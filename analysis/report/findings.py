@@ -64,7 +64,7 @@ def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str
 
 
 def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid | None) -> tuple[str, ...]:
-    """A sentence or two each: best single model, fusion, weights, val against test, speed, baseline, hardest class."""
+    """A sentence or two each, from the best single model to the hardest class."""
     split, rows = _shown(selection, final)
     found = [
         _single(selection, split, rows),
@@ -72,6 +72,7 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
         _ensemble(selection, split, rows),
         _weights(selection.fusion, grid),
         _optimism(selection, final),
+        _chances(selection, split, rows),
         _speed(selection, rows),
         _baseline(selection, final, rows),
         _hardest_class(rows[selection.system].scores),
@@ -247,6 +248,18 @@ def _optimism(selection: Selection, final: FinalTest | None) -> str:
     if test - val >= NOTABLE:
         return f"{corrected}Test is easier than val here: {both}."
     return f"{corrected}Val and test agree within {100 * NOTABLE:.0f} points: {both}."
+
+
+def _chances(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
+    """Whether the system is as sure as it is right."""
+    row = rows[selection.system]
+    if row.calibration_error is None or row.log_loss is None or row.brier is None:
+        return ""
+    off = wording.points(row.calibration_error)[1:]
+    return (
+        f"The chances it gives are off by {off} on {split} (calibration error, root mean square), with a log loss of "
+        f"{row.log_loss:.2f} and a Brier score of {row.brier:.2f}."
+    )
 
 
 def _speed(selection: Selection, rows: Mapping[str, RowScores]) -> str:
