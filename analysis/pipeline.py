@@ -6,7 +6,7 @@ The models are given as callables, so that everything here runs without one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,24 +159,33 @@ def final_test(
     admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
     opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
     say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
-    rows, blocks = _evaluate(study_folder, selection, test, models), blocks_of(test)
-    result = FinalTest(
-        study=selection.study,
-        selection_digest=digest,
-        evaluated=store.now(),
+    result = replace(
+        _tested(selection, test, _evaluate(study_folder, selection, test, models)),
         openings=len(opened.times),
         test_source=str(test_source),
-        samples=len(test.ids),
-        test=score_rows(rows, test, blocks),
         test_digest=admitted.digest,
         changes=opened.changes,
         overlap=admitted.overlap,
-        comparisons=comparisons(rows, [*selection.models], selection.system, test, blocks),
-        blocks=0 if blocks is None else len(np.unique(blocks)),
     )
     store.write_final_test(study_folder, result)
     say("Wrote the test's result")
     return result
+
+
+def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> FinalTest:
+    """What the rows score on test, and how they compare."""
+    blocks = blocks_of(test)
+    return FinalTest(
+        study=selection.study,
+        selection_digest=store.selection_digest(selection),
+        evaluated=store.now(),
+        openings=1,
+        test_source="",
+        samples=len(test.ids),
+        test=score_rows(rows, test, blocks),
+        comparisons=comparisons(rows, [*selection.models], selection.system, test, blocks),
+        blocks=0 if blocks is None else len(np.unique(blocks)),
+    )
 
 
 def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, Row]:
