@@ -6,23 +6,27 @@ The models are given as callables, so that everything here runs without one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from analysis import store, wording
 from analysis.answers import Answers, Chosen, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
 from analysis.effort import measured_effort, write_effort
+from analysis.evidence import blocks_of, measured_optimism
 from analysis.lineage import OpeningTerms, admit
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
+from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
-from analysis.results import Example, FinalTest, RowScores, SelectedModel, Selection
+from analysis.results import Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
-from analysis.scoring import score_rows
+from analysis.scoring import Row, comparisons, rows_of, score_rows
 from analysis.versions import versions
 from trainables.errors import UserError
 from trainables.heads.folds import groups_of
@@ -32,7 +36,6 @@ from trainables.names import DATA_FILE, ENSEMBLE, TEST, TRAIN, VAL
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from trainables.data.reading.options import ReadOptions
@@ -119,7 +122,8 @@ def analyze(
     if linear_baseline:
         say("Fitting the linear baseline")
         baseline = _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: val}, models)[VAL]
-    selection = _selection(records[0].study, chosen, splits, answers, baseline)
+    optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(val))
+    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism)
     _save_rows(study_folder, VAL, val, answers)
     store.write_selection(study_folder, selection)
     say("Froze the selection")
@@ -155,15 +159,10 @@ def final_test(
     admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
     opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
     say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
-    rows = _evaluate(study_folder, selection, test, models)
-    result = FinalTest(
-        study=selection.study,
-        selection_digest=digest,
-        evaluated=store.now(),
+    result = replace(
+        _tested(selection, test, _evaluate(study_folder, selection, test, models)),
         openings=len(opened.times),
         test_source=str(test_source),
-        samples=len(test.ids),
-        test=rows,
         test_digest=admitted.digest,
         changes=opened.changes,
         overlap=admitted.overlap,
@@ -173,8 +172,24 @@ def final_test(
     return result
 
 
-def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, RowScores]:
-    """What every row scores on test; the predictions are kept."""
+def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> FinalTest:
+    """What the rows score on test, and how they compare."""
+    blocks = blocks_of(test)
+    return FinalTest(
+        study=selection.study,
+        selection_digest=store.selection_digest(selection),
+        evaluated=store.now(),
+        openings=1,
+        test_source="",
+        samples=len(test.ids),
+        test=score_rows(rows, test, blocks),
+        comparisons=comparisons(rows, [*selection.models], selection.system, test, blocks),
+        blocks=0 if blocks is None else len(np.unique(blocks)),
+    )
+
+
+def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, Row]:
+    """What every row says of test; the predictions are kept."""
     chosen = Chosen(selection.models, selection.frozen, selection.ensemble)
     answers = answers_of(study_folder, chosen, test, models.predict_split)
     baseline: Mapping[str, Predictions] = {}
@@ -182,7 +197,7 @@ def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Mod
         train = models.read_splits(study_folder)[TRAIN]
         baseline = _baseline(study_folder, selection.models, train, {TEST: test}, models)[TEST]
     _save_rows(study_folder, TEST, test, answers)
-    return score_rows(
+    return rows_of(
         answers.models,
         baseline,
         selection.fusion,
@@ -236,10 +251,21 @@ def _selection(
     splits: Mapping[str, Split],
     answers: Answers,
     baseline: Mapping[str, Predictions],
+    optimism: Optimism | None,
 ) -> Selection:
-    classes = splits[VAL].classes
+    classes, val = splits[VAL].classes, splits[VAL]
     majority = majority_class(splits[TRAIN].labels, len(classes))
     fusion, linear_fusion, frozen_fusion = map(_best_fusion, (answers.models, baseline, answers.frozen))
+    rows = rows_of(
+        answers.models,
+        baseline,
+        fusion,
+        linear_fusion,
+        majority,
+        frozen=answers.frozen,
+        frozen_fusion=frozen_fusion,
+        ensemble=answers.ensemble,
+    )
     return Selection(
         study=study,
         created=store.now(),
@@ -248,20 +274,12 @@ def _selection(
         models=chosen.models,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=score_rows(
-            answers.models,
-            baseline,
-            fusion,
-            linear_fusion,
-            majority,
-            frozen=answers.frozen,
-            frozen_fusion=frozen_fusion,
-            ensemble=answers.ensemble,
-        ),
+        val=score_rows(rows, val, blocks_of(val)),
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,
         ensemble=chosen.ensemble,
+        optimism=optimism,
     )
 
 

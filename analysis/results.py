@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
+from analysis.numbers.intervals import Interval
 from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
+from analysis.numbers.optimism import Optimism
+from analysis.numbers.paired import Comparison, Verdict
 from analysis.rows import linear_row, ordered
 from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 
@@ -37,6 +40,11 @@ class RowScores:
 
     scores: Scores
     seconds_per_sample: float | None  # of inference, data preparation not counted; None where nothing is computed
+    # What earlier versions didn't compute; the last three are of chances, which a row of mere decisions hasn't.
+    interval: Interval | None = None  # of the accuracy
+    log_loss: float | None = None
+    brier: float | None = None
+    calibration_error: float | None = None  # how far confidence lies from accuracy, root mean square
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class Selection:
     frozen: Mapping[str, SelectedModel] = field(default_factory=dict)
     frozen_fusion: Mixture | None = None
     ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
+    optimism: Optimism | None = None  # of the system's val accuracy; None where val logits weren't kept
 
     @property
     def system(self) -> str:
@@ -137,6 +146,8 @@ class FinalTest:
     test_digest: str = ""  # of the test data's manifest
     changes: tuple[str, ...] = ()  # of the test data before an opening, in short, that were accepted
     overlap: Mapping[str, int] = field(default_factory=dict)  # by split: test samples that are in it, too
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)  # by what is compared, see `rows`
+    blocks: int = 0  # groups of samples that are alike, by which intervals were computed; 0: each stands for itself
 
     def metrics(self) -> dict[str, float]:
         """The test scores of every row by name: `test_fused_accuracy`, `test_fused_macro_f1`, ..."""
@@ -210,6 +221,7 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
             "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
             "ensemble": _ensemble_from_json(raw.get("ensemble")),
+            "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
         }
     )
 
@@ -221,7 +233,15 @@ def example_from_json(raw: Mapping[str, Any]) -> Example:
 
 def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
     """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
-    return FinalTest(**{**raw, "test": _row_scores(raw["test"]), "changes": tuple(raw.get("changes", ()))})
+    compared = {name: _comparison(one) for name, one in raw.get("comparisons", {}).items()}
+    return FinalTest(
+        **{
+            **raw,
+            "test": _row_scores(raw["test"]),
+            "changes": tuple(raw.get("changes", ())),
+            "comparisons": compared,
+        }
+    )
 
 
 def _metrics(split: str, rows: Mapping[str, RowScores]) -> dict[str, float]:
@@ -254,7 +274,10 @@ def _ensemble_in_words(ensemble: EnsembleResult) -> str:
 
 
 # Keys that say nothing where they are empty.
-_SINCE = ("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble")
+_SINCE = (
+    *("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble"),
+    *("optimism", "comparisons", "blocks"),
+)
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -262,7 +285,7 @@ def _plain(record: Any) -> dict[str, Any]:
         return {"id": record.id, **record.inputs}
     split = VAL if isinstance(record, Selection) else TEST
     raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
-    raw[split] = {row: {**vars(one), "scores": one.scores.as_json()} for row, one in getattr(record, split).items()}
+    raw[split] = {row: _plain_row(one) for row, one in getattr(record, split).items()}
     raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
@@ -270,6 +293,13 @@ def _plain(record: Any) -> dict[str, Any]:
             fusions["frozen_fusion"] = record.frozen_fusion
         raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}
     return raw
+
+
+def _plain_row(row: RowScores) -> dict[str, Any]:
+    """What wasn't computed isn't written: the digest of an earlier version's selection stays what it is."""
+    raw = dataclasses.asdict(dataclasses.replace(row, scores=None))  # type: ignore[arg-type]
+    kept = {key: value for key, value in raw.items() if value is not None or key == "seconds_per_sample"}
+    return {**kept, "scores": row.scores.as_json()}
 
 
 def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) -> Mixture | None:
@@ -293,4 +323,15 @@ def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
 
 
 def _row_scores(raw: Mapping[str, Any]) -> dict[str, RowScores]:
-    return {row: RowScores(Scores.from_json(one["scores"]), one["seconds_per_sample"]) for row, one in raw.items()}
+    return {
+        row: RowScores(**{**one, "scores": Scores.from_json(one["scores"]), "interval": _interval(one.get("interval"))})
+        for row, one in raw.items()
+    }
+
+
+def _interval(raw: Mapping[str, float] | None) -> Interval | None:
+    return None if raw is None else Interval(**raw)
+
+
+def _comparison(raw: Mapping[str, Any]) -> Comparison:
+    return Comparison(**{**raw, "interval": Interval(**raw["interval"]), "verdict": Verdict(raw["verdict"])})

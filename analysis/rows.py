@@ -10,6 +10,10 @@ from trainables.names import ENSEMBLE, FUSED
 MAJORITY = "majority"  # always says the most frequent class of the training data
 LINEAR = "linear_"  # how the linear baseline's rows begin
 FROZEN = "frozen_"  # how the rows of the best heads on frozen features begin
+# What is compared with what, on the same samples.
+SINGLE = "single"  # the fusion with the best single model
+FROZEN_SYSTEM = "frozen"  # what the study ends with, with the heads on frozen features
+LINEAR_SYSTEM = "linear"  # ... with the linear baseline
 
 
 def linear_row(row: str) -> str:

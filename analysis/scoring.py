@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.numbers.calibration import calibration
 from analysis.numbers.ensemble import mixed_members
+from analysis.numbers.intervals import Blocks, share_interval
 from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import score
 from analysis.numbers.mixture import Mixture, mix
+from analysis.numbers.paired import Comparison, compared, holm
 from analysis.results import EnsembleResult, RowScores
-from analysis.rows import MAJORITY, frozen_row, linear_row
+from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, MAJORITY, SINGLE, frozen_row, linear_row
 from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
 
@@ -47,7 +51,21 @@ def ensemble_predictions(members: Mapping[str, Predictions], ensemble: EnsembleR
     return Predictions(one.ids, logits.astype(np.float32), one.labels, one.classes, seconds)
 
 
-def score_rows(
+@dataclass(frozen=True)
+class Row:
+    """What one row of the results table says of a split."""
+
+    said: NDArray[np.generic]  # logits (N, C); where samples lack its input, the decisions (N,)
+    seconds_per_sample: float | None  # of inference; None where nothing is computed
+
+    @property
+    def decisions(self) -> NDArray[np.int64]:
+        """The class of each sample (N,), as an index."""
+        found = self.said.argmax(axis=1) if self.said.ndim == 2 else self.said
+        return np.asarray(found, dtype=np.int64)
+
+
+def rows_of(
     predictions: Mapping[str, Predictions],
     baseline: Mapping[str, Predictions],
     fusion: Mixture | None,
@@ -57,7 +75,7 @@ def score_rows(
     frozen: Mapping[str, Predictions] | None = None,
     frozen_fusion: Mixture | None = None,
     ensemble: Predictions | None = None,
-) -> dict[str, RowScores]:
+) -> dict[str, Row]:
     """By row of the results table; the predictions, by modality, are of one split and in one order.
 
     `baseline`: of the linear models; `frozen`: of the best heads on frozen features; `ensemble`: of its members
@@ -66,30 +84,68 @@ def score_rows(
     A single model says the class `majority` where a sample lacks its input, so that every row counts the same samples.
     """
     one = next(iter(predictions.values()))
-    guesses = np.full(len(one.ids), majority)
     linear = _with_fused(baseline, linear_fusion, majority)
     heads = _with_fused(frozen or {}, frozen_fusion, majority)
     return {
         **_with_fused(predictions, fusion, majority),
-        **({} if ensemble is None else {ENSEMBLE: _scored(ensemble, majority)}),
-        **{frozen_row(row): scores for row, scores in heads.items()},
-        **{linear_row(row): scores for row, scores in linear.items()},
-        MAJORITY: RowScores(score(guesses, one.labels, one.classes), None),
+        **({} if ensemble is None else {ENSEMBLE: _row(ensemble, majority)}),
+        **{frozen_row(row): found for row, found in heads.items()},
+        **{linear_row(row): found for row, found in linear.items()},
+        MAJORITY: Row(np.full(len(one.ids), majority), None),
     }
 
 
-def _with_fused(predictions: Mapping[str, Predictions], fusion: Mixture | None, majority: int) -> dict[str, RowScores]:
-    rows = {modality: _scored(one, majority) for modality, one in predictions.items()}
+def score_rows(rows: Mapping[str, Row], split: Split, blocks: Blocks | None = None) -> dict[str, RowScores]:
+    """What each row scores on the split that it speaks of; `blocks` (N,): samples of one are alike."""
+    return {name: _scored(row, split, blocks) for name, row in rows.items()}
+
+
+def comparisons(
+    rows: Mapping[str, Row], selection_rows: Sequence[str], system: str, split: Split, blocks: Blocks | None = None
+) -> dict[str, Comparison]:
+    """What is compared, by what it is compared with: the fusion with the best single model, the system with baselines.
+
+    `selection_rows`: the selected models. The single model is the one that is best on these very samples: a gain over
+    another one would flatter the fusion. Every p is adjusted for how many comparisons there are (Holm).
+    """
+    right = {name: row.decisions == split.labels for name, row in rows.items()}
+    pairs: dict[str, tuple[str, str]] = {}
+    if FUSED in rows:
+        pairs[SINGLE] = FUSED, max(selection_rows, key=lambda name: float(right[name].mean()))
+    for name, prefix in ((FROZEN_SYSTEM, FROZEN), (LINEAR_SYSTEM, LINEAR)):
+        others = [row for row in rows if row.startswith(prefix)]
+        if others and not np.array_equal(rows[others[-1]].decisions, rows[system].decisions):
+            pairs[name] = system, others[-1]
+    found = {name: compared(right[one], right[other], blocks) for name, (one, other) in pairs.items()}
+    adjusted = holm({name: one.p for name, one in found.items()})
+    return {name: one.adjusted(adjusted[name], *pairs[name]) for name, one in found.items()}
+
+
+def _with_fused(predictions: Mapping[str, Predictions], fusion: Mixture | None, majority: int) -> dict[str, Row]:
+    rows = {modality: _row(one, majority) for modality, one in predictions.items()}
     if fusion is not None:
-        one = next(iter(predictions.values()))
         fused = mix({modality: predictions[modality].logits for modality in fusion.weights}, fusion.weights)
         seconds = sum(predictions[modality].seconds_per_sample for modality in fusion.weights)
-        rows[FUSED] = RowScores(score(fused, one.labels, one.classes), seconds)
+        rows[FUSED] = Row(fused, seconds)
     return rows
 
 
-def _scored(one: Predictions, majority: int) -> RowScores:
-    return RowScores(score(_decided(one.logits, majority), one.labels, one.classes), one.seconds_per_sample)
+def _row(one: Predictions, majority: int) -> Row:
+    return Row(_decided(one.logits, majority), one.seconds_per_sample)
+
+
+def _scored(row: Row, split: Split, blocks: Blocks | None) -> RowScores:
+    scores = score(row.said, split.labels, split.classes)
+    interval = share_interval(row.decisions == split.labels, blocks)
+    told = calibration(row.said.astype(np.float64), split.labels) if row.said.ndim == 2 else None
+    return RowScores(
+        scores,
+        row.seconds_per_sample,
+        interval,
+        log_loss=told.log_loss if told else None,
+        brier=told.brier if told else None,
+        calibration_error=told.error if told else None,
+    )
 
 
 def _decided(logits: NDArray[np.float32], majority: int) -> NDArray[np.generic]:

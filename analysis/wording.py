@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analysis.numbers.fusion import BestAlpha
+from analysis.numbers.intervals import Interval
 from analysis.numbers.mixture import Mixture
 from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
 from trainables.modalities import modality_of
 from trainables.names import ENSEMBLE, FUSED, LATENCY, SIZE
 
 NONE = "–"
+P_LEAST = 0.001  # a smaller p says no more
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
 CHEAP = {SIZE: "small", LATENCY: "fast"}
 CHEAPER = {SIZE: "smaller", LATENCY: "faster"}
@@ -42,6 +44,21 @@ def points(difference: float) -> str:
     rounded = round(100 * difference, 1) + 0.0  # no "-0.0"
     sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
     return f"{sign}{abs(rounded):.1f}{_SPACE}points"
+
+
+def shares(interval: Interval) -> str:
+    """Both ends of a share's interval, in percent: 78.9 to 84.1 %."""
+    return f"{100 * interval.low:.1f} to {percent(interval.high)}"
+
+
+def gains(interval: Interval) -> str:
+    """Both ends of a gain's interval, in points: -0.6 to +3.5."""
+    return " to ".join(points(end).removesuffix(f"{_SPACE}points") for end in (interval.low, interval.high))
+
+
+def p_value(p: float) -> str:
+    """p with two significant digits, or below which bound it lies: `p 0.032`, `p < 0.001`."""
+    return f"p < {P_LEAST}" if p < P_LEAST else f"p {p:.2g}" if p < 0.995 else "p 1"
 
 
 def count(number: int, noun: str = "") -> str:

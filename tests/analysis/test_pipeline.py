@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -259,17 +260,32 @@ def test_checkpoint_must_reproduce_its_trial(tmp_path: Path, fakes: FakeModels) 
 
 
 def test_files_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) -> None:
-    """selection.json and final_test.json of image and text, byte for byte; and what was written before is read."""
+    """selection.json and final_test.json of image and text, byte for byte; BINWISE_UPDATE_GOLDEN=1 writes them anew."""
     selection = dataclasses.replace(
         analyze(tmp_path, models=fakes.models()), created="2026-01-02T03:04:05+00:00", versions={"binwise": "0.1.0"}
     )
     store.write_selection(tmp_path, selection)
+    if os.environ.get("BINWISE_UPDATE_GOLDEN"):
+        (GOLDEN / "selection.json").write_bytes(results.to_json(selection))
     assert (tmp_path / "analysis/selection.json").read_bytes() == (GOLDEN / "selection.json").read_bytes()
     assert results.selection_from_json(json.loads((GOLDEN / "selection.json").read_text())) == selection
     final = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
     fixed = dataclasses.replace(final, evaluated="2026-01-02T03:04:05+00:00", test_source="test", test_digest="")
+    if os.environ.get("BINWISE_UPDATE_GOLDEN"):
+        (GOLDEN / "final_test.json").write_bytes(results.to_json(fixed))
     assert results.to_json(fixed) == (GOLDEN / "final_test.json").read_bytes()
     assert results.final_test_from_json(json.loads((GOLDEN / "final_test.json").read_text())) == fixed
+
+
+def test_files_of_an_earlier_version_are_read_and_keep_their_digest() -> None:
+    """They have no intervals and no comparisons, and none are written into them: a frozen selection stays frozen."""
+    earlier = GOLDEN / "earlier"
+    for name, read in (
+        ("selection.json", results.selection_from_json),
+        ("final_test.json", results.final_test_from_json),
+    ):
+        content = (earlier / name).read_bytes()
+        assert results.to_json(read(json.loads(content))) == content
 
 
 def test_samples_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis_fakes import NUMBERS, having, predictions, split, with_numbers
+from analysis_fakes import NUMBERS, accuracy, having, predictions, split, with_numbers
 from modality_names import IMAGE, TEXT
 
 from analysis.numbers.mixture import Mixture, mix
-from analysis.scoring import predictions_with_gaps, score_rows
+from analysis.scoring import comparisons, predictions_with_gaps, rows_of, score_rows
 from trainables.data.samples import Split
 from trainables.records import Predictions
 
@@ -57,7 +57,7 @@ def test_every_row_counts_the_same_samples(tmp_path: Path) -> None:
     }
     fusion = Mixture({IMAGE: 0.2, TEXT: 0.5, NUMBERS: 0.3}, 0.0, TEXT, 0.4, 0.6)
     linear = Mixture({IMAGE: 0.4, TEXT: 0.6}, 0.0, TEXT, 0.4, 0.6)
-    rows = score_rows(found, {name: found[name] for name in (IMAGE, TEXT)}, fusion, linear, majority=2)
+    rows = score_rows(rows_of(found, {name: found[name] for name in (IMAGE, TEXT)}, fusion, linear, majority=2), part)
     assert list(rows) == [
         "image", "text", "numbers", "fused", "linear_image", "linear_text", "linear_fused", "majority",
     ]  # fmt: skip
@@ -74,8 +74,27 @@ def test_every_row_counts_the_same_samples(tmp_path: Path) -> None:
 
 def test_half_a_row_of_nan_is_no_missing_sample(tmp_path: Path) -> None:
     """It is what a diverged model gives, and refused."""
-    one = predictions(split("val", 6, tmp_path), IMAGE)
+    part = split("val", 6, tmp_path)
+    one = predictions(part, IMAGE)
     one.logits[0, 0] = np.nan
     one.logits[1] = np.nan
     with pytest.raises(ValueError, match="must be finite"):
-        score_rows({IMAGE: one}, {}, None, None, majority=0)
+        score_rows(rows_of({IMAGE: one}, {}, None, None, majority=0), part)
+
+
+def test_what_is_compared_and_with_what(tmp_path: Path) -> None:
+    """The fusion with the better single model here, the system with baselines; each p for all comparisons together."""
+    part = split("test", 60, tmp_path)
+    found = {name: predictions(part, name) for name in (IMAGE, TEXT)}
+    fusion = Mixture({IMAGE: 0.4, TEXT: 0.6}, 0.0, TEXT, 0.4, 0.6)
+    rows = rows_of(found, {IMAGE: found[IMAGE]}, fusion, None, majority=0, frozen={TEXT: found[TEXT]})
+    made = comparisons(rows, [IMAGE, TEXT], "fused", part)
+    assert {name: (one.first, one.second) for name, one in made.items()} == {
+        "single": ("fused", "text"),
+        "frozen": ("fused", "frozen_text"),
+        "linear": ("fused", "linear_image"),
+    }
+    assert made["single"].gain == pytest.approx((rows["fused"].decisions == part.labels).mean() - accuracy(part, TEXT))
+    assert made["single"].p >= made["linear"].p
+    alone = comparisons(rows_of({TEXT: found[TEXT]}, {}, None, None, majority=0), [TEXT], "text", part)
+    assert alone == {}

@@ -33,7 +33,8 @@ BENCHMARKS = (
     "mixture",
     "search_overhead",
 )
-BY_NAME = ("learning", "search_quality", "shortcuts", "anytime", "selection_rules")  # only where asked for
+BY_NAME = ("learning", "search_quality", "shortcuts", "anytime", "selection_rules", "statistics")  # where asked for
+FILES = {"statistics": "simulated_studies"}  # of benchmarks whose name is a module's of Python itself
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
@@ -42,7 +43,7 @@ def run(name: str, *, options: Sequence[str]) -> dict[str, Any] | None:
     """A benchmark's result; None where it failed. It measures the tree that it lies in."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    command = [sys.executable, str(HERE / f"{name}.py"), *options]
+    command = [sys.executable, str(HERE / f"{FILES.get(name, name)}.py"), *options]
     path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         command, check=False, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
@@ -69,7 +70,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="BENCHMARK",
-        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last five by default",
+        help=f"of {', '.join((*BENCHMARKS, *BY_NAME))}; all but the last six by default",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, rough figures")
     parser.add_argument("--sealed", action="store_true", help="anytime alone: all sets and their tests, once")

@@ -19,11 +19,13 @@ from analysis import store, wording
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.metrics import score
 from analysis.numbers.mixture import Mixture
+from analysis.numbers.paired import compared
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline, key_findings
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
+from analysis.rows import SINGLE
 from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.errors import UserError
 from trainables.records import StopReason
@@ -228,16 +230,21 @@ def test_findings_are_honest(tmp_path: Path) -> None:
     final = store.read_final_test(tmp_path)
     assert final is not None
     rows = {**final.test, "fused": final.test["image"], "text": selection.val["fused"]}
-    lost = dataclasses.replace(final, test=rows, openings=3)
+    less = compared(np.arange(60) < 20, np.arange(60) < 40).adjusted(0.001, "fused", "text")
+    lost = dataclasses.replace(final, test=rows, openings=3, comparisons={SINGLE: less})
     atend = dataclasses.replace(selection, fusion=Mixture.of_alpha(BestAlpha(0.9, 0.9, 0.8, 1.0), IMAGE, TEXT))
     said = " ".join(key_findings(atend, lost, ((0.0, 0.5), (1.0, 0.6))))
-    assert "Fusion does not help" in said
-    assert "text alone would do" in said
+    assert "Fusion hurts, text alone would do: −33.3" in said
     assert "Val is optimistic by" in said
     assert "The plateau reaches the text model alone" in said
     assert "opened 3 times" in (headline(atend, lost).warning or "")
-    same = dataclasses.replace(final, test={**final.test, "fused": final.test["text"]})
-    assert "as many samples right as text alone" in " ".join(key_findings(selection, same, None))
+    for more, sentence in ((1, "Fusion is not shown to help: +1.7"), (15, "Fusion helps: +25.0")):
+        found = compared(np.arange(60) < 20 + more, np.arange(60) < 20)
+        told = dataclasses.replace(final, comparisons={SINGLE: found.adjusted(found.p, "fused", "text")})
+        assert sentence in " ".join(key_findings(selection, told, None)).replace("\u00a0", " ")
+    untold = dataclasses.replace(final, comparisons={})
+    assert "Fusing gains +2.2" in " ".join(key_findings(selection, untold, None))
+    assert "only the test tells" in " ".join(key_findings(selection, None, None))
 
 
 def test_an_opening_without_a_result_is_told(tmp_path: Path) -> None:
@@ -283,10 +290,10 @@ def test_a_gain_is_measured_against_the_better_single_model(tmp_path: Path) -> N
     right = dict(final.test)
     labels = np.repeat(np.arange(len(selection.classes)), np.sum(right[other].scores.confusion, axis=1))
     right[other] = dataclasses.replace(right[other], scores=score(labels, labels, selection.classes))
-    swapped = dataclasses.replace(final, test=right)
+    swapped = dataclasses.replace(final, test=right, comparisons={})
     tiles = {tile.label: tile for tile in headline(selection, swapped).tiles}
     assert f"{other} alone 100.0" in tiles["Over the better single model"].note
-    assert any("Fusion does not help" in sentence for sentence in key_findings(selection, swapped, None))
+    assert any(f"over {other} alone" in sentence for sentence in key_findings(selection, swapped, None))
 
 
 def test_three_modalities(tmp_path: Path, numbers: str) -> None:
