@@ -59,6 +59,20 @@ class EnsembleResult:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The trials that a study's rows are about."""
+
+    models: Mapping[str, SelectedModel]  # by modality: one of each, those that go best together
+    frozen: Mapping[str, SelectedModel]  # by modality: the best heads on frozen features
+    ensemble: EnsembleResult | None
+
+    def by_trial(self) -> dict[str, SelectedModel]:
+        """All of them by trial id."""
+        members = self.ensemble.members.values() if self.ensemble else ()
+        return {model.trial_id: model for model in (*self.models.values(), *self.frozen.values(), *members)}
+
+
+@dataclass(frozen=True)
 class Selection:
     """What was chosen on val, before the test: frozen as `selection.json` and known by its digest."""
 
@@ -75,6 +89,11 @@ class Selection:
     frozen: Mapping[str, SelectedModel] = field(default_factory=dict)
     frozen_fusion: Mixture | None = None
     ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
+
+    @property
+    def chosen(self) -> Chosen:
+        """The trials that its rows are about."""
+        return Chosen(self.models, self.frozen, self.ensemble)
 
     @property
     def system(self) -> str:

@@ -32,7 +32,7 @@ class LeaderboardRow:
 
 def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
     """The trial with the highest best val accuracy; of equals the one that is better in the second objective, where
-    there is one, then the lower val loss at that epoch, then the lower number.
+    there is one, then the lower val loss at that epoch, then the cheaper one, then the lower number.
 
     A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted: a
     study that ends with its time budget or its target leaves sound trials that would have gone on. One that diverged,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from analysis_fakes import FakeModels, accuracy, having, predictions, study_folder, study_of_many
 from modality_names import IMAGE, TEXT
+from numpy.typing import NDArray
 
 from analysis import results, store
 from analysis.lineage import OpeningTerms
@@ -17,8 +18,10 @@ from analysis.numbers.ensemble import Limits
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline
+from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
+from trainables.names import MANIFEST_CSV, VAL
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -117,6 +120,34 @@ def test_an_ensemble_that_is_not_shown_to_gain_has_its_row_alone(tmp_path: Path)
     assert (selection.ensemble.deployed, selection.system) == (False, "fused")
     assert "isn't deployed" in selection.summary()
     assert "ensemble" in selection.val
+
+
+def test_val_samples_with_the_same_file_are_one_group(tmp_path: Path) -> None:
+    """By the contents that the search put on record: copies under other names don't make a gain surer."""
+    fakes = study_of_many(tmp_path)
+    own = [Row(sample, "a", 1, f"{place:064x}", "") for place, sample in enumerate(fakes.splits[VAL].ids)]
+    gains = []
+    for count in (len(own), 2):
+        copies = [row._replace(sha256=own[place % count].sha256) for place, row in enumerate(own)]
+        (tmp_path / MANIFEST_CSV).write_bytes(to_csv({VAL: Manifest(tuple(copies))}))
+        ensemble = analyze(tmp_path, linear_baseline=False, models=fakes.models()).ensemble
+        assert ensemble is not None
+        gains.append(ensemble)
+    assert [one.deployed for one in gains] == [True, False]
+    assert gains[0].p < gains[1].p
+
+
+def test_each_trials_val_logits_are_read_once(tmp_path: Path) -> None:
+    """For the choice, the effort and the check together."""
+    fakes, asked = study_of_many(tmp_path), list[Path]()
+
+    def val_logits(folder: Path) -> NDArray[np.float32] | None:
+        asked.append(folder)
+        return fakes.val_logits(folder)
+
+    models = dataclasses.replace(fakes.models(), val_logits=val_logits)
+    analyze(tmp_path, linear_baseline=False, models=models)
+    assert len(asked) == len(set(asked)) > 2
 
 
 def test_limits_can_leave_no_ensemble(tmp_path: Path) -> None:
