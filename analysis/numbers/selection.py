@@ -79,12 +79,12 @@ def best_epoch(record: TrialRecord) -> EpochResult:
     return record.best
 
 
-def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, bool, int]:
-    """Of equals a head, which is older and cheaper, comes before what was fine-tuned."""
+def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, bool, int, int]:
+    """Of equals a head, which is cheaper to have, comes before what was fine-tuned, then the one with fewer bytes."""
     best = best_epoch(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
     costs = tuple(best.objective(name) for name in record.objectives[1:])
-    return -best.val_accuracy, costs, loss, not record.is_head, record.number
+    return -best.val_accuracy, costs, loss, not record.is_head, best.weights_bytes, record.number
 
 
 def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:
