@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analysis.choice import EnsembleChoice
 from analysis.files import file_sha256
 from analysis.numbers.selection import best_epoch
-from analysis.results import EnsembleResult, SelectedModel
+from analysis.results import Chosen, EnsembleResult, SelectedModel
 from analysis.rows import ordered
 from analysis.scoring import ensemble_predictions, predictions_with_gaps
 from trainables.names import WEIGHTS_FILE
@@ -21,20 +21,6 @@ if TYPE_CHECKING:
     from trainables.data.samples import Split
 
 PredictSplit = Callable[[Path, "Split"], Predictions]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The trials that a study's rows are about."""
-
-    models: Mapping[str, SelectedModel]  # by modality: one of each, those that go best together
-    frozen: Mapping[str, SelectedModel]  # by modality: the best heads on frozen features
-    ensemble: EnsembleResult | None
-
-    def by_trial(self) -> dict[str, SelectedModel]:
-        """All of them by trial id."""
-        members = self.ensemble.members.values() if self.ensemble else ()
-        return {model.trial_id: model for model in (*self.models.values(), *self.frozen.values(), *members)}
 
 
 @dataclass(frozen=True)

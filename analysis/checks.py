@@ -54,8 +54,7 @@ def check_kept_logits(record: TrialRecord, kept: NDArray[np.float32], prediction
 
 def check_checkpoints(study_folder: Path, selection: Selection) -> None:
     """Raises UserError where a selected model's file isn't the one that was selected."""
-    members = selection.ensemble.members.values() if selection.ensemble else ()
-    for model in (*selection.models.values(), *selection.frozen.values(), *members):
+    for model in selection.chosen.by_trial().values():
         for name, expected in model.checkpoint_sha256.items():
             path = study_folder / model.checkpoint / name
             if file_sha256(path) != expected:

@@ -79,11 +79,12 @@ def chosen_ensemble(
     """
     if not choice.candidates or len(np.unique(groups)) < 2:
         return None
-    folds = grouped_folds(labels, groups, seed=0)
-    gain = cross_fitted_gain(choice.candidates, labels, folds, groups, limits)
+    weights = ensemble_weights(choice.candidates, labels, limits)
+    if not weights:
+        return None
+    gain = cross_fitted_gain(choice.candidates, labels, grouped_folds(labels, groups, seed=0), groups, limits)
     if gain is None:
         return None
-    weights = ensemble_weights(choice.candidates, labels, limits)
     by_id = {record.trial_id: record for record in records}
     return EnsembleChoice(tuple(by_id[name] for name in weights), weights, gain)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,6 @@ from analysis.numbers.mixture import mix
 from analysis.numbers.optimism import Optimism, optimism
 from analysis.numbers.pairs import Candidate
 from analysis.numbers.simplex import simplex_grid
-from trainables.heads.folds import groups_of
-
-if TYPE_CHECKING:
-    from trainables.data.samples import Split
 
 MOST = 36  # pairs of the best candidates, or as many triples, that are chosen among in each resample
 STEPS = 20  # of the weights of two models that are tried there
@@ -27,12 +22,11 @@ STEPS_OF_MORE = 4  # ... of three and more
 SHARE = 0.05  # of the samples that must lie in groups of two or more, that the groups count
 
 
-def blocks_of(split: Split) -> NDArray[np.int64] | None:
-    """(N,) the block of each sample: those with alike names, as heads are cross-validated; None where hardly any are.
+def blocks_of(groups: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """(N,) the block of each sample, from the groups of those that are alike; None where hardly any are.
 
     Pictures of one object or of one session are no independent draws: what is right about one is right about others.
     """
-    groups = groups_of(split)
     _, own, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return groups if (counts[own] > 1).mean() > SHARE and len(counts) > 1 else None
 

@@ -61,6 +61,16 @@ def admit(study_folder: Path, test: Split, modalities: Sequence[str], terms: Ope
     return Admitted(kept.digest, len(found.rows), change, overlap)
 
 
+def recorded_contents(study_folder: Path, split_name: str, sample_ids: Sequence[str]) -> list[str | None]:
+    """(N,) the digest of each sample's file, or else of its other values, by which equal samples are told.
+
+    None of those that the study has no record of.
+    """
+    found = _recorded(study_folder / MANIFEST_CSV).get(split_name)
+    known = {} if found is None else {row.path: row.content for row in found.rows}
+    return [known.get(sample_id) or None for sample_id in sample_ids]
+
+
 def data_digests(study_folder: Path) -> dict[str, str]:
     """By split: the digest of its manifest, as far as the study has them."""
     found = {**_recorded(study_folder / MANIFEST_CSV), **_recorded(study_folder / TEST_MANIFEST_CSV)}

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis import store, wording
-from analysis.answers import Answers, Chosen, PredictSplit, answers_of, selected_ensemble, selected_model
+from analysis.answers import Answers, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
 from analysis.effort import measured_effort, write_effort
 from analysis.evidence import blocks_of, measured_optimism
-from analysis.lineage import OpeningTerms, admit
+from analysis.lineage import OpeningTerms, admit, recorded_contents
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
-from analysis.results import Example, FinalTest, SelectedModel, Selection
+from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import Row, comparisons, rows_of, score_rows
 from analysis.versions import versions
@@ -108,22 +109,23 @@ def analyze(
     say(wording.on_record(stop_reasons(records)))
     modalities = ordered({record.modality for record in records})
     splits = models.read_splits(study_folder)
-    val = splits[VAL]
-    choice = chosen_trials(study_folder, records, modalities, val.labels, models.val_logits)
+    val, val_logits = splits[VAL], cache(models.val_logits)
+    choice = chosen_trials(study_folder, records, modalities, val.labels, val_logits)
     say(f"Selected {wording.listed([record.trial_id for record in choice.trials.values()])}")
-    write_effort(study_folder, measured_effort(study_folder, records, val.labels, models.val_logits))
-    ensemble = chosen_ensemble(choice, records, val.labels, groups_of(val), limits or Limits())
+    write_effort(study_folder, measured_effort(study_folder, records, val.labels, val_logits))
+    groups = groups_of(val, recorded_contents(study_folder, VAL, val.ids))
+    ensemble = chosen_ensemble(choice, records, val.labels, groups, limits or Limits())
     chosen = _chosen(study_folder, choice, ensemble, best_heads(records, modalities))
     say(f"Predicting {len(val.ids)} val samples")
     answers = answers_of(study_folder, chosen, val, models.predict_split)
     for record in (*choice.trials.values(), *(ensemble.trials if ensemble else ())):
-        _check(study_folder, record, answers.by_trial[record.trial_id], models)
+        _check(record, answers.by_trial[record.trial_id], val_logits(study_checkpoint(study_folder, record)))
     baseline: Mapping[str, Predictions] = {}
     if linear_baseline:
         say("Fitting the linear baseline")
         baseline = _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: val}, models)[VAL]
-    optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(val))
-    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism)
+    optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(groups))
+    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups)
     _save_rows(study_folder, VAL, val, answers)
     store.write_selection(study_folder, selection)
     say("Froze the selection")
@@ -174,7 +176,7 @@ def final_test(
 
 def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> FinalTest:
     """What the rows score on test, and how they compare."""
-    blocks = blocks_of(test)
+    blocks = blocks_of(groups_of(test))
     return FinalTest(
         study=selection.study,
         selection_digest=store.selection_digest(selection),
@@ -190,8 +192,7 @@ def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> Final
 
 def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Models) -> dict[str, Row]:
     """What every row says of test; the predictions are kept."""
-    chosen = Chosen(selection.models, selection.frozen, selection.ensemble)
-    answers = answers_of(study_folder, chosen, test, models.predict_split)
+    answers = answers_of(study_folder, selection.chosen, test, models.predict_split)
     baseline: Mapping[str, Predictions] = {}
     if any(row.startswith(LINEAR) for row in selection.val):
         train = models.read_splits(study_folder)[TRAIN]
@@ -219,10 +220,10 @@ def _chosen(
     )
 
 
-def _check(study_folder: Path, record: TrialRecord, said: Predictions, models: Models) -> None:
-    """That a checkpoint says what its trial has on record."""
+def _check(record: TrialRecord, said: Predictions, kept: NDArray[np.float32] | None) -> None:
+    """That a checkpoint says what its trial has on record, and what the val logits beside it say, where it has some."""
     check_reproduced(record, said)
-    if (kept := models.val_logits(study_checkpoint(study_folder, record))) is not None:
+    if kept is not None:
         check_kept_logits(record, kept, said)
 
 
@@ -252,8 +253,9 @@ def _selection(
     answers: Answers,
     baseline: Mapping[str, Predictions],
     optimism: Optimism | None,
+    groups: NDArray[np.int64],
 ) -> Selection:
-    classes, val = splits[VAL].classes, splits[VAL]
+    classes = splits[VAL].classes
     majority = majority_class(splits[TRAIN].labels, len(classes))
     fusion, linear_fusion, frozen_fusion = map(_best_fusion, (answers.models, baseline, answers.frozen))
     rows = rows_of(
@@ -274,7 +276,7 @@ def _selection(
         models=chosen.models,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=score_rows(rows, val, blocks_of(val)),
+        val=score_rows(rows, splits[VAL], blocks_of(groups)),
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,

@@ -1,24 +1,15 @@
-"""What the analysis leaves behind as records: the selection and the one final test, and how they become JSON.
-
-The fusion of two modalities is written as its alpha, the weight of the second in the registry's order; that of more as
-the weights by modality.
-"""
+"""What the analysis leaves behind as records: the selection and the one final test."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.intervals import Interval
 from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.optimism import Optimism
-from analysis.numbers.paired import Comparison, Verdict
-from analysis.rows import linear_row, ordered
+from analysis.numbers.paired import Comparison
 from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 
 
@@ -67,6 +58,20 @@ class EnsembleResult:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The trials that a study's rows are about."""
+
+    models: Mapping[str, SelectedModel]  # by modality: one of each, those that go best together
+    frozen: Mapping[str, SelectedModel]  # by modality: the best heads on frozen features
+    ensemble: EnsembleResult | None
+
+    def by_trial(self) -> dict[str, SelectedModel]:
+        """All of them by trial id."""
+        members = self.ensemble.members.values() if self.ensemble else ()
+        return {model.trial_id: model for model in (*self.models.values(), *self.frozen.values(), *members)}
+
+
+@dataclass(frozen=True)
 class Selection:
     """What was chosen on val, before the test: frozen as `selection.json` and known by its digest."""
 
@@ -84,6 +89,11 @@ class Selection:
     frozen_fusion: Mixture | None = None
     ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
     optimism: Optimism | None = None  # of the system's val accuracy; None where val logits weren't kept
+
+    @property
+    def chosen(self) -> Chosen:
+        """The trials that its rows are about."""
+        return Chosen(self.models, self.frozen, self.ensemble)
 
     @property
     def system(self) -> str:
@@ -192,58 +202,6 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def to_json(value: Any) -> bytes:
-    """A record, or a tuple of records, as UTF-8 JSON with sorted keys; the same value gives the same bytes.
-
-    Half characters of undecodable file names are written as JSON escapes, which read back as what they were.
-    """
-    raw = [_plain(one) for one in value] if isinstance(value, tuple) else _plain(value)
-    text = json.dumps(raw, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
-    return (text + "\n").encode("utf-8", "backslashreplace")
-
-
-def selection_from_json(raw: Mapping[str, Any]) -> Selection:
-    """The value of parsed JSON.
-
-    Raises KeyError, TypeError or ValueError where it is none, UserError where a modality isn't registered.
-    """
-    modalities = ordered(raw["models"])
-    linear = [modality for modality in modalities if linear_row(modality) in raw["val"]]
-    frozen = raw.get("frozen", {})
-    return Selection(
-        **{
-            **raw,
-            "classes": tuple(raw["classes"]),
-            "models": {modality: SelectedModel(**raw["models"][modality]) for modality in modalities},
-            "fusion": _fusion_from_json(raw["fusion"], modalities),
-            "linear_fusion": _fusion_from_json(raw["linear_fusion"], linear),
-            "val": _row_scores(raw["val"]),
-            "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
-            "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
-            "ensemble": _ensemble_from_json(raw.get("ensemble")),
-            "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
-        }
-    )
-
-
-def example_from_json(raw: Mapping[str, Any]) -> Example:
-    """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
-    return Example(raw["id"], {modality: shown for modality, shown in raw.items() if modality != "id"})
-
-
-def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
-    """The value of parsed JSON. Raises KeyError or TypeError where it is none."""
-    compared = {name: _comparison(one) for name, one in raw.get("comparisons", {}).items()}
-    return FinalTest(
-        **{
-            **raw,
-            "test": _row_scores(raw["test"]),
-            "changes": tuple(raw.get("changes", ())),
-            "comparisons": compared,
-        }
-    )
-
-
 def _metrics(split: str, rows: Mapping[str, RowScores]) -> dict[str, float]:
     named = {f"{split}_{row}_accuracy": one.scores.accuracy for row, one in rows.items()}
     named.update({f"{split}_{row}_macro_f1": one.scores.macro_f1 for row, one in rows.items()})
@@ -271,67 +229,3 @@ def _ensemble_in_words(ensemble: EnsembleResult) -> str:
     if ensemble.deployed:
         return f"Selected the ensemble of {together}: {gain}"
     return f"An ensemble of {together} isn't deployed: {gain}"
-
-
-# Keys that say nothing where they are empty.
-_SINCE = (
-    *("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble"),
-    *("optimism", "comparisons", "blocks"),
-)
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    if isinstance(record, Example):
-        return {"id": record.id, **record.inputs}
-    split = VAL if isinstance(record, Selection) else TEST
-    raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
-    raw[split] = {row: _plain_row(one) for row, one in getattr(record, split).items()}
-    raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
-    if isinstance(record, Selection):
-        fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
-        if record.frozen_fusion is not None:
-            fusions["frozen_fusion"] = record.frozen_fusion
-        raw |= {key: fusion and dataclasses.asdict(fusion.best_alpha or fusion) for key, fusion in fusions.items()}
-    return raw
-
-
-def _plain_row(row: RowScores) -> dict[str, Any]:
-    """What wasn't computed isn't written: the digest of an earlier version's selection stays what it is."""
-    raw = dataclasses.asdict(dataclasses.replace(row, scores=None))  # type: ignore[arg-type]
-    kept = {key: value for key, value in raw.items() if value is not None or key == "seconds_per_sample"}
-    return {**kept, "scores": row.scores.as_json()}
-
-
-def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) -> Mixture | None:
-    if raw is None:
-        return None
-    if "alpha" in raw:
-        first, second = modalities
-        return Mixture.of_alpha(BestAlpha(**raw), first, second)
-    return Mixture(**{**raw, "weights": {modality: raw["weights"][modality] for modality in modalities}})
-
-
-def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
-    if raw is None:
-        return None
-    members = {name: SelectedModel(**one) for name, one in raw["members"].items()}
-    # Files sort their keys; members are in the registry's order of modalities.
-    order = ordered({one.modality for one in members.values()})
-    names = sorted(members, key=lambda name: (order.index(members[name].modality), name))
-    weights = {name: float(raw["weights"][name]) for name in names}
-    return EnsembleResult(**{**raw, "members": {name: members[name] for name in names}, "weights": weights})
-
-
-def _row_scores(raw: Mapping[str, Any]) -> dict[str, RowScores]:
-    return {
-        row: RowScores(**{**one, "scores": Scores.from_json(one["scores"]), "interval": _interval(one.get("interval"))})
-        for row, one in raw.items()
-    }
-
-
-def _interval(raw: Mapping[str, float] | None) -> Interval | None:
-    return None if raw is None else Interval(**raw)
-
-
-def _comparison(raw: Mapping[str, Any]) -> Comparison:
-    return Comparison(**{**raw, "interval": Interval(**raw["interval"]), "verdict": Verdict(raw["verdict"])})

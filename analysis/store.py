@@ -21,15 +21,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from analysis.files import create_file, replace_file
-from analysis.results import (
-    Example,
-    FinalTest,
-    Selection,
-    example_from_json,
-    final_test_from_json,
-    selection_from_json,
-    to_json,
-)
+from analysis.results import Example, FinalTest, Selection
+from analysis.results_json import example_from_json, final_test_from_json, selection_from_json, to_json
 from trainables.errors import UserError
 from trainables.names import (
     ANALYSIS_FOLDER,

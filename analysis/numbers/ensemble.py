@@ -101,11 +101,9 @@ def cross_fitted_gain(
     """What the ensemble gains over the best pair on samples that neither was chosen or weighted on.
 
     labels (N,); folds (N,), at least two, each held out in turn while everything is done anew on the others; groups
-    (N,), none of them in two folds: the samples of one count as one draw. None where there is no ensemble, or a
-    modality that no sample outside of a fold has.
+    (N,), none of them in two folds: the samples of one count as one draw. Where the others make no ensemble, the pair
+    stands for it. None where there is a modality that no sample outside of a fold has.
     """
-    if not ensemble_weights(candidates, labels, limits):
-        return None
     more = np.zeros(len(labels))
     for fold in np.unique(folds):
         held = folds == fold

@@ -32,7 +32,7 @@ class LeaderboardRow:
 
 def select_best(records: Sequence[TrialRecord], modality: str) -> TrialRecord:
     """The trial with the highest best val accuracy; of equals the one that is better in the second objective, where
-    there is one, then the lower val loss at that epoch, then the lower number.
+    there is one, then the lower val loss at that epoch, then the cheaper one, then the lower number.
 
     A trial qualifies with a checkpoint and an epoch that ended, whether it completed, was pruned or was interrupted: a
     study that ends with its time budget or its target leaves sound trials that would have gone on. One that diverged,
@@ -79,12 +79,12 @@ def best_epoch(record: TrialRecord) -> EpochResult:
     return record.best
 
 
-def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, bool, int]:
-    """Of equals a head, which is older and cheaper, comes before what was fine-tuned."""
+def _order(record: TrialRecord) -> tuple[float, tuple[float, ...], float, bool, int, int]:
+    """Of equals a head, which is cheaper to have, comes before what was fine-tuned, then the one with fewer bytes."""
     best = best_epoch(record)
     loss = best.val_loss if math.isfinite(best.val_loss) else math.inf
     costs = tuple(best.objective(name) for name in record.objectives[1:])
-    return -best.val_accuracy, costs, loss, not record.is_head, record.number
+    return -best.val_accuracy, costs, loss, not record.is_head, best.weights_bytes, record.number
 
 
 def _row(record: TrialRecord, rank: int | None) -> LeaderboardRow:

@@ -43,7 +43,7 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
     from search.preflight.data import read_test
     from search.preflight.preflight import first_look, preflight
-    from search.preflight.shortcuts import settled
+    from search.preflight.shortcuts import counter_in, settled
     from search.study.folder import Layout
 
     faults: list[str] = []
@@ -58,10 +58,10 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
     # The scratch folder has what is made on the way, such as tokens.
     with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
         try:
-            begun = layout.ledger_file.is_file()
-            as_run = config if begun else settled(config, splits)
+            counter = None if layout.ledger_file.is_file() else counter_in(splits)
+            as_run = config if counter is None else settled(config, counter)
             found = preflight(
-                as_run, cluster_nodes(), layout, splits, made=Path(scratch), begun=begun, say=partial(say, err=True)
+                as_run, cluster_nodes(), layout, splits, made=Path(scratch), counter=counter, say=partial(say, err=True)
             )
         except UserError as error:
             faults.append(str(error))

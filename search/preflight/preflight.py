@@ -16,7 +16,7 @@ from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import input_lines
 from search.preflight.networks import Looked, Reading, Remote, begin_look
-from search.preflight.shortcuts import check_shortcuts
+from search.preflight.shortcuts import Counter, check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
 from search.preflight.trying import Measure, Say, Trying, tried
@@ -66,11 +66,11 @@ def preflight(
     layout: Layout,
     splits: Mapping[str, Split],
     *,
+    counter: Counter | None,
     made: Path | None = None,
     measured: Measure = measure,
     remote: Remote = on_worker,
     earlier: Mapping[str, Share] | None = None,
-    begun: bool = False,
     say: Say = lambda line: None,
 ) -> Preflight:
     """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
@@ -78,8 +78,8 @@ def preflight(
     Ray must be up, for the steps. `splits`: what `first_look` gave; no file of them is decoded but those of the steps.
     `made`: where what is made on the way is put (default: among the caches, where trials find it).
     `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
-    machines by the same config, so that nothing is tried again. `begun`: the study is on record already, and goes on as
-    it began, whatever its texts have. `say`: takes a line on what takes long.
+    machines by the same config, so that nothing is tried again. `counter`: that of the splits; None where the study
+    is on record already, and goes on as it began, whatever its texts have. `say`: takes a line on what takes long.
 
     Raises UserError with every fault that was found.
     """
@@ -96,7 +96,7 @@ def preflight(
     shares = dict(earlier) if earlier else checks.run(lambda: _shares(study, nodes, probes, gpu_bytes))
     whole = shares if len(networks) == len(study.modalities) else None
     disk = checks.run(lambda: check_disk(study, networks, heads, whole or {}, layout.folder), whole)
-    findings = () if begun else checks.run(lambda: check_shortcuts(study, splits)) or ()
+    findings = () if counter is None else checks.run(lambda: check_shortcuts(study, counter)) or ()
     checks.raise_faults()
     assert shares is not None and disk is not None  # noqa: S101, PT018
     seconds = {name: _seconds(study, name, found, shares[name], len(splits[VAL])) for name, found in probes.items()}

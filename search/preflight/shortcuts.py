@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache, partial
 
 from search.study.config import StudyConfig
 from search.study.counter import left_open, without_counter
@@ -16,23 +17,29 @@ from trainables.modalities import modality_of
 from trainables.modality import CounterChoice
 from trainables.names import TRAIN, VAL
 
+Counter = Callable[[], Finding | None]  # what tells the class, looked for when it is first asked
 
-def settled(study: StudyConfig, splits: Mapping[str, Split]) -> StudyConfig:
+
+def counter_in(splits: Mapping[str, Split]) -> Counter:
+    """The number at the end of the texts of train and val: looking takes a second or two for 20,000, once."""
+    return cache(partial(counter_shortcut, splits[TRAIN], splits[VAL]))
+
+
+def settled(study: StudyConfig, counter: Counter) -> StudyConfig:
     """The study as it begins: where it leaves open whether the number is read, and it tells the class, it isn't."""
     if not left_open(study) or COUNTER in study.data.allow_shortcut:
         return study
-    found = counter_shortcut(splits[TRAIN], splits[VAL])
-    return study if found is None else without_counter(study)
+    return study if counter() is None else without_counter(study)
 
 
-def check_shortcuts(study: StudyConfig, splits: Mapping[str, Split]) -> tuple[Finding, ...]:
+def check_shortcuts(study: StudyConfig, counter: Counter) -> tuple[Finding, ...]:
     """What train and val have that may mislead, each with what is done about it.
 
     Raises UserError where the number at the end of the texts tells the class, val gives credit for it, trials are to
     read it, and the study doesn't allow it.
     """
     choices = {name: choice for name in study.modalities if (choice := modality_of(name).counter_choice)}
-    found = counter_shortcut(splits[TRAIN], splits[VAL]) if choices else None
+    found = counter() if choices else None
     if found is None:
         return ()
     reading = [place for name, choice in choices.items() for place in _places(study, name, choice)]

@@ -17,7 +17,7 @@ from search.preflight.data import begun_with, read_test
 from search.preflight.inputs import prepare_inputs
 from search.preflight.lineage import about_test, read_lineage
 from search.preflight.preflight import first_look, preflight
-from search.preflight.shortcuts import settled
+from search.preflight.shortcuts import counter_in, settled
 from search.session.meanwhile import Meanwhile
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
@@ -56,8 +56,9 @@ def run_search(
         if state is not None and is_over(study, state):
             return _over(study, layout, state, console)
         splits = first_look(study, layout, begun_with(state))
-        if state is None:
-            study = settled(study, splits)
+        counter = counter_in(splits) if state is None else None
+        if counter is not None:
+            study = settled(study, counter)
         # The test data are read while Ray starts: each takes seconds, large data minutes.
         reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
         reading.look(SOON)
@@ -68,7 +69,7 @@ def run_search(
             nodes = cluster_nodes()
             check_resources(study, nodes)
             earlier = earlier_shares(study, state, nodes)
-            checked = preflight(study, nodes, layout, splits, earlier=earlier, begun=state is not None, say=say)
+            checked = preflight(study, nodes, layout, splits, earlier=earlier, counter=counter, say=say)
             _say(console, [*([said] if said else []), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings

@@ -11,7 +11,7 @@ from search.ledger.ledger import Lag
 from search.ledger.state import RETRIED, Outcome, StudyState, Trial
 from search.methods.stopping import Rung
 from search.show.load import Load
-from search.show.time_left import range_left, seconds_left, seconds_until_now
+from search.show.time_left import TimeLeft, seconds_until_now, time_left
 from search.study.lock import Holder
 from search.study.planned import planned_trials
 from trainables.records import EpochResult, StopReason
@@ -134,7 +134,7 @@ def status_of(
     session = state.sessions[-1] if state.sessions else None
     planned = planned_trials(state.study)
     heads = {modality: state.heads_count(modality) for modality in planned}
-    left = _left(state, planned, now, load) if holder else _Left()
+    left, busy = _left(state, planned, now, load) if holder else (TimeLeft(), None)
     return Status(
         name=state.name,
         state=word,
@@ -147,12 +147,12 @@ def status_of(
         ),
         running=tuple(_running(trial, now) for trial in state.open_trials() if trial.running) if holder else (),
         elapsed=state.seconds_until_now(now) if holder else state.seconds,
-        seconds_left=left.seconds,
+        seconds_left=left.seconds_left,
         sessions=len(state.sessions),
         last_error=_last_error(list(state.trials.values())),
         lag=lag,
         seconds_left_range=left.range,
-        busy=left.busy,
+        busy=busy,
         next=_next_commands(state.name, word, state.outcome),
         at=now,
     )
@@ -163,19 +163,10 @@ def _own_cores(state: StudyState) -> int:
     return int(sum(trial.attempts[-1].cpus for trial in state.open_trials() if trial.running))
 
 
-@dataclass(frozen=True)
-class _Left:
-    """The time that a study still takes; nothing is known of one that nobody runs."""
-
-    seconds: float | None = None
-    range: tuple[float, float] | None = None
-    busy: str | None = None
-
-
-def _left(state: StudyState, planned: Mapping[str, int], now: float, load: Load | None) -> _Left:
-    budget = _budget(state.study)
+def _left(state: StudyState, planned: Mapping[str, int], now: float, load: Load | None) -> tuple[TimeLeft, str | None]:
+    """The time that a study that runs still takes, and where others use the machine."""
     busy = None if load is None else load.note(_own_cores(state))
-    return _Left(seconds_left(state, planned, now, budget), range_left(state, planned, now, budget), busy)
+    return time_left(state, planned, now, _budget(state.study)), busy
 
 
 def _budget(study: Mapping[str, Any]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from search.ledger.state import StudyState, Trial
 
@@ -12,29 +13,27 @@ FIRST_SPREAD = 0.5  # of a trial's time, as a share of it, while only one ended
 MOST_UNCERTAIN = 0.8  # so that the lower end stays above nothing
 
 
-def seconds_left(
+@dataclass(frozen=True)
+class TimeLeft:
+    """How long a study that runs still takes; None as far as there is no basis."""
+
+    seconds_left: float | None = None
+    range: tuple[float, float] | None = None  # by the spread of the trials that ended: one standard error down and up
+
+
+def time_left(
     state: StudyState, planned: Mapping[str, int], now: float, budget_seconds: float | None = None
-) -> float | None:
-    """Seconds until a study that runs is over: the work that is left, or what the time budget has left if that is less.
+) -> TimeLeft:
+    """The work that is left, or what the time budget has left if that is less.
 
-    `planned`: trials by modality. None as long as there is no basis: a modality with work left and no trial that ended.
-    """
-    found = (_work_left(state, planned, now), _budget_left(state, now, budget_seconds))
-    return min((seconds for seconds in found if seconds is not None), default=None)
-
-
-def range_left(
-    state: StudyState, planned: Mapping[str, int], now: float, budget_seconds: float | None = None
-) -> tuple[float, float] | None:
-    """Between what `seconds_left` lies by the spread of the trials that ended: one standard error down and up.
-
-    As the sum of the trials to come and of what is uncertain of their mean; no more than the time budget has left.
+    `planned`: trials by modality. Of the work nothing is known while a modality has some left and no trial that ended.
+    Its range is that of the sum of the trials to come and of what is uncertain of their mean.
     """
     work, budget = _work_left(state, planned, now), _budget_left(state, now, budget_seconds)
     if work is None:
-        return None if budget is None else (budget, budget)  # only the budget is known
+        return TimeLeft() if budget is None else TimeLeft(budget, (budget, budget))  # only the budget is known
     share, most = _uncertain(state, planned), math.inf if budget is None else budget
-    return min(most, (1 - share) * work), min(most, (1 + share) * work)
+    return TimeLeft(min(most, work), (min(most, (1 - share) * work), min(most, (1 + share) * work)))
 
 
 def _budget_left(state: StudyState, now: float, budget_seconds: float | None) -> float | None:

@@ -13,6 +13,7 @@ from modality_names import IMAGE, TEXT
 from analysis.choice import Choice
 from analysis.evidence import blocks_of, measured_optimism
 from analysis.numbers.pairs import Candidate
+from trainables.heads.folds import groups_of
 
 MODALITIES = [(TEXT,), (IMAGE, TEXT), ("a", "b", "c")]
 
@@ -49,7 +50,7 @@ def test_alike_names_are_one_block(tmp_path: Path) -> None:
     """Three pictures of one object each: blocks; names that are all different, or say no more than the class: none."""
     part = split("val", 60, tmp_path)
     sessions = {row: f"thing {'abcdefghijklmnopqrst'[row // 3]} {row}" for row in range(60)}
-    found = blocks_of(split("other", 60, tmp_path, sessions))
+    found = blocks_of(groups_of(split("other", 60, tmp_path, sessions)))
     assert found is not None
     assert len(np.unique(found)) == 20
-    assert blocks_of(part) is None
+    assert blocks_of(groups_of(part)) is None

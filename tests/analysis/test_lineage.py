@@ -10,8 +10,8 @@ from modality_names import IMAGE, TEXT
 from picture_fakes import draw_pictures
 
 from analysis import store
-from analysis.lineage import Admitted, OpeningTerms, admit, data_digests
-from trainables.data.lineage.manifest import manifest_of, sealed, to_csv
+from analysis.lineage import Admitted, OpeningTerms, admit, data_digests, recorded_contents
+from trainables.data.lineage.manifest import Manifest, Row, manifest_of, sealed, to_csv
 from trainables.data.pictures.digests import file_digests
 from trainables.data.reading.read_split import read_split
 from trainables.errors import UserError
@@ -94,6 +94,14 @@ def test_what_a_study_keeps_tells_nothing_of_the_samples(study: Path) -> None:
     for word in ("Blue", "Green", ".jpg", "test Blue 0"):
         assert word not in kept
     assert [path.name for path in study.iterdir()] == [TEST_MANIFEST_CSV]
+
+
+def test_contents_on_record_tell_equal_samples(study: Path) -> None:
+    """In the order that is asked for; of samples that aren't on record, or without a record, nothing is known."""
+    assert recorded_contents(study, "val", ["a"]) == [None]
+    rows = (Row("a", "Blue", 1, "x" * 64, ""), Row("b", "Blue", 1, "x" * 64, ""), Row("c", "Blue", 0, "", "text"))
+    (study / MANIFEST_CSV).write_bytes(to_csv({"val": Manifest((*rows, Row("d", "Blue", 0, "", "")))}))
+    assert recorded_contents(study, "val", ["c", "b", "a", "d", "e"]) == ["text", "x" * 64, "x" * 64, None, None]
 
 
 def test_samples_of_train_are_counted_and_train_itself_is_refused(study: Path) -> None:

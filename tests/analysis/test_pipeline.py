@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from analysis_fakes import FakeModels, accuracy, having, predictions, study_folder, study_of_many
 from modality_names import IMAGE, TEXT
+from numpy.typing import NDArray
 
-from analysis import results, store
+from analysis import results_json, store
 from analysis.lineage import OpeningTerms
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline
+from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
+from trainables.names import MANIFEST_CSV, VAL
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -118,6 +121,34 @@ def test_an_ensemble_that_is_not_shown_to_gain_has_its_row_alone(tmp_path: Path)
     assert (selection.ensemble.deployed, selection.system) == (False, "fused")
     assert "isn't deployed" in selection.summary()
     assert "ensemble" in selection.val
+
+
+def test_val_samples_with_the_same_file_are_one_group(tmp_path: Path) -> None:
+    """By the contents that the search put on record: copies under other names don't make a gain surer."""
+    fakes = study_of_many(tmp_path)
+    own = [Row(sample, "a", 1, f"{place:064x}", "") for place, sample in enumerate(fakes.splits[VAL].ids)]
+    gains = []
+    for count in (len(own), 2):
+        copies = [row._replace(sha256=own[place % count].sha256) for place, row in enumerate(own)]
+        (tmp_path / MANIFEST_CSV).write_bytes(to_csv({VAL: Manifest(tuple(copies))}))
+        ensemble = analyze(tmp_path, linear_baseline=False, models=fakes.models()).ensemble
+        assert ensemble is not None
+        gains.append(ensemble)
+    assert [one.deployed for one in gains] == [True, False]
+    assert gains[0].p < gains[1].p
+
+
+def test_each_trials_val_logits_are_read_once(tmp_path: Path) -> None:
+    """For the choice, the effort and the check together."""
+    fakes, asked = study_of_many(tmp_path), list[Path]()
+
+    def val_logits(folder: Path) -> NDArray[np.float32] | None:
+        asked.append(folder)
+        return fakes.val_logits(folder)
+
+    models = dataclasses.replace(fakes.models(), val_logits=val_logits)
+    analyze(tmp_path, linear_baseline=False, models=models)
+    assert len(asked) == len(set(asked)) > 2
 
 
 def test_limits_can_leave_no_ensemble(tmp_path: Path) -> None:
@@ -266,26 +297,26 @@ def test_files_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) 
     )
     store.write_selection(tmp_path, selection)
     if os.environ.get("BINWISE_UPDATE_GOLDEN"):
-        (GOLDEN / "selection.json").write_bytes(results.to_json(selection))
+        (GOLDEN / "selection.json").write_bytes(results_json.to_json(selection))
     assert (tmp_path / "analysis/selection.json").read_bytes() == (GOLDEN / "selection.json").read_bytes()
-    assert results.selection_from_json(json.loads((GOLDEN / "selection.json").read_text())) == selection
+    assert results_json.selection_from_json(json.loads((GOLDEN / "selection.json").read_text())) == selection
     final = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
     fixed = dataclasses.replace(final, evaluated="2026-01-02T03:04:05+00:00", test_source="test", test_digest="")
     if os.environ.get("BINWISE_UPDATE_GOLDEN"):
-        (GOLDEN / "final_test.json").write_bytes(results.to_json(fixed))
-    assert results.to_json(fixed) == (GOLDEN / "final_test.json").read_bytes()
-    assert results.final_test_from_json(json.loads((GOLDEN / "final_test.json").read_text())) == fixed
+        (GOLDEN / "final_test.json").write_bytes(results_json.to_json(fixed))
+    assert results_json.to_json(fixed) == (GOLDEN / "final_test.json").read_bytes()
+    assert results_json.final_test_from_json(json.loads((GOLDEN / "final_test.json").read_text())) == fixed
 
 
 def test_files_of_an_earlier_version_are_read_and_keep_their_digest() -> None:
     """They have no intervals and no comparisons, and none are written into them: a frozen selection stays frozen."""
     earlier = GOLDEN / "earlier"
     for name, read in (
-        ("selection.json", results.selection_from_json),
-        ("final_test.json", results.final_test_from_json),
+        ("selection.json", results_json.selection_from_json),
+        ("final_test.json", results_json.final_test_from_json),
     ):
         content = (earlier / name).read_bytes()
-        assert results.to_json(read(json.loads(content))) == content
+        assert results_json.to_json(read(json.loads(content))) == content
 
 
 def test_samples_of_two_modalities_are_as_ever(tmp_path: Path, fakes: FakeModels) -> None:

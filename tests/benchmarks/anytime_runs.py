@@ -25,6 +25,7 @@ from trainables.names import LEDGER_FILE, NONE
 
 WHOLE, FINE_TUNING, RUNG_ZERO = "whole study", "fine-tuning only", "rung zero"
 LINEAR, RANDOM_HEADS = "linear", "random heads"
+RANDOM_TRIALS = "random trials"  # a pool of models for `selection_rules.py`
 STUDIES = (RUNG_ZERO, WHOLE, FINE_TUNING)
 RUNS = FOLDER / "runs"
 SECONDS = "seconds"  # a worker's CPU seconds, beside its logits
@@ -44,6 +45,7 @@ class Size:
 
 
 QUICK = Size(trials=2, image_epochs=2, text_epochs=2, grace=1)
+POOL = Size(trials=16)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def study_config(variant: str, data: Path, runs: Path, size: Size) -> dict[str, 
     """A study of a set: the sections of configs/openclipart.yaml with fewer trials and epochs; no test split is named.
 
     Fine-tuning alone has no heads. Rung zero has the heads and the shortest fine-tuning that there is, as a search has
-    one trial at least; nothing after the last head counts.
+    one trial at least; nothing after the last head counts. Random trials are drawn without regard to what others found,
+    and each trains all its epochs.
     """
     image: dict[str, Any] = {
         "backbone": "tf_efficientnet_lite0",
@@ -101,6 +104,10 @@ def study_config(variant: str, data: Path, runs: Path, size: Size) -> dict[str, 
         if variant == RUNG_ZERO:
             section |= {"max_epochs": 1, "patience": 1}
             search |= {"trials": 1, "startup_trials": 1, "points": [], "scheduler": {"name": NONE}}
+        if variant == RANDOM_TRIALS:
+            del search["startup_trials"]
+            search |= {"method": "random", "scheduler": {"name": NONE}, "patience_trials": None}
+            search["resources"] = {"cpus": 1}
     return {
         "name": NAME,
         "seed": 0,
@@ -121,7 +128,8 @@ def ran(set_name: str, variant: str, data: Path, *, quick: bool, commit: str, fr
     """A study of a set, run to its end; one that ran with the same YAML and data is kept unless it is to be `fresh`."""
     place = place_of(set_name, variant, quick=quick)
     folder = place / "studies" / NAME
-    text = yaml.safe_dump(study_config(variant, data, place, QUICK if quick else Size()), sort_keys=False)
+    size = QUICK if quick else POOL if variant == RANDOM_TRIALS else Size()
+    text = yaml.safe_dump(study_config(variant, data, place, size), sort_keys=False)
     content = content_of(data)
     kept = None if fresh else _kept(place, {"yaml": text, "content": content})
     if kept is not None:

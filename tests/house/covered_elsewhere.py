@@ -18,6 +18,7 @@ COVERED = {
     "analysis/report/sample_choice.py": _REPORT,
     "analysis/report/thumbnails.py": _REPORT,
     "analysis/results.py": "tests/analysis/test_store.py",
+    "analysis/results_json.py": "tests/analysis/test_pipeline.py",
     "analysis/versions.py": "tests/analysis/test_pipeline.py",
     "analysis/wording.py": _REPORT,
     "search/__init__.py": "tests/search/test_environment.py",

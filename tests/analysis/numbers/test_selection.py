@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from analysis_fakes import costing, trial
 from modality_names import IMAGE, TEXT
 
 from analysis.numbers.selection import leaderboard, select_best, stop_reasons
 from trainables.errors import UserError
-from trainables.records import StopReason
+from trainables.names import VAL_ACCURACY
+from trainables.records import StopReason, TrialRecord
 
 
 def test_highest_val_accuracy_of_any_epoch_wins() -> None:
@@ -28,6 +31,19 @@ def test_ties_go_to_the_lower_loss_then_the_lower_number() -> None:
     ]
     assert select_best(records, IMAGE).number == 1
     assert [row.trial_id for row in leaderboard(records, IMAGE)] == ["image_001", "image_002", "image_003", "image_004"]
+
+
+def test_ties_in_loss_go_to_the_cheaper_one() -> None:
+    """The one with fewer bytes, whichever came first; a lower loss comes before that."""
+    records = [sized(0, 300, 0.3), sized(1, 200, 0.3), sized(2, 100, 0.4)]
+    assert [row.trial_id for row in leaderboard(records, IMAGE)] == ["image_001", "image_000", "image_002"]
+    assert select_best(records[::-1], IMAGE).number == 1
+
+
+def sized(number: int, weights_bytes: int, loss: float) -> TrialRecord:
+    """A trial of a search with one objective, whose cost is known nevertheless."""
+    made = costing(trial(IMAGE, number, (0.8,), losses=(loss,)), weights_bytes)
+    return dataclasses.replace(made, objectives=(VAL_ACCURACY,))
 
 
 def test_of_equals_the_one_that_is_better_in_the_second_objective_wins() -> None:

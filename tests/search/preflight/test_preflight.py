@@ -14,6 +14,7 @@ from search_fakes import study
 from search.machines.shares import Node, Share
 from search.preflight.data import data_lines, read_data
 from search.preflight.preflight import Preflight, first_look, preflight
+from search.preflight.shortcuts import counter_in
 from search.preflight.try_steps import Probe
 from search.preflight.wording import modality_texts, time_line
 from search.show.load import Load
@@ -104,7 +105,8 @@ def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
 def checked(config: StudyConfig, measured: Measured, nodes: tuple[Node, ...] = (Node(2, 0),)) -> Preflight:
     """The whole preflight."""
     layout = Layout.of(config)
-    return preflight(config, nodes, layout, first_look(config, layout), measured=measured, remote=here)
+    splits = first_look(config, layout)
+    return preflight(config, nodes, layout, splits, counter=counter_in(splits), measured=measured, remote=here)
 
 
 def test_all_that_is_known(config: StudyConfig) -> None:
@@ -133,8 +135,10 @@ def test_what_was_tried_is_not_tried_again(config: StudyConfig) -> None:
     said: list[str] = []
     layout, first, second = Layout.of(config), Measured(), Measured()
     splits = first_look(config, layout)
-    found = preflight(config, (Node(2, 0),), layout, splits, measured=first, remote=here, say=said.append)
-    again = preflight(config, (Node(2, 0),), layout, splits, measured=second, remote=here, say=said.append)
+    found = preflight(config, (Node(2, 0),), layout, splits, counter=None, measured=first, remote=here, say=said.append)
+    again = preflight(
+        config, (Node(2, 0),), layout, splits, counter=None, measured=second, remote=here, say=said.append
+    )
     assert (len(first.asked), second.asked) == (2, [])
     assert again.probes == found.probes
     assert said == ["Building each network once", "Trying a few steps of image and text", "Building each network once"]
@@ -267,7 +271,8 @@ def test_a_study_on_record_goes_on_whatever_its_texts_have(config: StudyConfig) 
     layout = Layout.of(raw)
 
     def found(study: StudyConfig, *, begun: bool) -> Preflight:
-        return preflight(study, (Node(2, 0),), layout, splits, measured=Measured(), remote=here, begun=begun)
+        counter = None if begun else counter_in(splits)
+        return preflight(study, (Node(2, 0),), layout, splits, counter=counter, measured=Measured(), remote=here)
 
     with pytest.raises(UserError, match="allow_shortcut"):
         found(raw, begun=False)

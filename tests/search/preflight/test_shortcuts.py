@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from search_fakes import study
 
-from search.preflight.shortcuts import check_shortcuts, settled
+from search.preflight import shortcuts
+from search.preflight.shortcuts import check_shortcuts, counter_in, settled
 from search.study.config import StudyConfig
+from trainables.data.check.findings import Finding
+from trainables.data.check.shortcuts import counter_shortcut
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.names import TRAIN, VAL
@@ -59,29 +62,28 @@ def test_raw_texts_are_refused_with_both_remedies(
 ) -> None:
     """Wherever a trial would read the number; with the measured share, and allowed by a key of the study."""
     with pytest.raises(UserError) as error:
-        check_shortcuts(config(tmp_path, text), splits)
+        check_shortcuts(config(tmp_path, text), counter_in(splits))
     for words in (place, "cleaning: words", "allow_shortcut: [counter]", "% right ("):
         assert words in str(error.value)
     for allowed in ("counter", ["counter"]):
-        (found,) = check_shortcuts(config(tmp_path, text, allow_shortcut=allowed), splits)
+        (found,) = check_shortcuts(config(tmp_path, text, allow_shortcut=allowed), counter_in(splits))
         assert "nevertheless" in found.remedy
         assert found.numbers["low"] > found.numbers["majority"]
 
 
 def test_texts_without_it_are_fine_and_that_is_told(tmp_path: Path, splits: dict[str, Split]) -> None:
     """The finding stays, for the record; a study without texts isn't looked at."""
-    (found,) = check_shortcuts(config(tmp_path, {"cleaning": "words"}), splits)
+    (found,) = check_shortcuts(config(tmp_path, {"cleaning": "words"}), counter_in(splits))
     assert "without it" in found.remedy
-    assert check_shortcuts(study(tmp_path, modalities=["image"]), splits) == ()
+    assert check_shortcuts(study(tmp_path, modalities=["image"]), counter_in(splits)) == ()
 
 
 def test_a_val_that_gives_no_credit_is_no_reason_to_refuse(tmp_path: Path, splits: dict[str, Split]) -> None:
     """Val in whole blocks of another numbering: what tells the class within train wouldn't be rewarded."""
     val = splits[VAL]
     labels = np.random.default_rng(1).permutation(val.labels)
-    (found,) = check_shortcuts(
-        config(tmp_path, {"cleaning": "raw"}), {TRAIN: splits[TRAIN], VAL: table(np.arange(80) * 5 + 1000, labels)}
-    )
+    other = {TRAIN: splits[TRAIN], VAL: table(np.arange(80) * 5 + 1000, labels)}
+    (found,) = check_shortcuts(config(tmp_path, {"cleaning": "raw"}), counter_in(other))
     assert "no credit" in found.remedy
 
 
@@ -92,15 +94,15 @@ def test_random_numbers_are_nothing(tmp_path: Path) -> None:
         TRAIN: table(rng.permutation(1000)[:320], rng.integers(0, 2, 320)),
         VAL: table(1000 + rng.permutation(1000)[:80], rng.integers(0, 2, 80)),
     }
-    assert check_shortcuts(config(tmp_path, {"cleaning": "raw"}), splits) == ()
+    assert check_shortcuts(config(tmp_path, {"cleaning": "raw"}), counter_in(splits)) == ()
 
 
 def test_a_study_that_leaves_it_open_begins_with_words(tmp_path: Path, splits: dict[str, Split]) -> None:
     """Only where the number tells the class and isn't allowed; what is written stays."""
     left_open = config(tmp_path, {})
-    begun = settled(left_open, splits)
+    begun = settled(left_open, counter_in(splits))
     assert begun.text.cleaning == "words"
-    assert "without it" in check_shortcuts(begun, splits)[0].remedy
+    assert "without it" in check_shortcuts(begun, counter_in(splits))[0].remedy
     rng = np.random.default_rng(3)
     shuffled = {name: Split(s.ids, rng.permutation(s.labels), CLASSES, s.inputs) for name, s in splits.items()}
     for given, data in (
@@ -108,4 +110,21 @@ def test_a_study_that_leaves_it_open_begins_with_words(tmp_path: Path, splits: d
         (config(tmp_path, {}, allow_shortcut="counter"), splits),
         (config(tmp_path, {"cleaning": "raw"}), splits),
     ):
-        assert settled(given, data) == given
+        assert settled(given, counter_in(data)) == given
+
+
+def test_the_number_is_looked_for_once_and_only_when_asked(
+    tmp_path: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask: settling a study and checking it."""
+    looked: list[int] = []
+
+    def looking(train: Split, val: Split) -> Finding | None:
+        looked.append(len(train))
+        return counter_shortcut(train, val)
+
+    monkeypatch.setattr(shortcuts, "counter_shortcut", looking)
+    counter = counter_in(splits)
+    assert looked == []
+    assert check_shortcuts(settled(config(tmp_path, {}), counter), counter)
+    assert looked == [320]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ledger_fakes import T0, Told, study_config
 
-from search.show.time_left import range_left, seconds_left
+from search.show.time_left import time_left
 
 PLANNED = {"image": 4}
 
@@ -22,7 +22,7 @@ def told(tmp_path: Path) -> Told:
 
 def left(told: Told, planned: dict[str, int] | None = None, budget: float | None = None) -> float | None:
     """The estimate of now."""
-    return seconds_left(told.state, planned or PLANNED, told.now, budget)
+    return time_left(told.state, planned or PLANNED, told.now, budget).seconds_left
 
 
 def test_without_a_trial_that_ended_nothing_is_known(told: Told) -> None:
@@ -101,18 +101,18 @@ def test_under_a_time_budget_the_sooner_of_the_two(told: Told) -> None:
 
 def test_the_range_is_by_the_spread_of_what_ended(told: Told) -> None:
     """Wide after one trial, nothing at all where all took the same, never below the budget's rest."""
-    assert range_left(told.state, PLANNED, told.now) is None
+    assert time_left(told.state, PLANNED, told.now).range is None
     told.run("image_000", [0.5, 0.6, 0.7])
-    low, high = range_left(told.state, PLANNED, told.now) or (0.0, 0.0)
+    low, high = time_left(told.state, PLANNED, told.now).range or (0.0, 0.0)
     assert 0 < low < 90 < high
     told.run("image_001", [0.5, 0.6, 0.7])
-    assert range_left(told.state, PLANNED, told.now) == pytest.approx((60, 60))
+    assert time_left(told.state, PLANNED, told.now).range == pytest.approx((60, 60))
     told.run("image_002", [0.5])
-    low, high = range_left(told.state, PLANNED, told.now) or (0.0, 0.0)
+    low, high = time_left(told.state, PLANNED, told.now).range or (0.0, 0.0)
     assert low < (left(told) or 0) < high
 
 
 def test_the_range_never_promises_more_than_the_budget(told: Told) -> None:
     """Where the time budget ends first, both ends are its rest."""
     told.run("image_000", [0.5, 0.6, 0.7])
-    assert range_left(told.state, PLANNED, told.now, 31) == pytest.approx((1, 1))
+    assert time_left(told.state, PLANNED, told.now, 31).range == pytest.approx((1, 1))
