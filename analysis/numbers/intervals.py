@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95  # how often an interval holds the truth
+LEAST_EFFECT = 0.5  # of blocks on the variance of a share, where they vary less than independent samples would
 Right = NDArray[np.bool_]  # (N,) whether a model is right about each sample
 Blocks = NDArray[np.int64]  # (N,) the block of each sample
 
@@ -57,15 +58,14 @@ def share_interval(right: Right, blocks: Blocks | None = None) -> Interval:
 def gain_interval(ones: Right, others: Right, blocks: Blocks | None = None) -> Interval:
     """The interval of by how much the share of `ones` is above that of `others`, on the same samples; both (N,).
 
-    Bonett and Price's adjusted interval of paired shares (2012, https://doi.org/10.3102/1076998611411915): one sample
-    more that only each of them is right about. With blocks as in `share_interval`. Raises ValueError where there is no
-    sample, or the shapes differ.
+    Agresti and Min's interval of paired shares (2005, https://doi.org/10.1002/sim.1781): half a sample more of each of
+    the four kinds. With blocks as in `share_interval`. Raises ValueError where there is no sample, or the shapes differ.
     """
     more = _checked(ones).astype(np.float64) - _checked(others)
     better, worse = float((more > 0).mean()), float((more < 0).mean())
     sample = _worth(more, better + worse - (better - worse) ** 2, blocks)
     total = sample.size + 2
-    first, second = (better * sample.size + 1) / total, (worse * sample.size + 1) / total
+    first, second = (better * sample.size + 0.5) / total, (worse * sample.size + 0.5) / total
     gain = first - second
     half = sample.reach * float(np.sqrt((first + second - gain**2) / total))
     return Interval(max(-1.0, gain - half), min(1.0, gain + half))
@@ -80,7 +80,7 @@ def _checked(right: Right) -> Right:
 def _worth(values: NDArray[np.float64], variance: float, blocks: Blocks | None) -> _Sample:
     """How many independent samples of this variance the values (N,) are worth.
 
-    Never more than there are: that blocks vary less than chance would let them is chance itself.
+    At most twice as many as there are: that few blocks vary less than chance would let them may be chance itself.
     """
     count = len(values)
     if blocks is None or len(places := np.unique(blocks)) == count:
@@ -93,4 +93,4 @@ def _worth(values: NDArray[np.float64], variance: float, blocks: Blocks | None) 
     shown = len(places) / (len(places) - 1) * float((left**2).sum()) / count**2
     # Where all are right, nothing is seen to vary: then the samples of a block count as alike as they can be.
     effect = shown / (variance / count) if variance > 0 else float((sizes**2).sum()) / count
-    return _Sample(count / max(1.0, effect), float(stats.t.ppf((1 + LEVEL) / 2, len(places) - 1)))
+    return _Sample(count / max(LEAST_EFFECT, effect), float(stats.t.ppf((1 + LEVEL) / 2, len(places) - 1)))

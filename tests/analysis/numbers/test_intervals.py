@@ -25,13 +25,13 @@ def test_without_blocks_it_is_wilsons(shares: tuple[int, int]) -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_bonett_and_prices_gain() -> None:
+def test_agresti_and_mins_gain() -> None:
     """Of 100 samples 12 that only the first is right about and 4 that only the second is: by their formula by hand."""
     ones, others = right(52, 100), np.concatenate([np.zeros(12, bool), np.ones(44, bool), np.zeros(44, bool)])
     assert int((ones & ~others).sum()) == 12
     others[60:64], ones[60:64] = True, False
     others[52:56] = False
-    first, second = (12 + 1) / 102, (4 + 1) / 102
+    first, second = (12 + 0.5) / 102, (4 + 0.5) / 102
     half = 1.959964 * np.sqrt((first + second - (first - second) ** 2) / 102)
     found = gain_interval(ones, others)
     assert (found.low, found.high) == pytest.approx((first - second - half, first - second + half), abs=1e-6)
