@@ -29,8 +29,6 @@ _.set_trial_system_attr
 # urllib reads it
 _.max_redirections
 
-# torch calls a module's `forward`, reads these switches
-_.forward
 _.deterministic
 
 # pydantic reads the class, users write the key

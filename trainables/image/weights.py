@@ -21,9 +21,9 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 from trainables.errors import UserError
 from trainables.hub import Unavailable, cached_file, fetched_file, first_line, listed_files
 from trainables.image.architectures import drop_classifier, is_torchvision, timm_size, whole_network
+from trainables.image.vision_models import Statistics, described, is_vision_model, pretrained_vision_model
 
 T = TypeVar("T")
-Statistics = tuple[float, float, float]  # of the three colours, as the values 0 to 1
 
 IMAGENET = "imagenet"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -43,6 +43,9 @@ def normalisation(name: str) -> tuple[Statistics, Statistics]:
     """Mean and standard deviation that the backbone's pictures are normalised with."""
     if is_torchvision(name):
         return IMAGENET_MEAN, IMAGENET_STD
+    if is_vision_model(name):
+        told = described(name)
+        return told.mean, told.std
     import timm
 
     config = timm.get_pretrained_cfg(name)
@@ -54,6 +57,8 @@ def load_weights(name: str, weights: str, size: int) -> nn.Module:
 
     UserError where they can't be had or don't fit.
     """
+    if is_vision_model(name):
+        return _own_weights(name, weights, size)
     if weights == IMAGENET and not is_torchvision(name):
         return _timm_network(name, size)
     network = whole_network(name, size, initialize=False)
@@ -64,6 +69,16 @@ def load_weights(name: str, weights: str, size: int) -> nn.Module:
         state, source = _file_state(weights, network, name), weights
     _load(network, state, source, name)
     return network
+
+
+def _own_weights(name: str, weights: str, size: int) -> nn.Module:
+    """A network of transformers comes with its weights: a folder is for the others of a list."""
+    if weights != IMAGENET and not Path(weights).expanduser().is_dir():
+        raise UserError(
+            f"`weights` must be `imagenet` or `none` for {name}, which brings its own, but got {weights!r}: to take "
+            "other ones, name the folder that they lie in as `backbone`."
+        )
+    return pretrained_vision_model(name, described(name), size)
 
 
 def packaged_file(name: str) -> Path | None:
