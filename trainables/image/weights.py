@@ -66,7 +66,8 @@ def load_weights(name: str, weights: str, size: int) -> nn.Module:
     if weights == IMAGENET:
         state, source = _download(name, lambda: _torchvision_state(name)), f"The downloaded file of {name}"
     else:
-        state, source = _file_state(weights, network, name), weights
+        path = _weights_file(weights, name)
+        state, source = _file_state(path, network, name), str(path)
     _load(network, state, source, name)
     return network
 
@@ -142,8 +143,8 @@ def _load_packaged(network: nn.Module, name: str, path: Path) -> None:
     network.load_state_dict({key: other for (key, _), other in pairs})
 
 
-def _file_state(weights: str, network: nn.Module, name: str) -> Mapping[str, Tensor]:
-    state = _read_tensors(_weights_file(weights, name))
+def _file_state(path: Path, network: nn.Module, name: str) -> Mapping[str, Tensor]:
+    state = _read_tensors(path)
     adapt = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if is_torchvision(name) or adapt is None:
         return state
@@ -196,7 +197,7 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
 def _load(network: nn.Module, given: Mapping[str, Tensor], source: str, name: str) -> None:
     """Put every tensor of the backbone in its place; what the file has beside them, such as a classifier, is left.
 
-    UserError where a tensor is missing or has another shape.
+    UserError where a tensor is missing or has another shape, with the file and the first one of each.
     """
     own = network.state_dict()
     state = _resized(_renamed(given), network)
@@ -204,12 +205,15 @@ def _load(network: nn.Module, given: Mapping[str, Tensor], source: str, name: st
     missing = [key for key in own if key not in state and not key.endswith(counters)]
     misshapen = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or misshapen:
-        first = (missing or misshapen)[0]
-        counts = [f"lacks {len(missing)} tensors"] * bool(missing)
-        counts += [f"has {len(misshapen)} of other shapes"] * bool(misshapen)
+        counts = [f"lacks {len(missing)}, {missing[0]} first" for _ in missing[:1]]
+        counts += [
+            f"has {len(misshapen)} of other shapes, {key} first: {list(state[key].shape)} for {list(own[key].shape)}"
+            for key in misshapen[:1]
+        ]
         raise UserError(
-            f"{source} must hold the weights of {name}, but of its {len(own)} tensors it {' and '.join(counts)}, "
-            f"{first} first: name a file of this architecture."
+            f"{source} must hold the weights of {name}, but of its {len(own)} tensors it {', and '.join(counts)}. Put "
+            f"the file of this architecture in its place, name another one as `weights`, or take the backbone that it "
+            f"is of."
         )
     own.update({key: state[key] for key in own if key in state})  # keeps the layers' versions
     network.load_state_dict(own)
