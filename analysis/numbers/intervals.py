@@ -59,7 +59,7 @@ def gain_interval(ones: Right, others: Right, blocks: Blocks | None = None) -> I
     """The interval of by how much the share of `ones` is above that of `others`, on the same samples; both (N,).
 
     Agresti and Min's interval of paired shares (2005, https://doi.org/10.1002/sim.1781): half a sample more of each of
-    the four kinds. With blocks as in `share_interval`. Raises ValueError where there is no sample, or the shapes differ.
+    the four kinds. With blocks as in `share_interval`. Raises ValueError where there is no sample, or shapes differ.
     """
     more = _checked(ones).astype(np.float64) - _checked(others)
     better, worse = float((more > 0).mean()), float((more < 0).mean())

@@ -13,6 +13,9 @@ from search.begin.sizes import Cost, Plan, plan_of, seconds_each
 from search.begin.source import CSV, Source, source_of
 from search.begin.study_text import scalar, study_text
 from search.machines.local import count_gpus
+from search.show.at_work import at_work
+from search.show.load import Load, load_now
+from search.show.time_range import time_line
 from search.study.config import budget_seconds, tamed_name
 from search.study.sections import section_type
 from trainables.data.files import replace_file
@@ -50,7 +53,7 @@ def begin_study(wish: Wish, caches: Path, say: Say) -> Path:
 
     UserError where the data can't be read, no weights are at hand, the file is there already, or the time is none.
     """
-    budget = _seconds(wish.budget)
+    budget, load = _seconds(wish.budget), load_now()  # before our own steps are part of it
     source = source_of(wish.data)
     name = tamed_name(source.name)
     output = wish.output or Path(f"{name}.yaml")
@@ -58,25 +61,34 @@ def begin_study(wish: Wish, caches: Path, say: Say) -> Path:
         raise UserError(f"{output} must not be there yet, but it is: run it, take another --output, or add --force.")
     data = _data(source, wish.splits or Path("data") / name, caches, say)
     modalities = _modalities(data.splits[TRAIN])
-    read = _read(data, modalities)
-    starters = _starters(read[TRAIN], modalities)
+    with at_work(f"Reading {enumerated([str(path) for path in data.splits.values()])}", say):
+        read = _read(data, modalities)
+        starters = _starters(read[TRAIN], modalities)
     places = count_gpus(os.environ) or max(1, os.cpu_count() or 1)
     seconds = seconds_each(budget, len(starters), places)
     sections: dict[str, tuple[Starter, Plan]] = {}
     for modality, starter in starters.items():
-        say(f"Trying a few steps of {modality}")
-        cost = _cost(modality, starter, read)
+        with at_work(f"Trying a few steps of {modality}", say):
+            cost = _cost(modality, starter, read)
         sections[modality] = (starter, plan_of(cost, starter.scales, starter.epochs, seconds))
     text = study_text(
         name=name,
         command=f"binwise init {wish.data} --budget {wish.budget}",
         data=data.lines,
-        facts=_facts(read, places, wish.budget),
+        facts=[*_facts(read, places, wish.budget), *_busy(load)],
         sections=sections,
         budget=wish.budget,
     )
     replace_file(output, text.encode())
+    planned = {modality: plan.seconds / places for modality, (_, plan) in sections.items()}
+    say(f"{time_line(planned, load)}. The search ends after {wish.budget} with what it has.")
     return output
+
+
+def _busy(load: Load) -> list[str]:
+    """A line where others use the machine: steps took longer than they take on a quiet one."""
+    note = load.note()
+    return [f"Measured while {note}: a quiet one has room for more."] if note else []
 
 
 def _seconds(budget: str) -> float:
@@ -105,7 +117,11 @@ def _data(source: Source, destination: Path, caches: Path, say: Say) -> _Data:
             f"The splits of {source.path} would be made in {destination}, but that is there already: make the study "
             f"from it (`binwise init {destination}`), or name another folder (--splits)."
         )
-    say(f"Splitting {source.path} into {destination}: what belongs together stays together")
+    with at_work(f"Splitting {source.path} into {destination}: what belongs together stays together", say):
+        return _made(source, destination, caches)
+
+
+def _made(source: Source, destination: Path, caches: Path) -> _Data:
     if source.path.suffix.lower() == CSV:
         own = CsvSource(source.path)
         report = import_csv(own, destination, ImportOptions(pictures="list"), caches=caches)

@@ -72,7 +72,7 @@ def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
 
 def plan_lines(config: StudyConfig, found: Preflight, test: Split | None, load: Load) -> list[str]:
     """The plan as a person reads it. `test`: the test split, of which nothing but its size is said."""
-    from search.preflight.wording import time_line
+    from search.show.time_range import time_line
 
     lines = [found.lines[0], *_count_lines(found), *_test_lines(test)]
     for modality in config.modalities:

@@ -152,11 +152,9 @@ class StudyDriver:
     def _create(self, search: ModalitySearch) -> Trial:
         """A new trial: a fixed point as long as there are any, then what the sampler proposes."""
         number = self.ledger.state.created_count(search.modality)
-        if number < len(search.points):
-            point = search.points[number]
+        point = rung_zero.point(search, self.ledger.state, number)
+        if point is not None:
             values, inside = dict(point.values), point.in_space
-            if number == search.moved:  # onto the network whose features serve best
-                values |= rung_zero.best_network(search, self.ledger.state)
             search.sampler.started(number, values if inside else None)
         else:
             values, inside = {**search.own, **search.sampler.propose(number)}, True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from search.decide.terms import Limits, ModalitySearch
 from search.ledger.state import StudyState
+from search.study.config import Point
 
 
 def due(search: ModalitySearch, state: StudyState, limits: Limits) -> bool:
@@ -32,6 +34,21 @@ def best_network(search: ModalitySearch, state: StudyState) -> dict[str, Any]:
     if head is None or search.ranked is None or head.config.get(search.ranked) not in search.networks:
         return {}
     return {search.ranked: head.config[search.ranked]}
+
+
+def point(search: ModalitySearch, state: StudyState, number: int) -> Point | None:
+    """What the trial of that number is to begin with, the best head's network put into one; None: the sampler's choice.
+
+    Where the section's own trial stays as it is and no other point follows, it runs once more, on that network.
+    """
+    best = best_network(search, state) if number == search.moved else {}
+    if number < len(search.points):
+        given = search.points[number]
+        return replace(given, values={**given.values, **best})
+    own = search.points[0] if search.points else None
+    if own is None or best.items() <= own.values.items():  # nothing to put in, or it is there
+        return None
+    return replace(own, values={**own.values, **best})
 
 
 def hopeless(state: StudyState, modality: str, patience: int | None) -> str | None:

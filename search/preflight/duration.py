@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FASTER, SLOWER = 0.7, 1.5  # how far an estimate may be off
-
 
 @dataclass(frozen=True)
 class Work:
@@ -30,15 +28,6 @@ def estimate(work: Work) -> float:
     epoch = work.steps_per_epoch * work.step_seconds + work.val_samples * work.evaluate_seconds_per_sample
     rounds = -(-work.trials // work.at_once)
     return rounds * work.epochs * epoch * work.slowdown
-
-
-def time_range(seconds: float) -> tuple[float, float]:
-    """From when to when a search ends whose steps take so long, on a machine as busy as it was when they were tried.
-
-    Shorter where `patience` and the scheduler end more than the expected epochs, longer by starting, decoding,
-    checkpoints and steps of slower points: rough factors, no interval of a known coverage.
-    """
-    return FASTER * seconds, SLOWER * seconds
 
 
 def slowdown(gpus: float, utilization: float | None) -> float:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from search.machines.shares import MEMORY_SHARE, Share
-from search.preflight.duration import time_range
 from search.preflight.try_steps import Probe
-from search.show.load import Load
 from trainables.data.samples import Split
 from trainables.names import TRAIN, VAL
-from trainables.words import enumerated, human_bytes, human_range
+from trainables.words import enumerated, human_bytes
 
 
 def data_text(splits: Mapping[str, Split]) -> str:
@@ -36,18 +34,3 @@ def modality_texts(probes: Sequence[Probe], share: Share, smallest_gpu: int | No
             f"takes up to {human_bytes(memory)}"
         )
     return texts
-
-
-def time_line(seconds: Mapping[str, float], load: Load) -> str:
-    """The estimated time in words, from each modality's: they share the cluster, so that their times add up.
-
-    `load`: of the machine, with nothing of the study running: where others use it, that is said.
-    """
-    each = ", ".join(f"{name} {_range_words(own)}" for name, own in seconds.items())
-    busy = load.note()
-    longer = f"; {busy}, so it may take longer" if busy else ""
-    return f"Time: {_range_words(sum(seconds.values()))} ({each}) by the steps that were tried{longer}"
-
-
-def _range_words(seconds: float) -> str:
-    return human_range(*time_range(seconds))

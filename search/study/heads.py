@@ -22,7 +22,7 @@ class HeadsSection(Frozen):
     # Empty: all of them, the most promising one first.
     families: tuple[HeadFamily, ...] = ()
     backbones: tuple[Annotated[str, Field(min_length=1)], ...] = ()  # empty: those that trials of the search may have
-    # Whether the first fine-tuned trial keeps the section's own network; the first point then has the best head's.
+    # Whether the first fine-tuned trial keeps the section's own network; the second one then has the best head's.
     own_first: Annotated[bool, Field(strict=True)] = False
     most: Count | None = None  # head trials of the modality; null: as many as there are
 

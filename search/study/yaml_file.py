@@ -29,8 +29,8 @@ VALUE_LIMIT = 100_000  # values after aliases are resolved: a small file can nam
 def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
     """The study of one YAML file (YAML 1.2), with `dotted.key=value` overrides, their values YAML as well.
 
-    Relative paths count from the current directory, `~` is the home folder; `image.weights` and `text.backbone` are
-    made absolute where such a file or folder exists. UserError with every fault of the config at once.
+    Relative paths count from the current directory, `~` is the home folder; files and folders that
+    hyperparameters name are made absolute where they exist. UserError with every fault of the config at once.
     """
     raw = _mapping(path)
     for override in overrides:
@@ -179,11 +179,11 @@ def _prepare(raw: dict[str, Any]) -> None:
         if key in raw and raw[key] is None:
             raw[key] = {}
     for name, modality in registered().items():
-        section, field = raw.get(name), modality.local_path
+        section = raw.get(name)
         if isinstance(section, dict):
             if section.get("search", ()) is None:
                 section["search"] = {}
-            for holder, key in _places(section, field) if field is not None else ():
+            for holder, key in (place for field in modality.local_paths for place in _places(section, field)):
                 holder[key] = _local(holder[key])
 
 

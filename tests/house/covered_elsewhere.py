@@ -79,6 +79,7 @@ COVERED = {
     "trainables/data/pictures/look.py": "tests/trainables/data/pictures/test_examine.py",
     "trainables/data_check/result.py": "tests/search/cli/test_data_check.py",
     "trainables/errors.py": "tests/trainables/test_records.py",
+    "trainables/hub_folder.py": "tests/trainables/text/test_source.py",
     "trainables/image/architectures.py": "tests/trainables/image/test_backbones.py",
     "trainables/image/baseline.py": "tests/trainables/test_linear_baseline.py",
     "trainables/image/config.py": "tests/trainables/test_config.py",

@@ -29,8 +29,7 @@ _.set_trial_system_attr
 # urllib reads it
 _.max_redirections
 
-# torch calls a module's `forward`, reads these switches
-_.forward
+# torch reads this switch
 _.deterministic
 
 # pydantic reads the class, users write the key

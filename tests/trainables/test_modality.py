@@ -46,7 +46,7 @@ def test_what_a_modality_names_are_hyperparameters_of_its_own(name: str) -> None
     modality = modality_of(name)
     known = set(modality.config_type.model_fields)
     named = {*modality.not_searched, *modality.free_on_resume, *modality.network, *modality.demanding}
-    assert named | {modality.local_path} <= known
+    assert named | set(modality.local_paths) <= known
     assert set(NOT_SEARCHED) <= known
     assert not set(modality.not_searched) & set(NOT_SEARCHED)
 

@@ -1,7 +1,8 @@
-"""Image backbones by name: a torchvision or timm network that gives features, and the picture sizes that it takes."""
+"""Image backbones by name: a network that gives features, and the picture sizes that it takes."""
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from trainables.errors import UserError
 from trainables.hub import first_line
 from trainables.image.architectures import drop_classifier, require_known, takes_size, whole_network
+from trainables.image.vision_models import Described, random_vision_model
 from trainables.image.weights import load_weights, normalisation
 from trainables.names import NONE
 
@@ -29,17 +31,22 @@ class Backbone:
     std: tuple[float, float, float]
 
 
-def build_backbone(name: str, weights: str, size: int = 224) -> Backbone:
+def build_backbone(name: str, weights: str, size: int = 224, kept: Described | None = None) -> Backbone:
     """The named backbone without its classifier.
 
     Args:
-        name: a torchvision or timm classifier.
+        name: a torchvision or timm classifier; a folder or a hub's name of a network of transformers.
         weights: `imagenet`, `none`, or a local file (.safetensors, .pth).
         size: px of the pictures, both sides.
+        kept: what a checkpoint says of its network of transformers, whose weights are loaded later.
 
     Raises:
         UserError: an unknown name, a size that the backbone can't take, or weights that can't be had.
     """
+    if kept is not None:
+        rebuilt = random_vision_model(kept, size)
+        features = int(_features(copy.deepcopy(rebuilt).to("meta"), size).shape[1])
+        return Backbone(rebuilt, features, kept.mean, kept.std)
     features = count_features(name, size)
     if weights == NONE:
         network = whole_network(name, size)

@@ -21,7 +21,7 @@ class ImageTrialConfig(TrialConfig):
     warmup_share: Share = 0.0
     minimum_learning_rate: NotNegative = 1e-6
 
-    backbone: str = "mobilenet_v3_large"  # a torchvision or timm classifier
+    backbone: str = "mobilenet_v3_large"  # of torchvision or timm, or a folder or hub's name of transformers
     weights: str = "imagenet"  # imagenet | none | a local file, or a folder with one for each backbone
     size: Annotated[int, Field(ge=32, le=1024, strict=True)] = 224  # px, both sides
     fit: Literal["pad", "crop"] = "pad"  # keep the whole picture, or fill the square

@@ -25,26 +25,27 @@ from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.image.config import ImageHeadConfig
 from trainables.image.network import FeatureExtractor, ImageNetwork, frozen_network, predict_pictures
 from trainables.image.prepare import CONTENT
+from trainables.image.vision_models import VisionModel, descriptions, read_descriptions, write_descriptions
 from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
-from trainables.names import TRAIN, VAL
+from trainables.names import NONE, TRAIN, VAL
 
 CHUNK = 256  # pictures decoded at a time for a prediction
 
 
-def build_networks(config: ImageHeadConfig, *, weights: str | None = None) -> dict[str, ImageNetwork]:
-    """The configured frozen networks by name, without heads; `weights` overrides the configured ones.
+def build_networks(config: ImageHeadConfig) -> dict[str, ImageNetwork]:
+    """The configured frozen networks by name, without heads. UserError where their weights can't be had."""
+    return {name: frozen_network(name, config.weights, config.size) for name in _names(config)}
 
-    UserError where their weights can't be had.
-    """
-    weights = config.weights if weights is None else weights
-    return {name: frozen_network(name, weights, config.size) for name in (config.backbone, *config.others)}
+
+def _names(config: ImageHeadConfig) -> tuple[str, ...]:
+    return (config.backbone, *config.others)
 
 
 def build_head_learner(config: ImageHeadConfig, data: DataAccess, seed: int) -> tuple[HeadLearner, Companions]:
     """A head that isn't fitted yet, and what writes the frozen networks beside it."""
-    networks = build_networks(config)
+    networks, told = build_networks(config), descriptions(_names(config))
     train, val = data.splits[TRAIN], data.splits[VAL]
     contents = [one.sha256 for one in file_digests(train.items("image"), data.caches / PICTURES)]
     task = HeadTask(config.head, train.labels, groups_of(train, contents), val.labels, len(train.classes), seed)
@@ -64,6 +65,7 @@ def build_head_learner(config: ImageHeadConfig, data: DataAccess, seed: int) -> 
 
     def companions(folder: Path) -> None:
         learner.write_companions(folder)
+        write_descriptions(told, folder)
         weights = _joined({name: network.state_dict() for name, network in networks.items()})
         link_network(keep_network(data.caches, weights, weights_digest(weights), " + ".join(networks)), folder)
 
@@ -85,7 +87,9 @@ def _features(
     content = known[split] if known else content_digest(file_digests(items, data.caches / PICTURES))
     pictures = cache_key(content, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit)
     normalised = [channel.tolist() for channel in (network.scale, network.shift)]
-    settings = {"network": name, "size": config.size, "fit": config.fit, "normalised": normalised}
+    settings: dict[str, object] = {"network": name, "size": config.size, "fit": config.fit, "normalised": normalised}
+    if isinstance(network.backbone, VisionModel):
+        settings["architecture"] = network.backbone.architecture()
     recipe = Recipe(pictures, digest, settings, f"{common_folder(items)}, {name}")
     device = pick_device()
     opened: list[PictureSource] = []
@@ -191,7 +195,9 @@ def load_head_model(folder: Path, checkpoint: Checkpoint) -> ImageHeadModel:
     config = ImageHeadConfig.model_validate(checkpoint.meta["config"])
     kept = read_network(folder)
     networks = []
-    for place, network in enumerate(build_networks(config, weights="none").values()):
+    told = read_descriptions(folder)
+    for place, name in enumerate(_names(config)):
+        network = frozen_network(name, NONE, config.size, told.get(name))
         head = f"{place}."
         network.load_state_dict({key.removeprefix(head): v for key, v in kept.items() if key.startswith(head)})
         networks.append(network.eval())

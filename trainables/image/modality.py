@@ -49,7 +49,7 @@ class ImageModality(Modality):
     shown_as: ClassVar[Literal["picture", "words"]] = "picture"
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
-    local_path: ClassVar[str | None] = "weights"
+    local_paths: ClassVar[tuple[str, ...]] = ("weights", "backbone")
     ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")
@@ -115,7 +115,7 @@ class ImageModality(Modality):
         for trial in distinct([*values.points, *combined(values, shape)], shape):
             config = ImageTrialConfig.parsed(trial)
             try:
-                count_features(config.backbone, config.size)  # nothing is downloaded for it
+                count_features(config.backbone, config.size)  # no weights are downloaded for it
             except UserError as error:
                 faults.append(str(error))
         if faults:
@@ -171,14 +171,14 @@ class ImageModality(Modality):
     def build(
         self, config: ImageTrialConfig | ImageHeadConfig, data: DataAccess, seed: int
     ) -> tuple[Learner, Companions | None]:
-        """An image network in training, beside whose weights nothing lies; or a head."""
+        """An image network in training, or a head."""
         if isinstance(config, ImageHeadConfig):
             from trainables.image.head import build_head_learner
 
             return build_head_learner(config, data, seed)
         from trainables.image.model import build_learner
 
-        return build_learner(config, data, seed), None
+        return build_learner(config, data, seed)
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
         """The trained backbone and head, ready to predict pictures."""
@@ -188,7 +188,7 @@ class ImageModality(Modality):
             return load_head_model(folder, checkpoint)
         from trainables.image.model import load_model
 
-        return load_model(checkpoint)
+        return load_model(folder, checkpoint)
 
     def probe_train(self, train: Split, config: ImageTrialConfig) -> Split:
         """One batch: decoding takes long, and pictures are all alike."""

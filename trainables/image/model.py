@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,31 +15,36 @@ from trainables.checkpoint import Checkpoint
 from trainables.data.pictures.digests import PICTURES
 from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
-from trainables.image.backbones import build_backbone
+from trainables.image.backbones import Backbone, build_backbone
 from trainables.image.config import ImageTrialConfig
 from trainables.image.learner import ImageLearner
 from trainables.image.network import ImageNetwork, build_head, predict_pictures, set_batchnorm_momentum
 from trainables.image.prepare import CONTENT, STREAM
+from trainables.image.vision_models import descriptions, read_descriptions, write_descriptions
 from trainables.learning.groups import Group
 from trainables.learning.steps import pick_device
-from trainables.modality import DataAccess
-from trainables.names import TRAIN, VAL
+from trainables.modality import Companions, DataAccess
+from trainables.names import NONE, TRAIN, VAL
 from trainables.train_setup import make_stepper
 
 CHUNK = 1024  # pictures decoded at a time, so that a large split needs little memory
 
 
-def build_network(config: ImageTrialConfig, classes: int, *, weights: str | None = None) -> ImageNetwork:
-    """The configured network; `weights` overrides the configured ones (`none` before a checkpoint is loaded)."""
-    backbone = build_backbone(config.backbone, config.weights if weights is None else weights, config.size)
+def build_network(config: ImageTrialConfig, classes: int) -> ImageNetwork:
+    """The configured network."""
+    return _with_head(build_backbone(config.backbone, config.weights, config.size), config, classes)
+
+
+def _with_head(backbone: Backbone, config: ImageTrialConfig, classes: int) -> ImageNetwork:
     head = build_head(backbone.features, classes, config.head_widths, config.head_dropouts)
     network = ImageNetwork(backbone, head)
     set_batchnorm_momentum(network.backbone, config.batchnorm_momentum)
     return network
 
 
-def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> ImageLearner:
-    """An image network at the beginning of its training."""
+def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions]:
+    """An image network at the beginning of its training, and what writes beside its weights what network it is."""
+    told = descriptions([config.backbone])
     network = build_network(config, len(data.splits[TRAIN].classes))
     pictures = {name: _picture_source(config, data, name) for name in data.splits}
     device = pick_device()
@@ -47,7 +53,7 @@ def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> Imag
         Group(tuple(network.backbone.parameters()), config.backbone_learning_rate, config.backbone_weight_decay),
         Group(tuple(network.head.parameters()), config.head_learning_rate, config.head_weight_decay),
     ]
-    return ImageLearner(
+    learner = ImageLearner(
         network,
         make_stepper(config, network, groups, data.splits[TRAIN], device),
         train=(pictures[TRAIN], data.splits[TRAIN].labels),
@@ -58,6 +64,7 @@ def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> Imag
         frozen_epochs=config.frozen_epochs,
         seed=seed,
     )
+    return learner, partial(write_descriptions, told)
 
 
 def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:
@@ -103,10 +110,11 @@ class ImageModel:
             yield load_pictures(chunk, self._size, self._fit, pixel_limit=self._pixel_limit)  # type: ignore[arg-type]
 
 
-def load_model(checkpoint: Checkpoint) -> ImageModel:
-    """The model of a checkpoint that was read and checked."""
+def load_model(folder: Path, checkpoint: Checkpoint) -> ImageModel:
+    """The model of a checkpoint folder that was read and checked."""
     classes = tuple(checkpoint.meta["classes"])
     config = ImageTrialConfig.model_validate(checkpoint.meta["config"])
-    network = build_network(config, len(classes), weights="none")
+    kept = read_descriptions(folder).get(config.backbone)
+    network = _with_head(build_backbone(config.backbone, NONE, config.size, kept), config, len(classes))
     network.load_state_dict(checkpoint.weights)
     return ImageModel(network, classes, config.size, config.fit, checkpoint.meta["pixel_limit"])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainables.data.pictures.source import PictureSource
 from trainables.image.backbones import Backbone, build_backbone
+from trainables.image.vision_models import Described
 from trainables.learning.precision import AUTO
 from trainables.learning.steps import predict_logits
 
@@ -60,9 +61,12 @@ class ImageNetwork(nn.Module):
         return logits
 
 
-def frozen_network(name: str, weights: str, size: int) -> ImageNetwork:
-    """The named backbone without a head, that no longer learns. UserError where its weights can't be had."""
-    return ImageNetwork(build_backbone(name, weights, size), nn.Sequential()).eval().requires_grad_(False)
+def frozen_network(name: str, weights: str, size: int, kept: Described | None = None) -> ImageNetwork:
+    """The named backbone without a head, that no longer learns; `kept`: see `build_backbone`.
+
+    UserError where its weights can't be had.
+    """
+    return ImageNetwork(build_backbone(name, weights, size, kept), nn.Sequential()).eval().requires_grad_(False)
 
 
 class FeatureExtractor(nn.Module):

@@ -21,9 +21,9 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 from trainables.errors import UserError
 from trainables.hub import Unavailable, cached_file, fetched_file, first_line, listed_files
 from trainables.image.architectures import drop_classifier, is_torchvision, timm_size, whole_network
+from trainables.image.vision_models import Statistics, described, is_vision_model, pretrained_vision_model
 
 T = TypeVar("T")
-Statistics = tuple[float, float, float]  # of the three colours, as the values 0 to 1
 
 IMAGENET = "imagenet"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -43,6 +43,9 @@ def normalisation(name: str) -> tuple[Statistics, Statistics]:
     """Mean and standard deviation that the backbone's pictures are normalised with."""
     if is_torchvision(name):
         return IMAGENET_MEAN, IMAGENET_STD
+    if is_vision_model(name):
+        told = described(name)
+        return told.mean, told.std
     import timm
 
     config = timm.get_pretrained_cfg(name)
@@ -54,6 +57,8 @@ def load_weights(name: str, weights: str, size: int) -> nn.Module:
 
     UserError where they can't be had or don't fit.
     """
+    if is_vision_model(name):
+        return _own_weights(name, weights, size)
     if weights == IMAGENET and not is_torchvision(name):
         return _timm_network(name, size)
     network = whole_network(name, size, initialize=False)
@@ -61,9 +66,20 @@ def load_weights(name: str, weights: str, size: int) -> nn.Module:
     if weights == IMAGENET:
         state, source = _download(name, lambda: _torchvision_state(name)), f"The downloaded file of {name}"
     else:
-        state, source = _file_state(weights, network, name), weights
+        path = _weights_file(weights, name)
+        state, source = _file_state(path, network, name), str(path)
     _load(network, state, source, name)
     return network
+
+
+def _own_weights(name: str, weights: str, size: int) -> nn.Module:
+    """A network of transformers comes with its weights: a folder is for the others of a list."""
+    if weights != IMAGENET and not Path(weights).expanduser().is_dir():
+        raise UserError(
+            f"`weights` must be `imagenet` or `none` for {name}, which brings its own, but got {weights!r}: to take "
+            "other ones, name the folder that they lie in as `backbone`."
+        )
+    return pretrained_vision_model(name, described(name), size)
 
 
 def packaged_file(name: str) -> Path | None:
@@ -127,8 +143,8 @@ def _load_packaged(network: nn.Module, name: str, path: Path) -> None:
     network.load_state_dict({key: other for (key, _), other in pairs})
 
 
-def _file_state(weights: str, network: nn.Module, name: str) -> Mapping[str, Tensor]:
-    state = _read_tensors(_weights_file(weights, name))
+def _file_state(path: Path, network: nn.Module, name: str) -> Mapping[str, Tensor]:
+    state = _read_tensors(path)
     adapt = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if is_torchvision(name) or adapt is None:
         return state
@@ -181,7 +197,7 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
 def _load(network: nn.Module, given: Mapping[str, Tensor], source: str, name: str) -> None:
     """Put every tensor of the backbone in its place; what the file has beside them, such as a classifier, is left.
 
-    UserError where a tensor is missing or has another shape.
+    UserError where a tensor is missing or has another shape, with the file and the first one of each.
     """
     own = network.state_dict()
     state = _resized(_renamed(given), network)
@@ -189,12 +205,15 @@ def _load(network: nn.Module, given: Mapping[str, Tensor], source: str, name: st
     missing = [key for key in own if key not in state and not key.endswith(counters)]
     misshapen = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or misshapen:
-        first = (missing or misshapen)[0]
-        counts = [f"lacks {len(missing)} tensors"] * bool(missing)
-        counts += [f"has {len(misshapen)} of other shapes"] * bool(misshapen)
+        counts = [f"lacks {len(missing)}, {missing[0]} first" for _ in missing[:1]]
+        counts += [
+            f"has {len(misshapen)} of other shapes, {key} first: {list(state[key].shape)} for {list(own[key].shape)}"
+            for key in misshapen[:1]
+        ]
         raise UserError(
-            f"{source} must hold the weights of {name}, but of its {len(own)} tensors it {' and '.join(counts)}, "
-            f"{first} first: name a file of this architecture."
+            f"{source} must hold the weights of {name}, but of its {len(own)} tensors it {', and '.join(counts)}. Put "
+            f"the file of this architecture in its place, name another one as `weights`, or take the backbone that it "
+            f"is of."
         )
     own.update({key: state[key] for key in own if key in state})  # keeps the layers' versions
     network.load_state_dict(own)

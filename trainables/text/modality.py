@@ -55,7 +55,7 @@ class TextModality(Modality):
         "architecture": "a mapping is no value of a dimension",
     }
     free_on_resume: ClassVar[frozenset[str]] = frozenset({"token_budget"})
-    local_path: ClassVar[str | None] = "backbone"
+    local_paths: ClassVar[tuple[str, ...]] = ("backbone",)
     ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights", "architecture", "vocabulary_size")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "max_length")

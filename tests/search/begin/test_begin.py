@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from command_line import binwise_here
 from PIL import Image
 
+from search.begin import begin as begin_module
+from search.show.load import Load
 from search.study.yaml_file import load_study
 from trainables.image import starter as image_module
 from trainables.image.weights import packaged_file
@@ -37,6 +40,9 @@ def test_a_folder_of_classes_becomes_splits_and_a_study(tmp_path: Path) -> None:
     done = binwise_here(tmp_path, "init", "bins", "--budget", "2min")
     assert done.returncode == 0, done.stderr
     assert "Next: binwise plan bins.yaml" in done.stdout
+    time = next(line for line in done.stdout.splitlines() if line.startswith("Time: "))
+    assert re.search(r"^Time: \S+ \w+ \(image \S+ \w+, text \S+ \w+\) by the steps that were tried", time)
+    assert time.endswith("The search ends after 2min with what it has.")
     study = load_study(tmp_path / "bins.yaml")
     assert study.modalities == ("image", "text")
     assert (study.image.size, study.time_budget) == (96, "2min")
@@ -79,6 +85,21 @@ def test_a_mistake_is_one_message(tmp_path: Path, arguments: tuple[str, ...], sa
     (tmp_path / "bins").mkdir()
     done = binwise_here(tmp_path, "init", *arguments)
     assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_a_busy_machine_is_said_here_and_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps were tried beside others' work: whoever reads the sizes later knows it, too; each step is announced."""
+    for split in ("train", "val"):
+        draw(tmp_path / "bins" / split, camera=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(begin_module, "load_now", lambda: Load(2, 6.1))
+    said: list[str] = []
+    begin_module.begin_study(begin_module.Wish(Path("bins"), "1min"), tmp_path / "cache", said.append)
+    steps = [line for line in said if not line.startswith("  ")]
+    assert [line.split(" ")[0] for line in steps] == ["Reading", "Trying", "Time:"]
+    assert "this machine is busy: 2 cores, load 6.1, so it may take longer" in steps[-1]
+    assert "# Measured while this machine is busy: 2 cores, load 6.1" in (tmp_path / "bins.yaml").read_text()
+    load_study(tmp_path / "bins.yaml")
 
 
 def test_without_weights_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,22 @@ def test_a_recipe_may_stay_the_first_trial(tmp_path: Path) -> None:
     assert [ledger.state.trials[f"image_00{number}"].config["net"] for number in range(3)] == ["a", "b", "a"]
 
 
+def test_without_further_points_the_recipe_runs_on_the_best_network_too(tmp_path: Path) -> None:
+    """As the second trial; where the best network is its own, or there is no choice, the second is the sampler's."""
+    kind = type(search_of().points[0])
+    found = []
+    for net, networks in (("a", ("a", "b")), ("b", ("a", "b")), ("a", ())):
+        own = {**OWN, "net": net}
+        ledger = new_ledger(tmp_path, f"{len(found)}.jsonl")
+        more = {"own": own, "points": [kind(own, True)], "networks": networks, "searched": search_of().searched}
+        run(session(ledger, with_heads(**more, moved=1)))
+        first, second = (ledger.state.trials[f"image_00{number}"].config for number in range(2))
+        assert first == own
+        found.append(second == {**own, "net": "b"})
+        assert second["net"] == ("b" if found[-1] else net)
+    assert found == [True, False, False]
+
+
 def test_without_a_choice_nothing_waits(tmp_path: Path) -> None:
     """Heads of one network leave the other place to the first trial."""
     ledger = new_ledger(tmp_path)

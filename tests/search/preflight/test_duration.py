@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.preflight.duration import Work, estimate, slowdown, time_range
+from search.preflight.duration import Work, estimate, slowdown
 
 
 def work(trials: int = 8, at_once: int = 2, slower: float = 1.0) -> Work:
@@ -39,10 +39,3 @@ def test_the_last_round_counts_whole() -> None:
 def test_trials_on_one_gpu_slow_each_other_down(gpus: float, busy: float | None, expected: float) -> None:
     """Only once they would keep it busy for more than all of the time."""
     assert slowdown(gpus, busy) == pytest.approx(expected)
-
-
-def test_a_range_holds_the_estimate() -> None:
-    """It reaches further up than down: what isn't counted takes longer."""
-    low, high = time_range(120)
-    assert low < 120 < high
-    assert high - 120 > 120 - low

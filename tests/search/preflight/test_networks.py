@@ -173,7 +173,7 @@ def test_every_missing_backbone_is_named(data: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_misspelt_backbone_of_a_list_is_said_at_once(data: Path) -> None:
     """Before anything is built, each with the name that was meant; the sound one isn't blamed."""
-    names = ["mobilenet_v3_small", "resnet81", "openai/clip-vit-base-patch32"]
+    names = ["mobilenet_v3_small", "resnet81", "vit_base_patch32_clip_224.openay"]
     space = {"backbone": {"type": "choice", "choices": names}}
     config = study(data, image={"backbone": names[0], "weights": "none", "search": {"space": space, "heads": "none"}})
     with pytest.raises(UserError) as caught:

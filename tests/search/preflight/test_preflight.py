@@ -16,8 +16,9 @@ from search.preflight.data import data_lines, read_data
 from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.shortcuts import counter_in
 from search.preflight.try_steps import Probe
-from search.preflight.wording import modality_texts, time_line
+from search.preflight.wording import modality_texts
 from search.show.load import Load
+from search.show.time_range import time_line
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.errors import UserError

@@ -37,7 +37,7 @@ def count(module: nn.Module) -> int:
 
 def test_the_published_head_has_625_924_parameters() -> None:
     """MobileNetV3-Large by default config, with 4 classes: the published head, to the parameter."""
-    network = build_image_network(ImageTrialConfig(size=32), 4, weights="none")
+    network = build_image_network(ImageTrialConfig(size=32, weights="none"), 4)
     assert count(network.head) == 625_924
     kinds = [type(layer).__name__ for layer in network.head]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2 + ["Linear"]

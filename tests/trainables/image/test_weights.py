@@ -98,7 +98,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     state = whole_state()
     del state["features.0.0.weight"]
     torch.save(state, tmp_path / "weights.pth")
-    assert "it lacks 1 tensors, features.0.0.weight first" in message(SMALL, str(tmp_path / "weights.pth"))
+    assert "it lacks 1, features.0.0.weight first" in message(SMALL, str(tmp_path / "weights.pth"))
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
@@ -161,12 +161,23 @@ def test_no_package_for_other_names() -> None:
 
 
 def test_a_file_of_another_architecture_is_refused(tmp_path: Path) -> None:
-    """How many tensors are missing, how many have other shapes, and the first by name; of how many."""
+    """How many tensors are missing, how many have other shapes, and the first of each by name; of how many."""
     save_file(whole_state(name="mobilenet_v3_large"), tmp_path / "large.safetensors")
     found = message(SMALL, str(tmp_path / "large.safetensors"))
     assert "of its 240 tensors it lacks" in found
-    assert "tensors and has" in found
-    assert "of other shapes, features.1.block" in found
+    assert re.search(r"lacks \d+, features\.1\.block\S+ first, and has \d+ of other shapes, features\.2\.block", found)
+    assert "first: [64, 16, 1, 1] for [72, 16, 1, 1]. " in found
+
+
+def test_wrong_weights_in_a_folder_are_named_by_their_file(tmp_path: Path) -> None:
+    """Not the folder alone: the file, the first tensor that differs with its two shapes, and what to do."""
+    state = timm.create_model(VIT, pretrained=False).state_dict()
+    first = next(key for key in state if key.startswith("blocks"))
+    save_file({**state, first: torch.zeros(48)}, tmp_path / f"{VIT}.safetensors")
+    found = message(VIT, str(tmp_path), 160)
+    assert str(tmp_path / f"{VIT}.safetensors") in found
+    assert f"has 1 of other shapes, {first} first: [48] for [64]" in found
+    assert "name another one as `weights`" in found
 
 
 def test_a_training_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -239,8 +250,8 @@ def test_a_folder_holds_the_weights_of_several_backbones(tmp_path: Path, place: 
     save_file(whole_state(), tmp_path / f"{SMALL}.safetensors")
     own = body(VIT, str(tmp_path), 160)
     assert_same_tensors(own, {key: state[key] for key in own})
-    small = whole_state()
-    assert_same_tensors(body(SMALL, str(tmp_path)), {key: small[key] for key in body(SMALL, "none")})
+    small, others = body(SMALL, str(tmp_path)), whole_state()
+    assert_same_tensors(small, {key: others[key] for key in small})
     found = message("resnet10t", str(tmp_path))
     for part in (str(tmp_path), "resnet10t.safetensors", "resnet10t.pth", "resnet10t/model.safetensors"):
         assert part in found

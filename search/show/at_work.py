@@ -1,0 +1,30 @@
+"""Word of what takes a while: at its begin, and again every few seconds for as long as it lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+EVERY = 8.0  # seconds between two lines
+
+
+@contextmanager
+def at_work(what: str, say: Callable[[str], None], every: float = EVERY) -> Iterator[None]:
+    """Say `what` is done, and how long it has taken so far every `every` seconds until the block ends."""
+    ended = threading.Event()
+
+    def tell() -> None:
+        told = 0.0
+        while not ended.wait(every):
+            told += every
+            say(f"  {told:.0f} s so far")
+
+    say(what)
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
