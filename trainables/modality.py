@@ -137,6 +137,7 @@ class Modality(Protocol):
     not_searched: ClassVar[Mapping[str, str]] = {}  # hyperparameter -> why no trial may vary it
     free_on_resume: ClassVar[frozenset[str]] = frozenset()  # hyperparameters that change nothing of what is learned
     local_paths: ClassVar[tuple[str, ...]] = ()  # hyperparameters whose values may be local files or folders
+    bare_names: ClassVar[frozenset[str]] = frozenset()  # those of them whose values are paths only with a slash in them
     network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
     ranked: ClassVar[str | None] = None  # the one that names it: a section may list several, which head trials rank
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory

@@ -183,18 +183,23 @@ def _prepare(raw: dict[str, Any]) -> None:
         if isinstance(section, dict):
             if section.get("search", ()) is None:
                 section["search"] = {}
-            for holder, key in (place for field in modality.local_paths for place in _places(section, field)):
-                holder[key] = _local(holder[key])
+            for field in modality.local_paths:
+                for holder, key in _places(section, field):
+                    if field not in modality.bare_names or "/" in str(holder[key]):
+                        holder[key] = _local(holder[key])
 
 
 def _places(section: dict[str, Any], field: str) -> Iterator[tuple[Any, Any]]:
-    """Each container and key where the section holds a value of the field: its own, a point's, one in the space."""
+    """Each container and key where the section holds a value of the field: own, a point's, the space's, the heads'."""
     given = section.get("search")
     settings = given if isinstance(given, dict) else {}
     space, points = settings.get("space"), settings.get("points")
     for key, dimension in space.items() if isinstance(space, dict) else ():
         for values in _listed_values(key, dimension, field):
             yield from ((values, place) for place in range(len(values)))
+    heads = settings.get("heads")
+    named = heads.get(f"{field}s") if isinstance(heads, dict) else None
+    yield from ((named, place) for place in range(len(named) if isinstance(named, list) else 0))
     for holder in (section, *(points if isinstance(points, list) else ())):
         if isinstance(holder, dict) and field in holder:
             yield holder, field

@@ -16,6 +16,7 @@ from trainables.data.pictures.cache import cache_key, is_cached, require_unchang
 from trainables.data.pictures.digests import PICTURES, common_folder, content_digest, file_digests
 from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
+from trainables.errors import UserError
 from trainables.features.networks import keep_network, link_network, read_network, weights_digest
 from trainables.features.store import Between, Features, Recipe, cached_features
 from trainables.heads.fitting import FittedHead
@@ -98,11 +99,22 @@ def _features(
         if not opened:
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             opened.append(_source(config, data, split, content))
-        return _predicted(network, _Rows(opened[0], rows, between), config.evaluation_batch_size, device)
+        block = _predicted(network, _Rows(opened[0], rows, between), config.evaluation_batch_size, device)
+        _require_finite(block, items[rows], name)
+        return block
 
     found = cached_features(data.caches, recipe, len(items), compute, between)
     opened.clear()  # with it the processes that decoded end
     return found
+
+
+def _require_finite(features: Features, items: Sequence[Path], name: str) -> None:
+    faulty = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(faulty):
+        raise UserError(
+            f"A frozen network must make finite features of every picture, but {name} doesn't of {items[faulty[0]]}: "
+            "leave out that picture, take another backbone, or set `heads: none`."
+        )
 
 
 def _source(config: ImageHeadConfig, data: DataAccess, split: str, content: str) -> PictureSource:

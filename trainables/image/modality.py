@@ -50,6 +50,7 @@ class ImageModality(Modality):
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
     local_paths: ClassVar[tuple[str, ...]] = ("weights", "backbone")
+    bare_names: ClassVar[frozenset[str]] = frozenset({"backbone"})  # whatever folder is called resnet50
     ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")

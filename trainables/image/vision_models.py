@@ -78,10 +78,8 @@ def described(name: str) -> Described:
         raise refused(name, f"it has no {CONFIG}")
     if (fault := config_fault(folder / CONFIG)) is not None:
         raise refused(name, fault)
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = _transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # each architecture checks its config in its own way
         raise refused(name, first_line(error)) from error
     config = getattr(config, "vision_config", config)
@@ -93,11 +91,10 @@ def described(name: str) -> Described:
 
 def _takes_pictures_alone(config: Any) -> bool:
     """Whether the architecture's network is called with pictures and nothing else."""
-    from transformers import MODEL_MAPPING
-
-    if type(config) not in MODEL_MAPPING:
+    known = _transformers().MODEL_MAPPING
+    if type(config) not in known:
         return False
-    asked = inspect.signature(MODEL_MAPPING[type(config)].forward).parameters
+    asked = inspect.signature(known[type(config)].forward).parameters
     needed = {key for key, one in asked.items() if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD}
     return "pixel_values" in asked and needed <= {"self", "pixel_values"} and "input_ids" not in asked
 
@@ -206,26 +203,27 @@ def _colours(values: Any) -> Statistics:
     return red, green, blue
 
 
-def _config(told: Described) -> Any:
-    from transformers import CONFIG_MAPPING
+def _transformers() -> Any:
+    """The library, which takes seconds to import; without its bars and reports: what counts of these is an error."""
+    import transformers
 
-    return CONFIG_MAPPING[told.config["model_type"]].from_dict(dict(told.config))
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def _config(told: Described) -> Any:
+    return _transformers().CONFIG_MAPPING[told.config["model_type"]].from_dict(dict(told.config))
 
 
 def _built(config: Any) -> VisionModel:
-    from transformers import AutoModel
-
-    return VisionModel(AutoModel.from_config(config, dtype=torch.float32))
+    return VisionModel(_transformers().AutoModel.from_config(config, dtype=torch.float32))
 
 
 def _loaded(name: str, told: Described, folder: Path) -> VisionModel:
     """The network at its own size, each tensor from the folder. UserError where one isn't there."""
-    import transformers
-
-    transformers.logging.set_verbosity_error()  # what was missing is said below
-    transformers.logging.disable_progress_bar()
     try:
-        body, report = transformers.AutoModel.from_pretrained(
+        body, report = _transformers().AutoModel.from_pretrained(
             folder,
             config=_config(told),
             dtype=torch.float32,  # half-precision files are for predictions: trained, they would lose small updates

@@ -22,6 +22,7 @@ from trainables.heads.fitting import FittedHead
 from trainables.heads.folds import groups_of
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
+from trainables.hub import first_line
 from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
@@ -33,6 +34,9 @@ from trainables.text.network import check_max_length, predict_sequences
 from trainables.text.ngrams import NGrams
 from trainables.text.token_cache import tokenizer_digest
 from trainables.text.tokens import encode
+
+SHOWN = 60  # characters of a text that an encoder fails on
+_FAILURES = (IndexError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,38 @@ class NamedEncoder:
         return sum(tensor.nbytes for tensor in self.encoder.told_apart().values())
 
     def features(self, items: Sequence[TextItem], config: TextHeadConfig) -> Features:
-        """(N, D) of texts; of several captions their mean."""
-        sequences = encode(self.tokenizer, flattened(items), config.max_length, config.cleaning)
+        """(N, D) of texts; of several captions their mean. UserError with the first text that the encoder fails on."""
+        texts = flattened(items)
+        try:
+            found = self._encoded(texts, config)
+        except _FAILURES as error:  # each architecture fails in its own way
+            failing = self._first_failing(texts, config)
+            if failing is None:  # not a text's fault
+                raise
+            raise self._failed(failing, first_line(error)) from error
+        faulty = np.flatnonzero(~np.isfinite(found).all(axis=1))
+        if len(faulty):
+            raise self._failed(texts[faulty[0]], "its features aren't finite")
+        return CaptionRows.of(items).mean(found)
+
+    def _first_failing(self, texts: Sequence[str], config: TextHeadConfig) -> str | None:
+        for text in texts:
+            try:
+                self._encoded([text], config)
+            except _FAILURES:
+                return text
+        return None
+
+    def _failed(self, text: str, reason: str) -> UserError:
+        return UserError(
+            f"An encoder must make features of every text, but {self.name!r} fails on {text[:SHOWN]!r} ({reason}): "
+            f"change or leave out that text, take another backbone, or set `heads: none`."
+        )
+
+    def _encoded(self, texts: Sequence[str], config: TextHeadConfig) -> Features:
+        sequences = encode(self.tokenizer, texts, config.max_length, config.cleaning)
         device = pick_device()
-        found = predict_sequences(
+        return predict_sequences(
             self.encoder.to(device),  # type: ignore[arg-type]
             sequences,
             self.tokenizer.pad_token_id,
@@ -62,7 +94,6 @@ class NamedEncoder:
             token_budget=config.token_budget,
             precision=EXACT,  # see the pictures' features
         )
-        return CaptionRows.of(items).mean(found)
 
 
 def build_encoder(config: TextHeadConfig) -> NamedEncoder | None:
@@ -170,7 +201,13 @@ def load_head_model(folder: Path, checkpoint: Checkpoint) -> TextHeadModel:
     return TextHeadModel(encoder, NGrams.read(folder), read_head(folder, checkpoint.weights), classes, config)
 
 
-def check_head(config: TextHeadConfig) -> int:
-    """Build the frozen encoder and forget it: the bytes of its tensors. UserError where it can't be had."""
+def check_head(config: TextHeadConfig, train: Split) -> int:
+    """Build the frozen encoder and forget it: the bytes of its tensors.
+
+    UserError where it can't be had, or makes no features of the longest text.
+    """
     encoder = build_encoder(config)
-    return 0 if encoder is None else encoder.bytes
+    if encoder is None:
+        return 0
+    encoder.features([max(flattened(train.items("text")), key=len)], config)
+    return encoder.bytes

@@ -129,7 +129,7 @@ class TextModality(Modality):
         if isinstance(config, TextHeadConfig):
             from trainables.text.head import check_head
 
-            return check_head(config)
+            return check_head(config, train)
         from trainables.text.model import build_network
 
         network = build_network(config, train)[0]

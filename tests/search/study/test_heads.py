@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from search.study.counter import as_begun
 from search.study.heads import HeadsSection, head_wish, with_listed_networks, without_new_keys
 from search.study.sections import head_trials
@@ -75,3 +77,18 @@ def test_a_record_of_before_heads_goes_on_without(tmp_path: Path) -> None:
     asked = loaded(tmp_path, LITE % "auto")
     assert as_begun(asked, before.model_dump(mode="json")).image.search.heads == "auto"
     assert without_new_keys({"name": "x"}, ["image"]) == {"name": "x"}
+
+
+def test_folders_of_networks_are_absolute_wherever_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a list, a point, and for heads: trials run elsewhere. A bare word stays a name, also a folder's."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("nets/own", "resnet18"):
+        (tmp_path / name).mkdir(parents=True)
+    search = "{heads: {backbones: [./nets/own, resnet18]}, points: [{backbone: nets/own}]}"
+    section = loaded(tmp_path, f"image: {{backbone: [resnet18, ./nets/own], search: {search}}}\n").image
+    own = str(tmp_path / "nets/own")
+    assert section.search.space["backbone"].values == ["resnet18", own]
+    assert section.search.points[0]["backbone"] == own
+    assert section.search.heads.backbones == (own, "resnet18")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from modality_names import IMAGE
 from trainables_fakes import make_data
 
@@ -19,6 +21,7 @@ from trainables.data.pictures.digests import PICTURES
 from trainables.errors import UserError
 from trainables.image.backbones import takes_pictures
 from trainables.image.config import ImageTrialConfig
+from trainables.image.network import ImageNetwork
 from trainables.image.prepare import CONTENT
 from trainables.image.weights import packaged_file
 from trainables.inference import predict_split
@@ -175,3 +178,38 @@ def test_the_linear_baseline_has_the_heads_network(data: DataAccess, tmp_path: P
     found = modality_of(IMAGE).baseline(folder, data.splits[TRAIN], {VAL: data.splits[VAL]})
     assert found is not None
     assert (found[VAL].logits.argmax(axis=1) == data.splits[VAL].labels).mean() >= 0.9
+
+
+def test_a_network_that_makes_no_numbers_of_a_picture_names_it(
+    data: DataAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a later one: a head fitted on them would predict nothing."""
+    real = ImageNetwork.features
+
+    def features(network: ImageNetwork, pictures: torch.Tensor) -> torch.Tensor:
+        found = real(network, pictures).clone()
+        if len(found) == 20:
+            found[17] = torch.inf
+        return found
+
+    monkeypatch.setattr(ImageNetwork, "features", features)
+    with pytest.raises(UserError, match="finite features of every picture") as caught:
+        build_trial(IMAGE, TRIAL, replace(data, caches=tmp_path), seed=3).learner.train_epoch()
+    assert str(data.splits[TRAIN].items(IMAGE)[17]) in str(caught.value)
+
+
+def test_pictures_that_are_copies_of_each_other_have_no_head(data: DataAccess, tmp_path: Path) -> None:
+    """Nothing could be held out: what train must have, and what to do."""
+    train = data.splits[TRAIN]
+    copies = tuple(shutil.copy(train.items(IMAGE)[0], tmp_path / f"{row}.png") for row in range(len(train)))
+    same = replace(data.splits[TRAIN], inputs={IMAGE: copies})
+    access = replace(data, splits={**data.splits, TRAIN: same}, caches=tmp_path / "caches")
+    with pytest.raises(UserError, match=r"two groups of samples or more, but it has 1: .* `heads: none`"):
+        build_trial(IMAGE, TRIAL, access, seed=3).learner.train_epoch()
+
+
+def test_a_backbone_without_features_is_refused_before_a_trial(data: DataAccess) -> None:
+    """As a head's network and as one that is fine-tuned."""
+    for trial in (TRIAL, {}):
+        with pytest.raises(UserError, match="has no head to replace: take another one"):
+            check_network(IMAGE, {**trial, "backbone": "mobilenetv5_300m_enc", "size": 224}, data.splits[TRAIN])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from modality_names import TEXT
 from trainables_fakes import make_data
 
@@ -19,6 +20,8 @@ from trainables.modalities import modality_of
 from trainables.modality import DataAccess, HeadWish, SearchedValues
 from trainables.names import HEAD, TRAIN, VAL
 from trainables.text.config import TextTrialConfig
+from trainables.text.encoder import Encoder
+from trainables.text.network import pretrained_tokenizer
 from trainables.text.ngrams import NGRAMS_FILE
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -81,3 +84,69 @@ def test_each_cleaning_of_the_search_has_a_head() -> None:
     values = SearchedValues(own, {**{key: [value] for key, value in own.items()}, "cleaning": ["words", "raw"]}, [own])
     found = [(one[HEAD], one["cleaning"]) for one in modality_of(TEXT).heads(values, HeadWish())]
     assert found == [("kernel_ridge", "raw"), ("kernel_ridge", "words"), ("logistic", "raw"), ("neighbours", "raw")]
+
+
+class _Failing:
+    """An encoder's forward pass that fails on the texts that have a word."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, word: str, *, silently: bool) -> None:
+        real = Encoder.forward
+        tokens = set(pretrained_tokenizer(MINILM)(word, add_special_tokens=False)["input_ids"])
+
+        def forward(encoder: Encoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            found = [row for row, own in enumerate(ids.tolist()) if tokens & set(own)]
+            if found and not silently:
+                raise IndexError("index out of range in self")
+            features = real(encoder, ids, mask).clone()
+            features[found] = torch.nan
+            return features
+
+        monkeypatch.setattr(Encoder, "forward", forward)
+
+
+def with_texts(data: DataAccess, texts: list[str]) -> DataAccess:
+    """The same samples with other texts to learn from."""
+    train = data.splits[TRAIN]
+    return replace(data, splits={**data.splits, TRAIN: replace(train, inputs={**train.inputs, TEXT: tuple(texts)})})
+
+
+@pytest.mark.parametrize(("silently", "reason"), [(False, "index out of range"), (True, "aren't finite")])
+def test_an_encoder_that_fails_on_a_later_text_names_it(
+    data: DataAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silently: bool, reason: str
+) -> None:
+    """Whether it raises or makes no numbers: the text, the encoder, and what to do; no features are kept."""
+    texts = [f"a long text of many words, number {number}" for number in range(20)]
+    texts[17] = "umbrella"
+    broken = replace(with_texts(data, texts), caches=tmp_path)
+    _Failing(monkeypatch, "umbrella", silently=silently)
+    assert check_network(TEXT, TRIAL, broken.splits[TRAIN]) > 0  # the longest text is sound
+    with pytest.raises(UserError, match=reason) as caught:
+        build_trial(TEXT, TRIAL, broken, seed=3).learner.train_epoch()
+    for part in ("fails on 'umbrella'", MINILM, "`heads: none`"):
+        assert part in str(caught.value)
+    assert not list(tmp_path.rglob("features.npy"))
+
+
+def test_an_encoder_that_fails_on_the_longest_text_is_refused_before_a_trial(
+    data: DataAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried on it."""
+    broken = with_texts(data, [*["a box"] * 19, "an umbrella that is much longer than the other ones"])
+    _Failing(monkeypatch, "umbrella", silently=False)
+    with pytest.raises(UserError, match="fails on 'an umbrella that is"):
+        check_network(TEXT, TRIAL, broken.splits[TRAIN])
+
+
+@pytest.mark.parametrize("family", ["kernel_ridge", "logistic", "neighbours"])
+@pytest.mark.parametrize("rows", [[0, 1, 3], [0, 1, 3, 5, 7, 9, 11]], ids=["three samples", "a class of one"])
+def test_fewer_samples_than_folds_and_a_class_in_one_fold_alone(
+    data: DataAccess, tmp_path: Path, family: str, rows: list[int]
+) -> None:
+    """The head is fitted, and its checkpoint predicts finite numbers."""
+    small = data.splits[TRAIN].rows(np.array(rows))
+    access = replace(data, splits={**data.splits, TRAIN: small})
+    built = build_trial(TEXT, {**TRIAL, HEAD: family, "backbone": None}, access, seed=3)
+    assert np.isfinite(built.learner.train_epoch().loss)
+    built.learner.evaluate()
+    write_checkpoint(tmp_path / "best", built.learner.weights(), built.meta, companions=built.companions)
+    assert np.isfinite(predict_split(tmp_path / "best", data.splits[VAL]).logits).all()
