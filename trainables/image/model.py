@@ -42,8 +42,11 @@ def _with_head(backbone: Backbone, config: ImageTrialConfig, classes: int) -> Im
     return network
 
 
-def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions]:
-    """An image network at the beginning of its training, and what writes beside its weights what network it is."""
+def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions | None]:
+    """An image network at the beginning of its training, and what writes beside its weights what network it is.
+
+    None of a network that its name tells.
+    """
     told = descriptions([config.backbone])
     network = build_network(config, len(data.splits[TRAIN].classes))
     pictures = {name: _picture_source(config, data, name) for name in data.splits}
@@ -64,7 +67,7 @@ def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tupl
         frozen_epochs=config.frozen_epochs,
         seed=seed,
     )
-    return learner, partial(write_descriptions, told)
+    return learner, partial(write_descriptions, told) if told else None
 
 
 def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:
