@@ -42,8 +42,8 @@ def _with_head(backbone: Backbone, config: ImageTrialConfig, classes: int) -> Im
     return network
 
 
-def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions]:
-    """An image network at the beginning of its training, and what writes beside its weights what network it is."""
+def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions | None]:
+    """An image network at the beginning of its training, and what writes what network of transformers it is."""
     told = descriptions([config.backbone])
     network = build_network(config, len(data.splits[TRAIN].classes))
     pictures = {name: _picture_source(config, data, name) for name in data.splits}
@@ -64,7 +64,7 @@ def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tupl
         frozen_epochs=config.frozen_epochs,
         seed=seed,
     )
-    return learner, partial(write_descriptions, told)
+    return learner, partial(write_descriptions, told) if told else None
 
 
 def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:
