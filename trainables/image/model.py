@@ -43,7 +43,10 @@ def _with_head(backbone: Backbone, config: ImageTrialConfig, classes: int) -> Im
 
 
 def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions | None]:
-    """An image network at the beginning of its training, and what writes what network of transformers it is."""
+    """An image network at the beginning of its training, and what writes beside its weights what network it is.
+
+    None of a network that its name tells.
+    """
     told = descriptions([config.backbone])
     network = build_network(config, len(data.splits[TRAIN].classes))
     pictures = {name: _picture_source(config, data, name) for name in data.splits}
