@@ -25,6 +25,7 @@ from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
+from analysis.register import Opening, other_openings, register
 from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import Row, comparisons, rows_of, score_rows
@@ -160,6 +161,7 @@ def final_test(
     test = models.read_split(test_source, classes=selection.classes, modalities=modalities, options=options)
     admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
     opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
+    register(study_folder, Opening(study_folder.resolve().name, admitted.digest, digest, opened.times[-1]))
     say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
     result = replace(
         _tested(selection, test, _evaluate(study_folder, selection, test, models)),
@@ -168,6 +170,7 @@ def final_test(
         test_digest=admitted.digest,
         changes=opened.changes,
         overlap=admitted.overlap,
+        other_openings=other_openings(study_folder, admitted.digest, digest),
     )
     store.write_final_test(study_folder, result)
     say("Wrote the test's result")

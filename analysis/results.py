@@ -157,6 +157,7 @@ class FinalTest:
     changes: tuple[str, ...] = ()  # of the test data before an opening, in short, that were accepted
     overlap: Mapping[str, int] = field(default_factory=dict)  # by split: test samples that are in it, too
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)  # by what is compared, see `rows`
+    other_openings: Mapping[str, int] = field(default_factory=dict)  # of the same test data, by study: other selections
     blocks: int = 0  # groups of samples that are alike, by which intervals were computed; 0: each stands for itself
 
     def metrics(self) -> dict[str, float]:
@@ -177,6 +178,12 @@ class FinalTest:
             found.append(
                 f"The test data were opened {times(self.openings)} for this selection; the openings before the last "
                 "ended without a result."
+            )
+        if self.other_openings:
+            studies = ", ".join(f"{name} {times(count)}" for name, count in self.other_openings.items())
+            found.append(
+                f"The same test data were opened for other selections, too ({studies}): the more often one looks, the "
+                "less a test number means."
             )
         found += [
             f"The test data had changed before an opening, which was accepted (--accept-changed-test): {change}."

@@ -77,7 +77,7 @@ def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
 # Keys that say nothing where they are empty.
 _SINCE = (
     *("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble"),
-    *("optimism", "comparisons", "blocks"),
+    *("optimism", "comparisons", "blocks", "other_openings"),
 )
 
 

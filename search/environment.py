@@ -14,6 +14,7 @@ RAY = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # no snapshots: the ledger is what a study is rebuilt from
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the session's own matter
+    "TUNE_MAX_PENDING_TRIALS_PG": "200",  # whether one more trial fits says our driver: their workers start together
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_COLOR_PREFIX": "0",  # no colours in what may be a file

@@ -49,6 +49,8 @@ BEST_FOLDER = "best"
 LAST_FOLDER = "last"  # the state that a trial resumes from
 PREVIOUS_FOLDER = "previous"  # the one before it, for when the last is damaged
 
+STUDIES_FOLDER = "studies"  # of the output's: a folder a study
+
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
 DATA_FILE = "data.jsonl.gz"  # train and val
@@ -62,6 +64,7 @@ ANALYSIS_FOLDER = "analysis"
 SELECTION_FILE = "selection.json"
 TEST_OPENED_FILE = "test_opened.json"
 FINAL_TEST_FILE = "final_test.json"
+TEST_REGISTER_FILE = "test_openings.jsonl"  # beside the folder of all studies: every opening of a test in one of them
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 

@@ -12,7 +12,7 @@ from search.ledger.ledger import create_ledger
 from search.study.config import StudyConfig
 from trainables.data.files import new_folder
 from trainables.errors import UserError
-from trainables.names import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDY_FILE, TRIALS_FILE
+from trainables.names import DATA_FILE, LEDGER_FILE, OPTUNA_JOURNAL, STUDIES_FOLDER, STUDY_FILE, TRIALS_FILE
 
 TRACKING_FILE = "mlflow.json"  # which MLflow run is this study's
 
@@ -32,7 +32,7 @@ class Layout:
     @property
     def folder(self) -> Path:
         """The study's own folder, complete in itself."""
-        return self.runs / "studies" / self.name
+        return self.runs / STUDIES_FOLDER / self.name
 
     @property
     def study_file(self) -> Path:
@@ -102,10 +102,10 @@ def create_study_folder(
 
 def find_study(given: str, runs: Path) -> Path:
     """The folder of a study that was run, by its name or its folder; UserError with the names that exist."""
-    for folder in (Path(given), runs / "studies" / given):
+    for folder in (Path(given), runs / STUDIES_FOLDER / given):
         if (folder / STUDY_FILE).is_file() or (folder / LEDGER_FILE).is_file():
             return folder.absolute()
-    known = sorted(path.parent.name for path in (runs / "studies").glob(f"[!.]*/{STUDY_FILE}"))
+    known = sorted(path.parent.name for path in (runs / STUDIES_FOLDER).glob(f"[!.]*/{STUDY_FILE}"))
     raise UserError(
         f"STUDY must be a study that was run, by name, folder or YAML file, but got {given!r}. "
         f"There {'are' if len(known) > 1 else 'is'} {', '.join(known) or 'none'} under {runs / 'studies'}."
