@@ -18,7 +18,7 @@ from mlflow.entities import Run
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
-from trainables.names import DATA_FILE, FINAL_TEST_FILE
+from trainables.names import DATA_FILE, FINAL_TEST_FILE, TEST_REGISTER_FILE
 from trainables.records import StopReason, TrialRecord
 
 STUDY = """
@@ -203,6 +203,8 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
         assert again.returncode == 2
         assert "Traceback" not in again.stderr
     assert result.read_bytes() == before
+    opened = [json.loads(line) for line in (searched / "mlruns" / TEST_REGISTER_FILE).read_text().splitlines()]
+    assert [(one["study"], one["selection"]) for one in opened] == [("small", json.loads(before)["selection_digest"])]
 
 
 def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
