@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from anytime_runs import Run
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from analysis.choice import chosen_trials
 from analysis.numbers.mixture import best_mixture, mix
+from analysis.numbers.paired import compared
 from search.ledger.ledger import read_ledger
 from trainables.checkpoint import read_val_logits
 from trainables.names import LEDGER_FILE, TEST, VAL
@@ -127,17 +127,9 @@ def accuracies(answer: Answer | None) -> dict[str, float | str]:
 
 
 def mcnemar(ones: Right, others: Right) -> tuple[int, int, float]:
-    """Samples that only `ones` are right about, that only `others` are, and the two-sided mid-p of so uneven a share.
-
-    McNemar's exact test with half of the observed share's own probability (Fagerland, Lydersen and Laake 2013,
-    https://doi.org/10.1186/1471-2288-13-91).
-    """
-    only_ones, only_others = int((ones & ~others).sum()), int((others & ~ones).sum())
-    differing, fewer = only_ones + only_others, min(only_ones, only_others)
-    if differing == 0:
-        return 0, 0, 1.0
-    twice = 2 * binom.cdf(fewer, differing, 0.5) - binom.pmf(fewer, differing, 0.5)
-    return only_ones, only_others, float(min(1.0, twice))
+    """How many samples only `ones` are right about, how many only `others`, and the two-sided mid-p of that."""
+    found = compared(ones, others)
+    return found.only_first, found.only_second, found.p
 
 
 def pooled(pairs: Iterable[tuple[Right, Right]]) -> tuple[int, int, float]:

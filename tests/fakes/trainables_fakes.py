@@ -14,6 +14,7 @@ from split_fakes import made_split
 from torch import Tensor
 
 from trainables.build import BuiltTrial, build_trial
+from trainables.checkpoint import write_checkpoint, write_val_logits
 from trainables.data.samples import Split
 from trainables.learning.loop import Progress, epochs
 from trainables.modality import DataAccess
@@ -73,6 +74,19 @@ def make_data(folder: Path) -> DataAccess:
 def build(modality: str, data: DataAccess, seed: int = 7, **changes: Any) -> BuiltTrial:
     """A tiny trial of a modality, with changed hyperparameters."""
     return build_trial(modality, {**TRIAL[modality], **changes}, data, seed)
+
+
+def saved(built: BuiltTrial, folder: Path) -> Path:
+    """Its checkpoint, as the worker writes it."""
+
+    def companions(into: Path) -> None:
+        assert built.companions is not None
+        assert built.learner.last_val_logits is not None
+        built.companions(into)
+        write_val_logits(into, built.learner.last_val_logits)
+
+    write_checkpoint(folder, built.learner.weights(), built.meta, companions=companions)
+    return folder
 
 
 def train(built: BuiltTrial, max_epochs: int, start: Progress | None = None) -> list[EpochResult]:

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import torch
 from modality_names import IMAGE
-from trainables_fakes import make_data
+from trainables_fakes import make_data, saved
 
 from trainables.build import BuiltTrial, build_trial, check_network
-from trainables.checkpoint import write_checkpoint, write_val_logits
 from trainables.data.caches import list_caches
 from trainables.data.pictures.cache import decoded_pictures
 from trainables.data.pictures.digests import PICTURES
@@ -47,19 +46,6 @@ def fitted(data: DataAccess, **changes: Any) -> BuiltTrial:
     built.learner.train_epoch()
     built.learner.evaluate()
     return built
-
-
-def saved(built: BuiltTrial, folder: Path) -> Path:
-    """Its checkpoint, as the worker writes it."""
-
-    def companions(into: Path) -> None:
-        assert built.companions is not None
-        assert built.learner.last_val_logits is not None
-        built.companions(into)
-        write_val_logits(into, built.learner.last_val_logits)
-
-    write_checkpoint(folder, built.learner.weights(), built.meta, companions=companions)
-    return folder
 
 
 @pytest.mark.parametrize("family", ["kernel_ridge", "logistic", "neighbours"])

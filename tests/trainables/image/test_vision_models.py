@@ -15,11 +15,10 @@ from huggingface_hub import constants
 from modality_names import IMAGE
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from trainables_fakes import assert_same_tensors, make_data
+from trainables_fakes import assert_same_tensors, make_data, saved
 from vision_folders import FAMILIES, STATISTICS, save_vision
 
-from trainables.build import BuiltTrial, build_trial, check_network
-from trainables.checkpoint import write_checkpoint, write_val_logits
+from trainables.build import build_trial, check_network
 from trainables.errors import UserError
 from trainables.image.backbones import build_backbone, count_features
 from trainables.image.network import frozen_network
@@ -84,19 +83,6 @@ def test_features_are_those_of_transformers(tmp_path: Path, family: str, size: i
     assert found.shape == (3, count_features(str(tmp_path / family), size))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert float(found.std(dim=0).max()) > 1e-4  # pictures are told apart
-
-
-def saved(built: BuiltTrial, folder: Path) -> Path:
-    """Its checkpoint, as the worker writes it."""
-
-    def companions(into: Path) -> None:
-        assert built.companions is not None
-        assert built.learner.last_val_logits is not None
-        built.companions(into)
-        write_val_logits(into, built.learner.last_val_logits)
-
-    write_checkpoint(folder, built.learner.weights(), built.meta, companions=companions)
-    return folder
 
 
 @pytest.mark.parametrize("family", FAMILIES)
