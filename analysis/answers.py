@@ -14,11 +14,14 @@ from analysis.numbers.selection import best_epoch
 from analysis.results import Chosen, EnsembleResult, SelectedModel
 from analysis.rows import ordered
 from analysis.scoring import ensemble_predictions, predictions_with_gaps
-from trainables.names import WEIGHTS_FILE
+from trainables.names import MANIFEST_FILE, STATE_FILE, TRAIN_LOGITS_FILE, VAL_LOGITS_FILE, WEIGHTS_FILE
 from trainables.records import Predictions, TrialRecord
 
 if TYPE_CHECKING:
     from trainables.data.samples import Split
+
+# What isn't needed to predict: what else lies with a model, its preprocessing and its tokenizer say, is part of it.
+_NO_PART = {MANIFEST_FILE, STATE_FILE, VAL_LOGITS_FILE, TRAIN_LOGITS_FILE}
 
 PredictSplit = Callable[[Path, "Split"], Predictions]
 
@@ -38,10 +41,10 @@ def selected_model(study_folder: Path, record: TrialRecord) -> SelectedModel:
     best, checkpoint = best_epoch(record), record.checkpoint
     if checkpoint is None:
         raise RuntimeError(f"{record.trial_id} was selected, but has no checkpoint.")
-    digest = file_sha256(study_folder / checkpoint / WEIGHTS_FILE)
-    return SelectedModel(
-        record.modality, record.trial_id, checkpoint, {WEIGHTS_FILE: digest}, best.epoch, best.val_accuracy
-    )
+    folder = study_folder / checkpoint
+    names = {WEIGHTS_FILE, *(path.name for path in folder.iterdir() if path.is_file())} - _NO_PART
+    digests = {name: file_sha256(folder / name) for name in sorted(names)}
+    return SelectedModel(record.modality, record.trial_id, checkpoint, digests, best.epoch, best.val_accuracy)
 
 
 def selected_ensemble(study_folder: Path, choice: EnsembleChoice) -> EnsembleResult:

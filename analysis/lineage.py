@@ -9,14 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis import store
-from analysis.files import replace_file
+from analysis.files import file_sha256, replace_file
 from trainables.errors import UserError
 from trainables.names import MANIFEST_CSV, TEST, TEST_MANIFEST_CSV
 
 if TYPE_CHECKING:
     from trainables.data.lineage.manifest import Manifest
     from trainables.data.samples import Split
+    from trainables.modality import Item
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,24 @@ def recorded_contents(study_folder: Path, split_name: str, sample_ids: Sequence[
     found = _recorded(study_folder / MANIFEST_CSV).get(split_name)
     known = {} if found is None else {row.path: row.content for row in found.rows}
     return [known.get(sample_id) or None for sample_id in sample_ids]
+
+
+def is_test_sample(study_folder: Path, items: Mapping[str, Item]) -> bool:
+    """Whether the items, by modality, are one of the study's test samples: the same files, or else the same values."""
+    from trainables.data.lineage.manifest import manifest_of
+    from trainables.data.samples import Split
+
+    known = _recorded(study_folder / TEST_MANIFEST_CSV).get(TEST)
+    if known is None:
+        return False
+    inputs = {name: (item,) for name, item in items.items() if item is not None}
+    one = Split(("",), np.zeros(1, dtype=np.int64), ("",), inputs)
+    row = manifest_of(one, list(inputs), _contents).rows[0]
+    return row.content in {sample.content for sample in known.rows}
+
+
+def _contents(paths: Sequence[Path]) -> list[tuple[int, str]]:
+    return [(path.stat().st_size, file_sha256(path)) for path in paths]
 
 
 def data_digests(study_folder: Path) -> dict[str, str]:

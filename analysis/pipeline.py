@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import store, wording
+from analysis import opening, store, wording
 from analysis.answers import Answers, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
 from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
 from analysis.effort import measured_effort, write_effort
 from analysis.evidence import blocks_of, measured_optimism
-from analysis.lineage import OpeningTerms, admit, recorded_contents
+from analysis.lineage import OpeningTerms, admit, data_digests, recorded_contents
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
-from analysis.register import Opening, other_openings, register
+from analysis.opening import NoRecord, OpeningsRecord
+from analysis.register import other_openings
 from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import Row, comparisons, rows_of, score_rows
@@ -96,15 +97,18 @@ def analyze(
     progress: Progress | None = None,
     linear_baseline: bool = True,
     limits: Limits | None = None,
+    record: OpeningsRecord | None = None,
     models: Models | None = None,
 ) -> Selection:
     """Select the best trial of each modality and the best fusion on val, and freeze both as `analysis/selection.json`.
 
-    `limits`: what an ensemble may cost that decides in their place where val shows that it gains. May be repeated until
-    the test is opened. Raises UserError where the test was opened, or no trial qualifies; RuntimeError where a
-    checkpoint doesn't reproduce the val accuracy that its trial recorded, or the val logits that lie with it.
+    `limits`: what an ensemble may cost that decides in their place where val shows that it gains; `record`: the study's
+    ledger, as far as it is about the test. May be repeated until the test is opened. Raises UserError where the test
+    was opened, or no trial qualifies; RuntimeError where a checkpoint doesn't reproduce the val accuracy that its trial
+    recorded, or the val logits that lie with it.
     """
-    store.refuse_if_opened(study_folder)
+    record = record or NoRecord()
+    opening.refuse_if_opened(study_folder, record)
     models, say = models or real_models(), progress or _silent
     records = store.read_trials(study_folder)
     say(wording.on_record(stop_reasons(records)))
@@ -119,18 +123,30 @@ def analyze(
     chosen = _chosen(study_folder, choice, ensemble, best_heads(records, modalities))
     say(f"Predicting {len(val.ids)} val samples")
     answers = answers_of(study_folder, chosen, val, models.predict_split)
-    for record in (*choice.trials.values(), *(ensemble.trials if ensemble else ())):
-        _check(record, answers.by_trial[record.trial_id], val_logits(study_checkpoint(study_folder, record)))
+    for trial in (*choice.trials.values(), *(ensemble.trials if ensemble else ())):
+        _check(trial, answers.by_trial[trial.trial_id], val_logits(study_checkpoint(study_folder, trial)))
     baseline: Mapping[str, Predictions] = {}
     if linear_baseline:
         say("Fitting the linear baseline")
         baseline = _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: val}, models)[VAL]
     optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(groups))
     selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups)
-    _save_rows(study_folder, VAL, val, answers)
-    store.write_selection(study_folder, selection)
+    selection = _frozen(study_folder, selection, record, val, answers)
     say("Froze the selection")
     return selection
+
+
+def _frozen(
+    study_folder: Path, selection: Selection, record: OpeningsRecord, val: Split, answers: Answers
+) -> Selection:
+    """The selection with the test data's digest, written, unless the test was opened meanwhile."""
+    bound = record.bound or data_digests(study_folder).get(TEST, "")
+    frozen = replace(selection, test_digest=bound)
+    with opening.alone(study_folder):
+        opening.refuse_if_opened(study_folder, record)
+        _save_rows(study_folder, VAL, val, answers)
+        store.write_selection(study_folder, frozen)
+    return frozen
 
 
 def final_test(
@@ -139,40 +155,42 @@ def final_test(
     *,
     options: ReadOptions | None = None,
     terms: OpeningTerms | None = None,
+    record: OpeningsRecord | None = None,
     progress: Progress | None = None,
     models: Models | None = None,
 ) -> FinalTest:
     """Evaluate the frozen selection on the test data at `test_source`, read as the study's `options` say, once.
 
     The data are read and compared with those that the study is bound to, then the opening is recorded, then the models
-    see them; should predicting fail, the same selection may try again. Raises UserError where there is no selection,
-    the source doesn't exist, can't be read or isn't what the study is bound to, a checkpoint isn't the selected one any
-    more, the test has its result already, or it was opened for another selection.
+    see them; should predicting fail, the same selection may try again. `record`: the study's ledger, as far as it is
+    about the test. Raises UserError where there is no selection, the source doesn't exist, can't be read or isn't what
+    the study is bound to, a checkpoint isn't the selected one any more, the test has its result already, or was opened
+    for another selection, or another process is about it.
     """
-    store.refuse_if_tested(study_folder)
-    say = progress or _silent
-    selection = store.read_selection(study_folder)
-    _check_source(test_source)
-    check_checkpoints(study_folder, selection)
-    models, modalities = models or real_models(), tuple(selection.models)
-    digest = store.selection_digest(selection)
-    store.refuse_other_selection(study_folder, digest)
-    say("Reading the test data")
-    test = models.read_split(test_source, classes=selection.classes, modalities=modalities, options=options)
-    admitted = admit(study_folder, test, modalities, terms or OpeningTerms())
-    opened = store.open_final_test(study_folder, digest, admitted.digest, admitted.change)
-    register(study_folder, Opening(study_folder.resolve().name, admitted.digest, digest, opened.times[-1]))
-    say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
-    result = replace(
-        _tested(selection, test, _evaluate(study_folder, selection, test, models)),
-        openings=len(opened.times),
-        test_source=str(test_source),
-        test_digest=admitted.digest,
-        changes=opened.changes,
-        overlap=admitted.overlap,
-        other_openings=other_openings(study_folder, admitted.digest, digest),
-    )
-    store.write_final_test(study_folder, result)
+    record, models, say = record or NoRecord(), models or real_models(), progress or _silent
+    with opening.alone(study_folder):
+        opening.refuse_if_tested(study_folder, record)
+        selection = store.read_selection(study_folder)
+        _check_source(test_source)
+        check_checkpoints(study_folder, selection)
+        digest, modalities = store.selection_digest(selection), tuple(selection.models)
+        opening.refuse_other(study_folder, record, digest)
+        say("Reading the test data")
+        test = models.read_split(test_source, classes=selection.classes, modalities=modalities, options=options)
+        terms = opening.bound_terms(terms or OpeningTerms(), record, selection)
+        admitted = admit(study_folder, test, modalities, terms)
+        opened = opening.begin(study_folder, record, digest, admitted.digest, admitted.change)
+        say(f"Opened the test for selection {digest[:12]}: evaluating {len(test.ids)} samples")
+        result = replace(
+            _tested(selection, test, _evaluate(study_folder, selection, test, models)),
+            openings=len(opened.times),
+            test_source=str(test_source),
+            test_digest=admitted.digest,
+            changes=opened.changes,
+            overlap=admitted.overlap,
+            other_openings=other_openings(study_folder, admitted.digest, digest),
+        )
+        opening.end(study_folder, record, result)
     say("Wrote the test's result")
     return result
 

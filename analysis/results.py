@@ -89,6 +89,7 @@ class Selection:
     frozen_fusion: Mixture | None = None
     ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
     optimism: Optimism | None = None  # of the system's val accuracy; None where val logits weren't kept
+    test_digest: str = ""  # of the manifest of the test data that the study is bound to, before they are opened
 
     @property
     def chosen(self) -> Chosen:
@@ -181,9 +182,10 @@ class FinalTest:
             )
         if self.other_openings:
             studies = ", ".join(f"{name} {times(count)}" for name, count in self.other_openings.items())
+            every = self.openings + sum(self.other_openings.values())
             found.append(
-                f"The same test data were opened for other selections, too ({studies}): the more often one looks, the "
-                "less a test number means."
+                f"The test data were opened {times(every)} in this folder's studies, for other selections, too "
+                f"({studies}): the more often one looks, the less a test number means."
             )
         found += [
             f"The test data had changed before an opening, which was accepted (--accept-changed-test): {change}."

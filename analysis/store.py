@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from analysis.files import create_file, replace_file
+from analysis.register import Opening
 from analysis.results import Example, FinalTest, Selection
 from analysis.results_json import example_from_json, final_test_from_json, selection_from_json, to_json
 from trainables.errors import UserError
@@ -155,24 +156,34 @@ def refuse_other_selection(study_folder: Path, digest: str) -> None:
         )
 
 
-def open_final_test(study_folder: Path, digest: str, test_digest: str, change: str = "") -> Openings:
+def open_final_test(
+    study_folder: Path, digest: str, test_digest: str, change: str = "", earlier: Sequence[Opening] = ()
+) -> Openings:
     """Record that the test is being opened for the selection with that digest; all openings, this one too.
 
     To be called before any model sees test data. `test_digest`: of these data; `change`: what was accepted of what has
-    changed of them. Opened before for the same selection, without a result (a crash, say), it may go on. Raises
-    UserError where the test has its result, or was opened for another selection.
+    changed of them; `earlier`: openings for this selection that other records have. Opened before for the same
+    selection, without a result (a crash, say), it may go on. Raises UserError where the test has its result, or was
+    opened for another selection.
     """
     refuse_if_tested(study_folder)
     path = _analysis(study_folder) / TEST_OPENED_FILE
-    opening, tests = now(), [{"digest": test_digest, "change": change}]
+    at = datetime.now(UTC).isoformat(timespec="microseconds")  # no two are the same
+    this = Opening(study_folder.name, test_digest, digest, at, change)
     try:
-        create_file(path, _json({"selection_digest": digest, "opened": [opening], "tests": tests}))
+        create_file(path, _with_openings({"opened": []}, digest, [*earlier, this]))
     except FileExistsError:
         refuse_other_selection(study_folder, digest)
         before = json.loads(path.read_text("utf-8"))
-        tests = [*before.get("tests", []), *tests]
-        replace_file(path, _json({**before, "opened": [*before["opened"], opening], "tests": tests}))
+        replace_file(path, _with_openings(before, digest, [*earlier, this]))
     return read_openings(study_folder)
+
+
+def _with_openings(before: Mapping[str, Any], digest: str, more: Sequence[Opening]) -> bytes:
+    """The file's content with those of the openings that it lacks, each once."""
+    new = {one.at: {"digest": one.test, "change": one.change} for one in more if one.at not in before["opened"]}
+    tests = [*before.get("tests", []), *new.values()]
+    return _json({**before, "selection_digest": digest, "opened": [*before["opened"], *new], "tests": tests})
 
 
 def write_final_test(study_folder: Path, result: FinalTest) -> Path:

@@ -65,6 +65,7 @@ SELECTION_FILE = "selection.json"
 TEST_OPENED_FILE = "test_opened.json"
 FINAL_TEST_FILE = "final_test.json"
 TEST_REGISTER_FILE = "test_openings.jsonl"  # beside the folder of all studies: every opening of a test in one of them
+ANALYSIS_LOCK_FILE = "analysis.lock"  # held while the test is open, or a selection is written
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 

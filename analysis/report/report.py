@@ -21,6 +21,7 @@ from analysis.numbers.fusion import AlphaGrid, alpha_grid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
 from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
+from analysis.opening import with_later_openings
 from analysis.report.cards import SampleCard, sample_cards
 from analysis.report.class_tables import ClassTable, class_table, write_class_tables
 from analysis.report.effort_plot import effort_pictures
@@ -124,6 +125,7 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
 def build_report(study_folder: Path) -> Report:
     """Read the study's analysis and put the report together. Raises UserError as `write_report` does."""
     selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
+    final = final and with_later_openings(study_folder, final)
     records, opened = store.read_trials(study_folder), store.read_openings(study_folder).times
     split = TEST if final else VAL
     val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}

@@ -16,7 +16,6 @@ from trainables.errors import UserError
 if TYPE_CHECKING:
     from analysis.numbers.ensemble import Limits
     from search.study.config import DeploySection, StudyConfig
-    from search.study.folder import Layout
 
 results_app = typer.Typer()
 
@@ -63,6 +62,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Sort one picture, one text, or the pair, with the study's selected models."""
+    from analysis.lineage import is_test_sample
     from analysis.predictor import Predictor
 
     # What people have most often has an option of its own.
@@ -70,6 +70,8 @@ def predict(
     _, folder = recorded(study, runs)
     prediction = Predictor.load(folder).predict(given)
     say(json_text(prediction.as_dict()) if as_json else str(prediction))
+    if is_test_sample(folder, given):
+        say("Note: this is one of the study's test samples: who looks at them one by one uses up the test.", err=True)
 
 
 def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
@@ -107,11 +109,12 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     """Choose on val, and say what was chosen."""
     from analysis.effort import effort_sentence, read_effort
     from analysis.pipeline import analyze as choose
+    from search.cli.ledger_openings import record_of
     from search.show.console import console
 
     with console().status("Choosing on val"):
         limits = ensemble_limits(config.deploy)
-        selection = choose(folder, linear_baseline=config.linear_baseline, limits=limits)
+        selection = choose(folder, linear_baseline=config.linear_baseline, limits=limits, record=record_of(folder))
     say(selection.summary())
     effort = read_effort(folder)
     if effort is not None and (said := effort_sentence(effort)):
@@ -131,6 +134,7 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     """Test, once, and say what came out. `source`: the test data where they lie elsewhere than the study says."""
     from analysis.lineage import OpeningTerms
     from analysis.pipeline import final_test as test_once
+    from search.cli.ledger_openings import held_record
     from search.preflight.data import read_options
     from search.show.console import console
     from search.study.folder import Layout
@@ -141,23 +145,11 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
             "There must be a test split to be tested on, but data.test is empty: binwise test STUDY SRC names one."
         )
     layout = Layout(folder.parent.parent, folder.name)
-    terms = OpeningTerms(_bound_test(layout), accept_changes, layout.caches, config.data.pixel_limit)
-    with console().status("Testing, once"):
-        result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms)
+    terms = OpeningTerms(accept_changes=accept_changes, caches=layout.caches, pixel_limit=config.data.pixel_limit)
+    with held_record(folder) as record, console().status("Testing, once"):
+        result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms, record=record)
     say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
-
-
-def _bound_test(layout: Layout) -> str | None:
-    """The digest of the test data that the search put on record; None where it had none."""
-    from search.ledger.events import MANIFEST
-    from search.ledger.ledger import read_ledger
-    from trainables.names import TEST
-
-    if not layout.ledger_file.is_file():  # a copy for the analysis alone
-        return None
-    facts = read_ledger(layout.ledger_file)[1].bound.get(TEST)
-    return None if facts is None else str(facts[MANIFEST])
 
 
 def report_study(config: StudyConfig, folder: Path) -> None:

@@ -99,8 +99,7 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
     # From here on it takes seconds: Ray and torch are imported.
     from search.session.run import run_search
 
-    if mode.more:
-        _refuse_if_tested(config)
+    _mind_the_test(config, mode)
     outcome = run_search(config, console(), mode, json_out=json_out)
     if outcome.outcome not in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
         _say_stopped(config, outcome)
@@ -121,9 +120,19 @@ def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
     raise typer.Exit(code)
 
 
-def _refuse_if_tested(config: StudyConfig) -> None:
-    """What was selected must stay what the test was about."""
-    from analysis.store import refuse_if_opened
+def _mind_the_test(config: StudyConfig, mode: Mode) -> None:
+    """More trials than the test was about are refused; that a study was tested is kept where it is removed."""
+    from analysis.opening import refuse_if_opened
+    from analysis.results import times
+    from search.cli.ledger_openings import kept_openings, record_of
     from search.study.folder import Layout
 
-    refuse_if_opened(Layout.of(config).folder)
+    folder = Layout.of(config).folder
+    if mode.more:
+        refuse_if_opened(folder, record_of(folder))
+    if mode.replace and (count := kept_openings(folder)):
+        say(
+            f"{config.name} opened its test {times(count)}. That stays on record: a new study that is tested on the "
+            "same data says so at its report's top.",
+            err=True,
+        )

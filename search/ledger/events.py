@@ -1,66 +1,22 @@
 """What can happen in a study, each as one event of its ledger: the schema of the record, and what each event changes.
 
-A class a kind. Its fields are the keys of the line's `body`, in this order; a field with a default may be missing in a
-line that an older version wrote. A key that no field has is ignored.
+A class a kind, a `Body`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from enum import StrEnum
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from search.ledger.state import RETRIED, AttemptRecord, Outcome, SessionRecord, StudyState, Trial
+from search.ledger.body import Body, Kind
+from search.ledger.state import RETRIED, AttemptRecord, OpeningRecord, Outcome, SessionRecord, StudyState, Trial
 from trainables.errors import UserError
 from trainables.names import TEST
 from trainables.records import EpochResult, StopReason
 
 FORMAT = 1  # of the ledger; a reader refuses a newer one
 MANIFEST = "manifest"  # a split's key: the SHA-256 of its manifest
-
-
-class Kind(StrEnum):
-    """What happened, as a line says it."""
-
-    STUDY_CREATED = "study_created"
-    STUDY_CHANGED = "study_changed"
-    DATA_BOUND = "data_bound"
-    SESSION_BEGAN = "session_began"
-    SESSION_ENDED = "session_ended"
-    TRIAL_CREATED = "trial_created"
-    ATTEMPT_BEGAN = "attempt_began"
-    EPOCH = "epoch"
-    NOTE = "note"
-    ATTEMPT_ENDED = "attempt_ended"
-    TRIAL_ENDED = "trial_ended"
-
-
-@dataclass(frozen=True)
-class Body:
-    """What one kind of event says. Which trial it is about, if any, stands beside it in the event."""
-
-    kind: ClassVar[Kind]
-    of_session: ClassVar[bool] = True  # whether it shows that the last session still ran
-
-    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
-        """Change the state by what happened at `at` (seconds since 1970)."""
-        raise NotImplementedError
-
-    def unwritten(self) -> tuple[str, ...]:
-        """The fields that its line leaves out, as they say nothing."""
-        return ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by key, in the order of the fields."""
-        left_out = self.unwritten()
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name not in left_out}
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Self:
-        """The body of such values. TypeError or ValueError where they are none."""
-        given = {one.name: raw[one.name] for one in fields(cls) if one.name in raw}
-        return cls(**{name: _READ[name](value) if name in _READ else value for name, value in given.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,11 +221,43 @@ class TrialEnded(Body):
             state.close(trial)
 
 
+@dataclass(frozen=True)
+class OpenedTest(Body):
+    """The test split was opened, before any model saw it."""
+
+    kind = Kind.TEST_OPENED
+    of_session = False
+    selection: str  # the digest of what it was opened for
+    test: str  # the digest of the test data's manifest
+    opened: str  # ISO 8601, UTC, as the analysis' own records have it
+    change: str = ""  # of the data, which was accepted
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """The test has one opening more."""
+        state.openings.append(OpeningRecord(self.selection, self.test, self.opened, self.change))
+
+
+@dataclass(frozen=True)
+class EndedTest(Body):
+    """The test has its result: there won't be another one."""
+
+    kind = Kind.TEST_ENDED
+    of_session = False
+    selection: str  # the digest of what was tested
+    test: str  # the digest of the test data's manifest
+    ended: str  # ISO 8601, UTC
+    sha256: str  # of the result's file
+
+    def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
+        """Whatever becomes of the file, the test is over."""
+        state.openings.append(OpeningRecord(self.selection, self.test, self.ended, result=self.sha256))
+
+
 BODIES: Mapping[str, type[Body]] = {
     one.kind: one
     for one in (
         *(StudyCreated, StudyChanged, DataBound, SessionBegan, SessionEnded, TrialCreated),
-        *(AttemptBegan, EpochEnded, Noted, AttemptEnded, TrialEnded),
+        *(AttemptBegan, EpochEnded, Noted, AttemptEnded, TrialEnded, OpenedTest, EndedTest),
     )
 }
 
@@ -315,26 +303,6 @@ def fold(events: Iterable[Event]) -> StudyState:
     for event in events:
         event.apply(state)
     return state
-
-
-def _plain(value: Any) -> Any:
-    """A field's value as JSON has it; what is deeper inside is plain already."""
-    if isinstance(value, EpochResult):
-        return value.as_metrics()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value.value if isinstance(value, StrEnum) else value
-
-
-# How fields are read whose values JSON has otherwise.
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "result": lambda metrics: EpochResult(**metrics),
-    "outcome": Outcome,
-    "reason": StopReason,
-    "stop_reason": StopReason,
-    "ends": lambda reason: StopReason(reason) if reason else None,
-    "digests": lambda digests: digests or {},
-}
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from search.ledger.events import Body, Event, StudyCreated, fold
+from search.ledger.body import Body
+from search.ledger.events import Event, StudyCreated, fold
 from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
 from search.ledger.state import StudyState
 from trainables.errors import UserError

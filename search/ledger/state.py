@@ -140,6 +140,17 @@ class SessionRecord:
     detail: str | None = None
 
 
+@dataclass(frozen=True)
+class OpeningRecord:
+    """An opening of the test, or the end of one: then it has the result's digest."""
+
+    selection: str  # the digest of what was tested
+    test: str  # the digest of the test data's manifest
+    at: str  # ISO 8601, UTC
+    change: str = ""  # of the data, which was accepted
+    result: str = ""  # SHA-256 of the result's file; empty: the test was opened
+
+
 class StudyState:
     """Everything that the ledger says. Its events alone change it, each by its `apply`."""
 
@@ -153,6 +164,7 @@ class StudyState:
         self.warm: dict[str, Any] = {}
         self.trials: dict[str, Trial] = {}
         self.sessions: list[SessionRecord] = []
+        self.openings: list[OpeningRecord] = []
         self._open: dict[str, None] = {}  # ids of trials that aren't over; a dict keeps their order
         self._created: Counter[str] = Counter()
         self._heads: dict[str, list[Trial]] = {}  # by modality; they are few

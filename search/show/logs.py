@@ -10,14 +10,16 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
+from search.ledger.body import Body
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
-    Body,
     DataBound,
+    EndedTest,
     EpochEnded,
     Event,
     Noted,
+    OpenedTest,
     SessionBegan,
     SessionEnded,
     StudyChanged,
@@ -181,6 +183,10 @@ def _study_lines(event: Event, state: StudyState, session: int) -> Iterator[str]
         case SessionEnded() as ended:
             one = state.sessions[session - 1]
             yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}: {_outcome(ended)}"
+        case OpenedTest(selection=selection):
+            yield f"the test was opened for selection {selection[:12]}"
+        case EndedTest():
+            yield "the test has its result"
         case TrialEnded(reason):
             yield from _end_lines(state.trial(event.trial_id), reason)
 

@@ -10,7 +10,7 @@ from modality_names import IMAGE, TEXT
 from picture_fakes import draw_pictures
 
 from analysis import store
-from analysis.lineage import Admitted, OpeningTerms, admit, data_digests, recorded_contents
+from analysis.lineage import Admitted, OpeningTerms, admit, data_digests, is_test_sample, recorded_contents
 from trainables.data.lineage.manifest import Manifest, Row, manifest_of, sealed, to_csv
 from trainables.data.pictures.digests import file_digests
 from trainables.data.reading.read_split import read_split
@@ -120,3 +120,15 @@ def test_samples_of_train_are_counted_and_train_itself_is_refused(study: Path) -
     learned_from(study.parent / "test")
     with pytest.raises(UserError, match=r"all 5 test samples are in train.*The test was not opened"):
         admitted(study)
+
+
+def test_a_test_sample_is_known_again(study: Path) -> None:
+    """By its file's bytes, wherever it lies; another picture, a text alone, and a study without a record aren't it."""
+    first, *_ = sorted((study.parent / "test/Blue").iterdir())
+    assert not is_test_sample(study, {IMAGE: first})
+    admitted(study)
+    elsewhere = Path(shutil.copy(first, study / "picture.jpg"))
+    assert is_test_sample(study, {IMAGE: elsewhere, TEXT: "a jar"})
+    assert not is_test_sample(study, {IMAGE: None, TEXT: "a jar"})
+    elsewhere.write_bytes(first.read_bytes() + b"\0")
+    assert not is_test_sample(study, {IMAGE: elsewhere})

@@ -23,7 +23,8 @@ from simulated import TRAINED, Maker
 
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
-from search.ledger.events import Body, Event, SessionBegan, StudyCreated, fold
+from search.ledger.body import Body
+from search.ledger.events import Event, SessionBegan, StudyCreated, fold
 from search.ledger.ledger import Ledger
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_scheduler

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.ledger.body import Body
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
-    Body,
     EpochEnded,
     Noted,
     SessionBegan,

@@ -62,7 +62,6 @@ _.shown_words
 _.fused_formula
 _.how_fused
 _.boards
-_.evaluated
 _.epochs_run
 
 # Settings of Pillow

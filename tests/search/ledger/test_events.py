@@ -13,17 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_fakes import epoch
 
+from search.ledger.body import Body, Kind
 from search.ledger.events import (
     BODIES,
     FORMAT,
     AttemptBegan,
     AttemptEnded,
-    Body,
     DataBound,
+    EndedTest,
     EpochEnded,
     Event,
-    Kind,
     Noted,
+    OpenedTest,
     SessionBegan,
     SessionEnded,
     StudyChanged,
@@ -34,7 +35,7 @@ from search.ledger.events import (
 )
 from search.ledger.ledger import read_ledger
 from search.ledger.lines import create_lines
-from search.ledger.state import Outcome
+from search.ledger.state import OpeningRecord, Outcome
 from trainables.errors import UserError
 from trainables.records import StopReason
 
@@ -101,6 +102,16 @@ WRITTEN: list[tuple[Body, str, str]] = [
         TrialEnded(StopReason.INTERRUPTED, "Ctrl-C"),
         "trial_ended",
         '{"stop_reason": "interrupted", "detail": "Ctrl-C", "checkpoint": null, "digests": {}}',
+    ),
+    (
+        OpenedTest("s1", "t1", "2026-01-01", "2 samples gone"),
+        "test_opened",
+        '{"selection": "s1", "test": "t1", "opened": "2026-01-01", "change": "2 samples gone"}',
+    ),
+    (
+        EndedTest("s1", "t1", "2026-01-02", "ab12"),
+        "test_ended",
+        '{"selection": "s1", "test": "t1", "ended": "2026-01-02", "sha256": "ab12"}',
     ),
 ]
 
@@ -207,6 +218,16 @@ def test_what_data_a_study_is_bound_to() -> None:
     assert {split: one["manifest"] for split, one in state.bound.items()} == {"val": "cd", "train": "ab", "test": "ab"}
     assert set(state.data) == {"train", "val"}
     assert fold([Event(0, 0.0, StudyCreated(**CREATED, test=facts))]).bound == {"test": facts}
+
+
+def test_a_test_that_was_opened_and_ended() -> None:
+    """Both stand in the state, in order; days after the last session they don't make it longer."""
+    bodies = [SessionBegan("here", 7), OpenedTest("s", "t", "noon"), EndedTest("s", "t", "one", "ab")]
+    events = [Event(0, 0.0, StudyCreated(**CREATED))]
+    events += [Event(place, 10.0**place, body) for place, body in enumerate(bodies, start=1)]
+    state = fold(events)
+    assert state.openings == [OpeningRecord("s", "t", "noon"), OpeningRecord("s", "t", "one", result="ab")]
+    assert state.seconds == 0.0
 
 
 def test_what_happens_between_sessions_is_no_session_s_time() -> None:

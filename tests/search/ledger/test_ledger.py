@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from search_fakes import epoch
 
+from search.ledger.body import Kind
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     EpochEnded,
     Event,
-    Kind,
     Noted,
     SessionBegan,
     SessionEnded,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_fakes import epoch
 
+from search.ledger.body import Body
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
-    Body,
     EpochEnded,
     Event,
     SessionBegan,

@@ -13,11 +13,11 @@ from search_fakes import epoch, study
 from split_fakes import made_split
 
 from analysis.store import read_data_warnings
+from search.ledger.body import Kind
 from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     EpochEnded,
-    Kind,
     SessionBegan,
     SessionEnded,
     StudyCreated,
