@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.numbers.alpha_choice import FusionRule, chosen_alpha
 from analysis.numbers.ensemble import Gain, Limits, cross_fitted_gain, ensemble_weights
+from analysis.numbers.intervals import Blocks
+from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.pairs import Candidate, best_together
 from analysis.numbers.selection import best_epoch, ranked, select_best
 from trainables.heads.folds import grouped_folds
-from trainables.records import TrialRecord, study_checkpoint
+from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 MOST = 20  # trials of a modality that are candidates beside its heads: the best of them by themselves
 # How far a candidate's val accuracy may lie below its modality's best: where a sample lacks the other modality, it
@@ -87,6 +90,21 @@ def chosen_ensemble(
         return None
     by_id = {record.trial_id: record for record in records}
     return EnsembleChoice(tuple(by_id[name] for name in weights), weights, gain)
+
+
+def best_fusion(predictions: Mapping[str, Predictions], rule: FusionRule, blocks: Blocks | None) -> Mixture | None:
+    """The weights of models by modality on val; None where there is nothing to fuse.
+
+    The rule is about the alpha of two; blocks (N,): samples of one are alike.
+    """
+    if len(predictions) < 2:
+        return None
+    labels = next(iter(predictions.values())).labels
+    logits = {modality: one.logits for modality, one in predictions.items()}
+    if rule == FusionRule() or len(logits) > 2:
+        return best_mixture(logits, labels)
+    (first, one), (second, other) = logits.items()
+    return Mixture.of_alpha(chosen_alpha(one, other, labels, rule, blocks), first, second)
 
 
 def best_heads(records: Sequence[TrialRecord], modalities: Sequence[str]) -> dict[str, TrialRecord]:

@@ -16,13 +16,13 @@ import numpy as np
 from analysis import opening, store, wording
 from analysis.answers import Answers, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
-from analysis.choice import Choice, EnsembleChoice, best_heads, chosen_ensemble, chosen_trials
+from analysis.choice import Choice, EnsembleChoice, best_fusion, best_heads, chosen_ensemble, chosen_trials
 from analysis.effort import measured_effort, write_effort
 from analysis.evidence import blocks_of, measured_optimism
 from analysis.lineage import OpeningTerms, admit, data_digests, recorded_contents
+from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.metrics import majority_class
-from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
 from analysis.opening import NoRecord, OpeningsRecord
@@ -97,15 +97,16 @@ def analyze(
     progress: Progress | None = None,
     linear_baseline: bool = True,
     limits: Limits | None = None,
+    rule: FusionRule | None = None,
     record: OpeningsRecord | None = None,
     models: Models | None = None,
 ) -> Selection:
     """Select the best trial of each modality and the best fusion on val, and freeze both as `analysis/selection.json`.
 
-    `limits`: what an ensemble may cost that decides in their place where val shows that it gains; `record`: the study's
-    ledger, as far as it is about the test. May be repeated until the test is opened. Raises UserError where the test
-    was opened, or no trial qualifies; RuntimeError where a checkpoint doesn't reproduce the val accuracy that its trial
-    recorded, or the val logits that lie with it.
+    `limits`: what an ensemble may cost that decides in their place where val shows that it gains; `rule`: how alpha is
+    chosen; `record`: the study's ledger, as far as it is about the test. May be repeated until the test is opened.
+    Raises UserError where the test was opened, or no trial qualifies; RuntimeError where a checkpoint doesn't reproduce
+    the val accuracy that its trial recorded, or the val logits that lie with it.
     """
     record = record or NoRecord()
     opening.refuse_if_opened(study_folder, record)
@@ -125,15 +126,19 @@ def analyze(
     answers = answers_of(study_folder, chosen, val, models.predict_split)
     for trial in (*choice.trials.values(), *(ensemble.trials if ensemble else ())):
         _check(trial, answers.by_trial[trial.trial_id], val_logits(study_checkpoint(study_folder, trial)))
-    baseline: Mapping[str, Predictions] = {}
-    if linear_baseline:
-        say("Fitting the linear baseline")
-        baseline = _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: val}, models)[VAL]
+    baseline = _val_baseline(study_folder, chosen, splits, models, say) if linear_baseline else {}
     optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(groups))
-    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups)
+    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups, rule or FusionRule())
     selection = _frozen(study_folder, selection, record, val, answers)
     say("Froze the selection")
     return selection
+
+
+def _val_baseline(
+    study_folder: Path, chosen: Chosen, splits: Mapping[str, Split], models: Models, say: Progress
+) -> Mapping[str, Predictions]:
+    say("Fitting the linear baseline")
+    return _baseline(study_folder, chosen.models, splits[TRAIN], {VAL: splits[VAL]}, models)[VAL]
 
 
 def _frozen(
@@ -275,10 +280,13 @@ def _selection(
     baseline: Mapping[str, Predictions],
     optimism: Optimism | None,
     groups: NDArray[np.int64],
+    rule: FusionRule,
 ) -> Selection:
-    classes = splits[VAL].classes
+    classes, blocks = splits[VAL].classes, blocks_of(groups)
     majority = majority_class(splits[TRAIN].labels, len(classes))
-    fusion, linear_fusion, frozen_fusion = map(_best_fusion, (answers.models, baseline, answers.frozen))
+    fusion, linear_fusion, frozen_fusion = (
+        best_fusion(one, rule, blocks) for one in (answers.models, baseline, answers.frozen)
+    )
     rows = rows_of(
         answers.models,
         baseline,
@@ -297,20 +305,14 @@ def _selection(
         models=chosen.models,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=score_rows(rows, splits[VAL], blocks_of(groups)),
+        val=score_rows(rows, splits[VAL], blocks),
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,
         ensemble=chosen.ensemble,
         optimism=optimism,
+        fusion_rule=rule,
     )
-
-
-def _best_fusion(predictions: Mapping[str, Predictions]) -> Mixture | None:
-    if len(predictions) < 2:
-        return None
-    labels = next(iter(predictions.values())).labels
-    return best_mixture({modality: one.logits for modality, one in predictions.items()}, labels)
 
 
 def _save_rows(study_folder: Path, split_name: str, split: Split, answers: Answers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.intervals import Interval
 from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
@@ -90,6 +91,7 @@ class Selection:
     ensemble: EnsembleResult | None = None  # None where there are no more trials than are selected, or none was wanted
     optimism: Optimism | None = None  # of the system's val accuracy; None where val logits weren't kept
     test_digest: str = ""  # of the manifest of the test data that the study is bound to, before they are opened
+    fusion_rule: FusionRule = field(default_factory=FusionRule)  # how alpha was chosen
 
     @property
     def chosen(self) -> Chosen:

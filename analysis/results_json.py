@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.intervals import Interval
 from analysis.numbers.metrics import Scores
@@ -52,6 +53,7 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
             "ensemble": _ensemble_from_json(raw.get("ensemble")),
             "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
+            "fusion_rule": FusionRule(**raw.get("fusion_rule", {})),
         }
     )
 
@@ -89,6 +91,8 @@ def _plain(record: Any) -> dict[str, Any]:
     raw[split] = {row: _plain_row(one) for row, one in getattr(record, split).items()}
     raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
+        if record.fusion_rule == FusionRule():
+            del raw["fusion_rule"]
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
         if record.frozen_fusion is not None:
             fusions["frozen_fusion"] = record.frozen_fusion

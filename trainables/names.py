@@ -31,6 +31,12 @@ DETAIL = "detail"  # why, in words
 WORKER = "worker"  # host and process id of the worker that reports
 NOTE = "note"  # what happened on the way that a person should know: a damaged state, a batch that didn't fit
 
+# What the weight of a fusion is chosen for, and by which rule.
+ACCURACY: Literal["accuracy"] = "accuracy"
+FusedMetric = Literal["accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"]
+WIDEST_PLATEAU: Literal["widest_plateau"] = "widest_plateau"
+AlphaRule = Literal["widest_plateau", "one_standard_error"]
+
 # A hyperparameter that only head trials have: which head is fitted on frozen features.
 HEAD = "head"
 HeadFamily = Literal["kernel_ridge", "logistic", "neighbours"]

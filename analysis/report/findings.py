@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis import wording
+from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.paired import Comparison, Verdict
 from analysis.results import FinalTest, RowScores, Selection, times
 from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, MAJORITY, SINGLE, row_order
-from trainables.names import ENSEMBLE, FUSED, TEST, VAL
+from trainables.names import ACCURACY, ENSEMBLE, FUSED, TEST, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
 _VERDICTS = {
@@ -70,7 +71,7 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
         _single(selection, split, rows),
         _fusion_gain(selection, final, rows),
         _ensemble(selection, split, rows),
-        _weights(selection.fusion, grid),
+        _weights(selection.fusion, selection.fusion_rule, grid),
         _optimism(selection, final),
         _chances(selection, split, rows),
         _speed(selection, rows),
@@ -206,7 +207,7 @@ def _ensemble(selection: Selection, split: str, rows: Mapping[str, RowScores]) -
     return f"The ensemble of {members} is deployed: {found}{on_split}."
 
 
-def _weights(fusion: Mixture | None, grid: AlphaGrid | None) -> str:
+def _weights(fusion: Mixture | None, rule: FusionRule, grid: AlphaGrid | None) -> str:
     if fusion is None:
         return ""
     alpha = fusion.best_alpha
@@ -216,7 +217,8 @@ def _weights(fusion: Mixture | None, grid: AlphaGrid | None) -> str:
         same = f"the same at any weight of {fusion.towards} in {plateau}, the others in proportion"
         end = f", so val shows no gain from {fusion.towards}" if fusion.low == 0 else ""
         return f"The weights {each} get {percent} on val, {same}{end}."
-    said = f"Alpha {wording.alpha(alpha)} is the middle of the widest best plateau on val ({plateau}, {percent})"
+    what = "" if rule.metric == ACCURACY else "accuracy "
+    said = f"Alpha {wording.alpha(alpha)} is {rule} on val ({plateau}, {what}{percent})"
     if grid:
         place, accuracy = max(grid, key=lambda one: one[1])
         said += f"; the {len(grid)}-point grid’s best is {place:.1f} with {wording.percent(accuracy)}"

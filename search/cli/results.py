@@ -14,6 +14,7 @@ from search.show.say import json_text, say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
+    from analysis.numbers.alpha_choice import FusionRule
     from analysis.numbers.ensemble import Limits
     from search.study.config import DeploySection, StudyConfig
 
@@ -113,13 +114,31 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     from search.show.console import console
 
     with console().status("Choosing on val"):
-        limits = ensemble_limits(config.deploy)
-        selection = choose(folder, linear_baseline=config.linear_baseline, limits=limits, record=record_of(folder))
+        selection = choose(
+            folder,
+            linear_baseline=config.linear_baseline,
+            limits=ensemble_limits(config.deploy),
+            rule=_fusion_rule(config),
+            record=record_of(folder),
+        )
     say(selection.summary())
     effort = read_effort(folder)
     if effort is not None and (said := effort_sentence(effort)):
         say(said)
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
+
+
+def _fusion_rule(config: StudyConfig) -> FusionRule:
+    """How alpha is chosen. UserError where the study has none and yet names a rule."""
+    from analysis.numbers.alpha_choice import FusionRule
+
+    rule = FusionRule(config.deploy.fuse_for, config.deploy.alpha)
+    if rule != FusionRule() and len(config.modalities) != 2:
+        raise UserError(
+            "deploy.fuse_for and deploy.alpha are about the alpha of two modalities, but the study has "
+            f"{len(config.modalities)}: leave them out."
+        )
+    return rule
 
 
 def ensemble_limits(deploy: DeploySection) -> Limits:

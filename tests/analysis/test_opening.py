@@ -18,6 +18,7 @@ from analysis_fakes import FakeModels, study_folder
 from modality_names import TEXT
 
 from analysis import opening, store
+from analysis.files import file_sha256
 from analysis.opening import alone, keep_openings, with_later_openings
 from analysis.pipeline import analyze, final_test
 from analysis.register import register_file
@@ -108,7 +109,7 @@ def test_start_and_end_are_in_the_ledger(study: Study) -> None:
     first, last = read_ledger(study.layout.ledger_file)[1].openings
     assert {first.selection, last.selection} == {result.selection_digest}
     assert {first.test, last.test} == {result.test_digest}
-    assert last.result == opening.file_sha256(study.folder / "analysis/final_test.json")
+    assert last.result == file_sha256(study.folder / "analysis/final_test.json")
 
 
 def test_1_a_second_run(study: Study) -> None:

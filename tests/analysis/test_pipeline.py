@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from analysis import results_json, store
 from analysis.lineage import OpeningTerms
+from analysis.numbers.alpha_choice import FusionRule, chosen_alpha
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
-from analysis.report.findings import headline
+from analysis.report.findings import headline, key_findings
 from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
@@ -111,6 +112,27 @@ def test_an_ensemble_that_gains_is_what_the_study_ends_with(tmp_path: Path, moda
     assert result.test["ensemble"].scores.samples == 45
     kept = store.load_predictions(tmp_path, "test", "ensemble")
     assert result.test["ensemble"].scores.accuracy == np.mean(kept.logits.argmax(axis=1) == kept.labels)
+
+
+@pytest.mark.parametrize("rule", [FusionRule("macro_f1"), FusionRule("balanced_accuracy", "one_standard_error")])
+def test_alpha_by_another_rule(tmp_path: Path, fakes: FakeModels, rule: FusionRule) -> None:
+    """It is frozen with the rule, so are the fusions that stand beside it, and the report names it; so does no other.
+
+    What val scores there is what is written.
+    """
+    plain = analyze(tmp_path, models=fakes.models())
+    selection = analyze(tmp_path, rule=rule, models=fakes.models())
+    assert store.read_selection(tmp_path) == selection
+    assert (plain.fusion_rule, selection.fusion_rule) == (FusionRule(), rule)
+    val, fusion = fakes.splits[VAL], selection.fusion
+    assert fusion is not None
+    assert fusion.best_alpha is not None
+    logits = predictions(val, IMAGE).logits, predictions(val, TEXT).logits
+    assert fusion.best_alpha == chosen_alpha(*logits, val.labels, rule, None)
+    assert selection.val["fused"].scores.accuracy == fusion.accuracy
+    said = " ".join(key_findings(selection, None, None))
+    assert (str(rule) in said, str(rule) in " ".join(key_findings(plain, None, None))) == (True, False)
+    assert final_test(tmp_path, tmp_path / "pictures", models=fakes.models()).openings == 1
 
 
 def test_an_ensemble_that_is_not_shown_to_gain_has_its_row_alone(tmp_path: Path) -> None:
