@@ -29,7 +29,7 @@ from analysis.opening import NoRecord, OpeningsRecord
 from analysis.register import other_openings
 from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
-from analysis.scoring import Row, comparisons, rows_of, score_rows
+from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of
 from analysis.versions import versions
 from trainables.errors import UserError
 from trainables.heads.folds import groups_of
@@ -203,6 +203,7 @@ def final_test(
 def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> FinalTest:
     """What the rows score on test, and how they compare."""
     blocks = blocks_of(groups_of(test))
+    temperatures = {row: one.temperature for row, one in selection.val.items() if one.temperature is not None}
     return FinalTest(
         study=selection.study,
         selection_digest=store.selection_digest(selection),
@@ -210,7 +211,7 @@ def _tested(selection: Selection, test: Split, rows: Mapping[str, Row]) -> Final
         openings=1,
         test_source="",
         samples=len(test.ids),
-        test=score_rows(rows, test, blocks),
+        test=score_rows(rows, test, blocks, temperatures),
         comparisons=comparisons(rows, [*selection.models], selection.system, test, blocks),
         blocks=0 if blocks is None else len(np.unique(blocks)),
     )
@@ -305,7 +306,7 @@ def _selection(
         models=chosen.models,
         fusion=fusion,
         linear_fusion=linear_fusion,
-        val=score_rows(rows, splits[VAL], blocks),
+        val=score_rows(rows, splits[VAL], blocks, temperatures_of(rows, splits[VAL])),
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,

@@ -32,11 +32,13 @@ class RowScores:
 
     scores: Scores
     seconds_per_sample: float | None  # of inference, data preparation not counted; None where nothing is computed
-    # What earlier versions didn't compute; the last three are of chances, which a row of mere decisions hasn't.
+    # What earlier versions didn't compute; all but the interval are of chances, which a row of mere decisions hasn't.
     interval: Interval | None = None  # of the accuracy
     log_loss: float | None = None
     brier: float | None = None
     calibration_error: float | None = None  # how far confidence lies from accuracy, root mean square
+    temperature: float | None = None  # by which val says that logits are to be divided; frozen before the test
+    calibrated_log_loss: float | None = None  # at that temperature
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from analysis.numbers.mixture import Mixture, mix
 from analysis.numbers.paired import Comparison, compared, holm
 from analysis.results import EnsembleResult, RowScores
 from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, MAJORITY, SINGLE, frozen_row, linear_row
+from trainables.heads.temperature import best_factor, log_loss
 from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
 
@@ -95,9 +96,23 @@ def rows_of(
     }
 
 
-def score_rows(rows: Mapping[str, Row], split: Split, blocks: Blocks | None = None) -> dict[str, RowScores]:
-    """What each row scores on the split that it speaks of; `blocks` (N,): samples of one are alike."""
-    return {name: _scored(row, split, blocks) for name, row in rows.items()}
+def temperatures_of(rows: Mapping[str, Row], split: Split) -> dict[str, float]:
+    """By row: what its logits are to be divided by for the least log loss on val; none of a row of mere decisions."""
+    return {
+        name: round(1 / best_factor(row.said.astype(np.float64), split.labels), 4)
+        for name, row in rows.items()
+        if row.said.ndim == 2
+    }
+
+
+def score_rows(
+    rows: Mapping[str, Row], split: Split, blocks: Blocks | None, temperatures: Mapping[str, float]
+) -> dict[str, RowScores]:
+    """What each row scores on the split that it speaks of.
+
+    `blocks` (N,): samples of one are alike; `temperatures`: by row, of those that have one, as val says.
+    """
+    return {name: _scored(row, split, blocks, temperatures.get(name)) for name, row in rows.items()}
 
 
 def comparisons(
@@ -134,10 +149,12 @@ def _row(one: Predictions, majority: int) -> Row:
     return Row(_decided(one.logits, majority), one.seconds_per_sample)
 
 
-def _scored(row: Row, split: Split, blocks: Blocks | None) -> RowScores:
+def _scored(row: Row, split: Split, blocks: Blocks | None, temperature: float | None) -> RowScores:
     scores = score(row.said, split.labels, split.classes)
     interval = share_interval(row.decisions == split.labels, blocks)
-    told = calibration(row.said.astype(np.float64), split.labels) if row.said.ndim == 2 else None
+    logits = row.said.astype(np.float64) if row.said.ndim == 2 else None
+    told = None if logits is None else calibration(logits, split.labels)
+    calm = None if logits is None or temperature is None else log_loss(logits / temperature, split.labels)
     return RowScores(
         scores,
         row.seconds_per_sample,
@@ -145,6 +162,8 @@ def _scored(row: Row, split: Split, blocks: Blocks | None) -> RowScores:
         log_loss=told.log_loss if told else None,
         brier=told.brier if told else None,
         calibration_error=told.error if told else None,
+        temperature=None if calm is None else temperature,
+        calibrated_log_loss=calm,
     )
 
 

@@ -257,10 +257,12 @@ def _chances(selection: Selection, split: str, rows: Mapping[str, RowScores]) ->
     row = rows[selection.system]
     if row.calibration_error is None or row.log_loss is None or row.brier is None:
         return ""
-    off = wording.points(row.calibration_error)[1:]
+    off, calm = wording.points(row.calibration_error)[1:], ""
+    if row.temperature is not None and row.calibrated_log_loss is not None:
+        calm = f"; at the temperature {row.temperature:.2f}, set on val, a log loss of {row.calibrated_log_loss:.2f}"
     return (
         f"The chances it gives are off by {off} on {split} (calibration error, root mean square), with a log loss of "
-        f"{row.log_loss:.2f} and a Brier score of {row.brier:.2f}."
+        f"{row.log_loss:.2f} and a Brier score of {row.brier:.2f}{calm}."
     )
 
 

@@ -11,7 +11,7 @@ from analysis_fakes import NUMBERS, accuracy, having, predictions, split, with_n
 from modality_names import IMAGE, TEXT
 
 from analysis.numbers.mixture import Mixture, mix
-from analysis.scoring import comparisons, predictions_with_gaps, rows_of, score_rows
+from analysis.scoring import Row, comparisons, predictions_with_gaps, rows_of, score_rows, temperatures_of
 from trainables.data.samples import Split
 from trainables.records import Predictions
 
@@ -57,7 +57,9 @@ def test_every_row_counts_the_same_samples(tmp_path: Path) -> None:
     }
     fusion = Mixture({IMAGE: 0.2, TEXT: 0.5, NUMBERS: 0.3}, 0.0, TEXT, 0.4, 0.6)
     linear = Mixture({IMAGE: 0.4, TEXT: 0.6}, 0.0, TEXT, 0.4, 0.6)
-    rows = score_rows(rows_of(found, {name: found[name] for name in (IMAGE, TEXT)}, fusion, linear, majority=2), part)
+    rows = score_rows(
+        rows_of(found, {name: found[name] for name in (IMAGE, TEXT)}, fusion, linear, majority=2), part, None, {}
+    )
     assert list(rows) == [
         "image", "text", "numbers", "fused", "linear_image", "linear_text", "linear_fused", "majority",
     ]  # fmt: skip
@@ -79,7 +81,7 @@ def test_half_a_row_of_nan_is_no_missing_sample(tmp_path: Path) -> None:
     one.logits[0, 0] = np.nan
     one.logits[1] = np.nan
     with pytest.raises(ValueError, match="must be finite"):
-        score_rows(rows_of({IMAGE: one}, {}, None, None, majority=0), part)
+        score_rows(rows_of({IMAGE: one}, {}, None, None, majority=0), part, None, {})
 
 
 def test_what_is_compared_and_with_what(tmp_path: Path) -> None:
@@ -98,3 +100,24 @@ def test_what_is_compared_and_with_what(tmp_path: Path) -> None:
     assert made["single"].p >= made["linear"].p
     alone = comparisons(rows_of({TEXT: found[TEXT]}, {}, None, None, majority=0), [TEXT], "text", part)
     assert alone == {}
+
+
+def test_temperatures_are_set_on_val_and_used_elsewhere() -> None:
+    """The one that is set makes logits that are three times too sure a third; a row of decisions has none."""
+    labels, rng = np.arange(900) % 3, np.random.default_rng(0)
+    logits = rng.normal(size=(900, 3))
+    logits[np.arange(900), labels] += 1.0
+    whole = Split(tuple(map(str, range(900))), labels, ("a", "b", "c"), {})
+    rows = {
+        "own": Row(logits, None),
+        "sure": Row(3 * logits, None),
+        "majority": Row(np.zeros(900, dtype=np.int64), None),
+    }
+    found = temperatures_of(rows, whole)
+    assert set(found) == {"own", "sure"}
+    assert found["sure"] == pytest.approx(3 * found["own"], rel=0.01)
+    assert found["own"] == pytest.approx(1.0, abs=0.15)
+    scored = score_rows(rows, whole, None, {**found, "sure": 3.0})
+    assert scored["sure"].calibrated_log_loss == pytest.approx(scored["own"].log_loss)
+    assert scored["sure"].log_loss > scored["sure"].calibrated_log_loss  # type: ignore[operator]
+    assert (scored["majority"].temperature, scored["majority"].calibrated_log_loss) == (None, None)
