@@ -106,13 +106,16 @@ def temperatures_of(rows: Mapping[str, Row], split: Split) -> dict[str, float]:
 
 
 def score_rows(
-    rows: Mapping[str, Row], split: Split, blocks: Blocks | None, temperatures: Mapping[str, float]
+    rows: Mapping[str, Row],
+    split: Split,
+    blocks: Blocks | None = None,
+    temperatures: Mapping[str, float] | None = None,
 ) -> dict[str, RowScores]:
     """What each row scores on the split that it speaks of.
 
     `blocks` (N,): samples of one are alike; `temperatures`: by row, of those that have one, as val says.
     """
-    return {name: _scored(row, split, blocks, temperatures.get(name)) for name, row in rows.items()}
+    return {name: _scored(row, split, blocks, (temperatures or {}).get(name)) for name, row in rows.items()}
 
 
 def comparisons(

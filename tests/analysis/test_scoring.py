@@ -81,7 +81,7 @@ def test_half_a_row_of_nan_is_no_missing_sample(tmp_path: Path) -> None:
     one.logits[0, 0] = np.nan
     one.logits[1] = np.nan
     with pytest.raises(ValueError, match="must be finite"):
-        score_rows(rows_of({IMAGE: one}, {}, None, None, majority=0), part, None, {})
+        score_rows(rows_of({IMAGE: one}, {}, None, None, majority=0), part)
 
 
 def test_what_is_compared_and_with_what(tmp_path: Path) -> None:
