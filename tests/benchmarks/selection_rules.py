@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from selection_pool import Difference, Labels, Logits, Pool, Right, Scores, Seen, averaged, halves, pool_of
 
 from analysis.choice import REACH
+from analysis.numbers.alpha_choice import FusionRule, chosen_alpha
 from analysis.numbers.fusion import alpha_curve, best_alpha
 from analysis.numbers.pairs import Candidate, best_together
 from trainables.heads.folds import grouped_folds
@@ -142,6 +143,11 @@ def least_loss(image: Logits, text: Logits, seen: Seen, rng: np.random.Generator
     return float(min(GRID, key=lambda alpha: calibrated_loss((1 - alpha) * image + alpha * text, seen.labels)))
 
 
+def calm(image: Logits, text: Logits, seen: Seen, rng: np.random.Generator) -> float:
+    """The product's other rule: within a standard error of the best accuracy, the nearest to the least log loss."""
+    return chosen_alpha(image, text, seen.labels, FusionRule(rule="one_standard_error"), seen.groups).alpha
+
+
 def bagged(image: Logits, text: Logits, seen: Seen, rng: np.random.Generator) -> float:
     """The mean of the plateaus' middles over resampled halves."""
     drawn = rng.integers(0, len(seen.labels), (RESAMPLES // 2, len(seen.labels)))
@@ -157,6 +163,7 @@ def calibrated(image: Logits, text: Logits, seen: Seen, rng: np.random.Generator
 ALPHAS: Mapping[str, AlphaRule] = {
     "middle of the widest plateau": plateau,
     "least calibrated loss": least_loss,
+    "within a standard error, nearest the least loss": calm,
     "mean over bootstraps": bagged,
     "equal weights after calibration": calibrated,
     "one half": lambda image, text, seen, rng: 0.5,
