@@ -244,7 +244,14 @@ def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
 
 def test_json_lines_stand_alone(searched: Path) -> None:
     """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
-    changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
+    changes = (
+        "name=lines",
+        "linear_baseline=false",
+        "modalities=[text]",
+        "text.search.trials=1",
+        "text.search.points=[]",
+        "text.max_epochs=8",
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]
         + [word for change in changes for word in ("--set", change)],
