@@ -54,7 +54,7 @@ def _signals_wait() -> Iterator[None]:
     """SIGINT and SIGTERM wait for the block's end: they crash a Ray that starts. A second one doesn't wait.
 
     Ray's own handler for SIGTERM is kept out: what it raises is swallowed where Ray happens to be in a callback, and
-    the signal is lost. Afterwards the handlers are those from before: Ray leaves another below Python's.
+    the signal is lost. Its core's handler, below Python's, is left out by `environment`.
     """
     received: list[int] = []
     with first_signal(received.append), handlers_stay(signal.SIGTERM):
