@@ -25,9 +25,12 @@ from analysis.register import register_file
 from analysis.report.findings import headline
 from analysis.results import FinalTest, Selection
 from search.cli.ledger_openings import held_record, kept_openings, record_of
+from search.cli.search import _mind_the_test
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger, read_ledger
+from search.session.mode import Mode
 from search.session.open_study import remove_study
+from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split
 from trainables.errors import UserError
@@ -287,6 +290,22 @@ def test_9_replaced(tmp_path: Path, study: Study, *, register: bool) -> None:
     again.analyzed()
     assert again.tested().other_openings == {"demo": 1}
     assert path.read_bytes().count(b"\n") == 4
+
+
+def test_9_10_the_command_minds_the_test(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--replace` says what stays on record, `--more` is refused before Ray starts; an untested study is left alone."""
+    config = StudyConfig.model_construct(name=study.folder.name, runs=study.layout.runs)
+    for mode in (Mode(replace=True), Mode(more=1)):
+        _mind_the_test(config, mode)
+    assert capsys.readouterr().err == ""
+    study.tested()
+    _mind_the_test(config, Mode(resume=True))
+    assert capsys.readouterr().err == ""
+    _mind_the_test(config, Mode(replace=True))
+    assert "demo opened its test once. That stays on record" in capsys.readouterr().err
+    shutil.rmtree(study.folder / "analysis")
+    with pytest.raises(UserError, match="the ledger of demo says that it was"):
+        _mind_the_test(config, Mode(more=1))
 
 
 def test_9_a_damaged_study_may_be_replaced(study: Study) -> None:
