@@ -8,6 +8,7 @@ COVERED = {
     "analysis/answers.py": "tests/analysis/test_pipeline.py",
     "analysis/data_page/pictures.py": "tests/analysis/data_page/test_page.py",
     "analysis/data_page/view.py": "tests/analysis/data_page/test_page.py",
+    "analysis/elsewhere/lines.py": "tests/analysis/elsewhere/test_fuse.py",
     "analysis/files.py": "tests/analysis/test_store.py",
     "analysis/report/canvas.py": "tests/analysis/report/test_plots.py",
     "analysis/report/cards.py": _REPORT,
