@@ -68,6 +68,8 @@ TEST_REGISTER_FILE = "test_openings.jsonl"  # beside the folder of all studies: 
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 
+REPRODUCED_FILE = "reproduced.json"  # in the folder of trials that were trained again
+
 # What `binwise data check` writes.
 DATA_CHECK_FILE = "data_check.json"
 DATA_CHECK_HTML = "data_check.html"

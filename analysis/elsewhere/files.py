@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trainables.data.files import quoted
 from trainables.errors import UserError
@@ -34,13 +34,36 @@ class Table:
     labels: tuple[str, ...] | None = None  # (N,) names of classes, or their indices
 
 
+def table_of(name: str, given: Path | ArrayLike) -> Table:
+    """The predictions of a modality: a file's, or the values (N, C) themselves. Raises UserError as `read_table`."""
+    if isinstance(given, str | Path):
+        return read_table(Path(given))
+    values = np.asarray(given)
+    return _checked(Table(Path(name), _numbers(values) if values.dtype.kind in "fiu" else None))
+
+
+def labels_of(given: Path | ArrayLike) -> Table:
+    """Labels: a file's, or the names or indices (N,) themselves. Raises UserError as `read_labels`."""
+    if isinstance(given, str | Path):
+        return read_labels(Path(given))
+    try:
+        return Table(Path("labels"), None, labels=_texts(np.asarray(given)))
+    except ValueError as error:
+        raise UserError(f"Labels must be of classes, (N,), but {error}.") from error
+
+
 def read_table(path: Path) -> Table:
     """What a file of predictions holds.
 
     Raises UserError where there is none, its ending is none of `ENDINGS`, it can't be read without a pickle, or it has
     no values (N, C).
     """
-    table = _read(path)
+    return _checked(_read(path))
+
+
+def _checked(table: Table) -> Table:
+    """UserError where there are no values (N, C), or what belongs to them is longer or shorter."""
+    path = table.path
     if table.values is None or table.values.ndim != 2 or table.values.size == 0:
         found = "none" if table.values is None else f"the shape {table.values.shape}"
         raise UserError(f"{path} must hold logits, a row a sample and a column a class (N, C), but has {found}.")
@@ -107,6 +130,17 @@ def _npz(path: Path, held: Mapping[str, NDArray[Any]], *, labels_alone: bool) ->
 
 
 def _csv(path: Path, *, labels_alone: bool) -> Table:
+    columns = _columns(path)
+    ids, labels = columns.get(ID_COLUMN), columns.get(LABEL_COLUMN)
+    classes = tuple(name for name in columns if name not in (ID_COLUMN, LABEL_COLUMN))
+    if labels_alone:
+        return Table(path, None, ids=ids, labels=columns[classes[0]] if not labels and len(classes) == 1 else labels)
+    values = np.array([_cells(path, columns[name], name) for name in classes], dtype=np.float64).T
+    return Table(path, values if classes else None, ids=ids, classes=classes, labels=labels)
+
+
+def _columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """A CSV's cells by column. UserError where rows differ in length, or two columns have one name."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
         head, *rows = [row for row in csv.reader(stream) if row] or [[]]
     for number, row in enumerate(rows, start=2):
@@ -114,13 +148,7 @@ def _csv(path: Path, *, labels_alone: bool) -> Table:
             raise UserError(f"{path} must have {len(head)} cells in each row, but row {number} has {len(row)}.")
     if len(set(head)) != len(head):
         raise UserError(f"{path} must have a name of its own for each column, but got {quoted(head)}.")
-    columns = {name: tuple(row[place] for row in rows) for place, name in enumerate(head)}
-    ids, labels = columns.get(ID_COLUMN), columns.get(LABEL_COLUMN)
-    classes = tuple(name for name in head if name not in (ID_COLUMN, LABEL_COLUMN))
-    if labels_alone:
-        return Table(path, None, ids=ids, labels=columns[classes[0]] if not labels and len(classes) == 1 else labels)
-    values = np.array([_cells(path, columns[name], name) for name in classes], dtype=np.float64).T
-    return Table(path, values if classes else None, ids=ids, classes=classes, labels=labels)
+    return {name: tuple(row[place] for row in rows) for place, name in enumerate(head)}
 
 
 def _cells(path: Path, cells: Sequence[str], column: str) -> list[float]:

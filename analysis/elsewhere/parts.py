@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.elsewhere.files import Table, read_labels, read_table
+from analysis.elsewhere.files import Table, labels_of, table_of
 from analysis.numbers.logits import missing_rows
 from trainables.data.files import quoted
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.records import Predictions
 
+Source = Path | ArrayLike  # a file, or the values themselves
 LEAST = 1e-12  # a smaller probability counts as this one, so that its logarithm is finite
 NEAR_ONE = 1e-3  # by which a row of probabilities may miss 1 in sum
 
@@ -29,8 +30,8 @@ class Part:
     notes: tuple[str, ...]  # what was done to the files' values that a reader must know
 
 
-def read_part(logits: Mapping[str, Path], labels: Path | None, classes: Sequence[str] | None = None) -> Part:
-    """The files of one split, by modality, and its labels (None: the predictions' files hold them).
+def read_part(logits: Mapping[str, Source], labels: Source | None, classes: Sequence[str] | None = None) -> Part:
+    """The files or arrays (N, C) of one split, by modality, and its labels (None: the predictions' files hold them).
 
     Samples are matched by their ids where every file has them, else row by row. `classes` are the columns' names where
     no file says them.
@@ -38,10 +39,10 @@ def read_part(logits: Mapping[str, Path], labels: Path | None, classes: Sequence
     Raises UserError where a file can't be read; samples, classes or labels don't fit together; a value isn't finite and
     its row isn't all NaN; a sample has no modality, or none has one of them.
     """
-    tables = {name: read_table(path) for name, path in logits.items()}
+    tables = {name: table_of(name, given) for name, given in logits.items()}
     named = _classes(tables, classes)
     tables = {name: _ordered(table, named) for name, table in tables.items()}
-    truth = read_labels(labels) if labels is not None else _own_labels(tables)
+    truth = labels_of(labels) if labels is not None else _own_labels(tables)
     first = next(iter(tables.values()))
     files, notes = [*tables.values(), truth], []
     if any(table.ids is None for table in files):

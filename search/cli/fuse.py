@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.options import AsJson
 from search.show.say import say
 from trainables.errors import UserError
+
+if TYPE_CHECKING:
+    from analysis.elsewhere.fuse import FusedElsewhere
+    from analysis.elsewhere.parts import Source
 
 Given = Annotated[
     list[str], typer.Option("--logits", metavar="NAME=FILE", help="A modality's predictions on val; two or more times.")
@@ -43,18 +48,16 @@ def fuse(
     modality has a row of NaN, or of empty cells. Labels are a CSV with `label` (and perhaps `id`), or an npy of (N,):
     names of classes, or their indices. Samples are matched by id where every file has ids, else row by row.
     """
-    from analysis.elsewhere.fuse import fuse_elsewhere
     from analysis.elsewhere.lines import fusion_lines
-    from analysis.elsewhere.parts import read_part
     from analysis.files import replace_file
 
-    if test_labels is not None and not test_logits:
-        raise UserError("--test-labels must come with --test-logits NAME=FILE, one for each modality, but has none.")
-    val = read_part(named_files("--logits", logits), labels, classes.split(",") if classes else None)
-    test = None
-    if test_logits:
-        test = read_part(named_files("--test-logits", test_logits), test_labels, val.split.classes)
-    found = fuse_elsewhere(val, test)
+    found = fused(
+        named_files("--logits", logits),
+        labels,
+        named_files("--test-logits", test_logits or []),
+        test_labels,
+        classes.split(",") if classes else None,
+    )
     if out is not None:
         replace_file(out, (found.as_json() + "\n").encode("utf-8", "backslashreplace"))
     if as_json:
@@ -62,6 +65,24 @@ def fuse(
         return
     for line in fusion_lines(found):
         say(line)
+
+
+def fused(
+    logits: Mapping[str, Source],
+    labels: Source | None,
+    test_logits: Mapping[str, Source],
+    test_labels: Source | None,
+    classes: Sequence[str] | None,
+) -> FusedElsewhere:
+    """The weights that val chooses, and what they gain. UserError where the files or arrays don't fit together."""
+    from analysis.elsewhere.fuse import fuse_elsewhere
+    from analysis.elsewhere.parts import read_part
+
+    if test_labels is not None and not test_logits:
+        raise UserError("A test's labels must come with its logits (--test-logits NAME=FILE), but there are none.")
+    val = read_part(logits, labels, classes)
+    test = read_part(test_logits, test_labels, val.split.classes) if test_logits else None
+    return fuse_elsewhere(val, test)
 
 
 def named_files(option: str, pairs: list[str]) -> dict[str, Path]:

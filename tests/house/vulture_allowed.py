@@ -79,3 +79,10 @@ _.sort_base_mapping_type_on_output
 _.no_wrap
 _.overflow
 _.post_processor
+
+# Notebooks and programs call them; the package's own attributes are looked up by Python
+_.__getattr__
+_._repr_html_
+_.from_yaml
+_.epochs
+_.predictor

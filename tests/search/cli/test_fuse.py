@@ -46,7 +46,7 @@ def test_lines_and_json(files: Path) -> None:
     ("arguments", "said"),
     [
         (VAL[:3], "two modalities or more"),
-        ((*VAL, "--test-labels", "test.csv"), "must come with --test-logits"),
+        ((*VAL, "--test-labels", "test.csv"), "must come with its logits (--test-logits"),
         ((*VAL, *TEST[:2], "--test-labels", "test.csv"), "the modalities of val"),
         ((*VAL[:-1], "no.csv"), "no.csv must exist"),
     ],
