@@ -101,6 +101,7 @@ def reproduce_study(
 
     chosen = _chosen(read_selection(folder).chosen.by_trial(), trials)
     record = Recorded.at(config, folder)
+    record.check_data()
     destination = (into or folder.parent.parent / "reproduced" / folder.name).absolute()
     with new_folder(destination) as place:
         found = tuple(_again(record, model, place, refit) for model in chosen)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from search.ledger.ledger import read_ledger
 from search.ledger.state import StudyState, Trial
 from search.preflight.inputs import prepare_inputs
+from search.preflight.lineage import read_lineage
 from search.session.constants import trial_constants
 from search.show.console import console
 from search.show.progress_bar import progress_bar
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from search.study.lineage import check_lineage
 from search.study.provenance import versions
 from trainables.data.samples import Split
 from trainables.data.study_data import read_study_data
@@ -51,6 +53,11 @@ class Recorded:
     def prepared(self) -> Mapping[str, Mapping[str, Any]]:
         """What each modality's trials are given; made anew where the caches are gone."""
         return prepare_inputs(self.study, self.splits, self.layout, console(stderr=True))
+
+    def check_data(self) -> None:
+        """Raises UserError with what has changed where train or val isn't what is on record, or a file is gone."""
+        manifests = read_lineage(self.study, self.splits, None, self.layout).manifests
+        check_lineage(self.layout.name, self.state.bound, self.layout.folder, manifests)
 
     def changed_versions(self) -> list[str]:
         """Packages that are others by now than when the study was begun, in words."""
