@@ -282,7 +282,7 @@ def test_python_says_what_the_files_say(searched: Path, reported: Path, monkeypa
 def test_the_documentations_notebooks_run(
     path: Path, searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every cell, in order, with this study; what each ends with can be shown. `make notebooks` runs them in Jupyter."""
+    """Every cell, in order, with this study; what each ends with is shown. `make notebooks` runs them in Jupyter."""
     monkeypatch.chdir(searched)
     cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
     names: dict[str, object] = {}
