@@ -19,8 +19,9 @@ def fusion_lines(found: FusedElsewhere) -> list[str]:
         *_rows(found.val, found.majority),
     ]
     if found.optimism is not None:
-        raw, corrected = wording.percent(found.optimism.raw), wording.percent(found.optimism.corrected)
-        lines.append(f"  without what choosing the weights adds by itself, {corrected} instead of {raw}")
+        raw, added = found.fusion.accuracy, found.optimism.added
+        corrected = f"{wording.percent(raw - added)} instead of {wording.percent(raw)}"
+        lines.append(f"  without what choosing the weights adds by itself, {corrected}")
     if found.test is not None:
         lines.append(f"{TEST.capitalize()}, {wording.count(found.test.samples, 'sample')}:")
         lines += _rows(found.test, found.majority)

@@ -47,7 +47,7 @@ def read_part(logits: Mapping[str, Source], labels: Source | None, classes: Sequ
     files, notes = [*tables.values(), truth], []
     if any(table.ids is None for table in files):
         _same_count(files)
-        notes += ["Samples are matched row by row: not every file has ids."]
+        notes += ["Samples are matched row by row: not all predictions and labels have ids."]
         ids = first.ids or tuple(f"row-{number + 1}" for number in range(_count(first)))
         by_row = {name: table.values for name, table in tables.items()}
     else:

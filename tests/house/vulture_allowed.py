@@ -59,7 +59,6 @@ _.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words
-_.fused_formula
 _.how_fused
 _.boards
 _.evaluated
@@ -84,5 +83,4 @@ _.post_processor
 _.__getattr__
 _._repr_html_
 _.from_yaml
-_.epochs
 _.predictor
