@@ -42,7 +42,7 @@ def read_part(logits: Mapping[str, Source], labels: Source | None, classes: Sequ
     tables = {name: table_of(name, given) for name, given in logits.items()}
     named = _classes(tables, classes)
     tables = {name: _ordered(table, named) for name, table in tables.items()}
-    truth = labels_of(labels) if labels is not None else _own_labels(tables)
+    truth = labels_of(labels) if labels is not None else _own_labels(tables, named)
     first = next(iter(tables.values()))
     files, notes = [*tables.values(), truth], []
     if any(table.ids is None for table in files):
@@ -93,11 +93,25 @@ def _ordered(table: Table, classes: tuple[str, ...]) -> Table:
     return replace(table, values=_values(table)[:, places], classes=classes)
 
 
-def _own_labels(tables: Mapping[str, Table]) -> Table:
+def _own_labels(tables: Mapping[str, Table], classes: tuple[str, ...]) -> Table:
     found = [table for table in tables.values() if table.labels is not None]
     if not found:
         raise UserError("There must be labels, but no file of predictions holds any: give them with --labels.")
+    for other in found[1:]:
+        if not _agree(found[0], other, classes):
+            raise UserError(
+                f"The labels must be the same in every file, but those in {found[0].path} and {other.path} differ: "
+                "give the true ones with --labels."
+            )
     return Table(found[0].path, None, ids=found[0].ids, labels=found[0].labels)
+
+
+def _agree(one: Table, other: Table, classes: tuple[str, ...]) -> bool:
+    """Whether two files have the same labels, by id where both have ids, else row by row."""
+    mine, others = _indices(one, classes).tolist(), _indices(other, classes).tolist()
+    if one.ids is None or other.ids is None:
+        return bool(mine == others)
+    return dict(zip(one.ids, mine, strict=True)) == dict(zip(other.ids, others, strict=True))
 
 
 def _same_count(files: Sequence[Table]) -> None:

@@ -5,14 +5,17 @@ With `--write` what they show is kept in them, but for pages as large as a repor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
+from search import Study
+from trainables.data.demo.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / ".github/docs/notebooks"
@@ -42,9 +45,9 @@ def make_study() -> None:
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.mkdir(parents=True)
     (PLACE / "study.yaml").write_text(STUDY)
-    binwise = Path(sys.executable).with_name("binwise")
-    for arguments in (("data", "demo", "data", "--scale", "240", "--size", "64"), ("run", "study.yaml")):
-        subprocess.run([binwise, *arguments], cwd=PLACE, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    with contextlib.chdir(PLACE):
+        make_demo(Path("data"), pictures=240, size=64, seed=0)
+        Study.from_yaml("study.yaml").run()
 
 
 def run(path: Path, *, write: bool) -> None:

@@ -45,6 +45,16 @@ def test_samples_are_matched_by_id_and_classes_by_name(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
+def test_labels_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    """Of two files that hold labels none is believed more; the same ones in another order are no contradiction."""
+    first = {"logits": A, "ids": ["a", "b", "c"], "labels": [0, 1, 2]}
+    part(tmp_path, first, {"logits": B, "ids": ["b", "a", "c"], "labels": [1, 0, 2]}, labels=None)
+    with pytest.raises(UserError, match=r"same in every file.*one\.npz and .*two\.npz differ"):
+        part(tmp_path, first, {"logits": B, "ids": ["a", "b", "c"], "labels": [0, 1, 1]}, labels=None)
+    named = {"logits": A, "classes": CLASSES, "labels": CLASSES}
+    assert part(tmp_path, named, {"logits": B, "labels": [0, 1, 2]}, labels=None).split.labels.tolist() == [0, 1, 2]
+
+
 def test_without_ids_rows_are_matched_and_that_is_said(tmp_path: Path) -> None:
     """Numbers stand for classes that nobody names."""
     found = part(tmp_path, {"logits": A}, {"logits": B})
