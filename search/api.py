@@ -6,7 +6,7 @@ Every import of weight waits inside its method.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 FRAME_HEIGHT = 800  # pixels of a report within a notebook
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lines:
     """What a command prints; a notebook shows it as it stands."""
 
     lines: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(self.lines)
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Lines):
     """What a study will do and take, as `binwise plan` says it."""
 
-    facts: Mapping[str, Any] = field(repr=False)  # what `binwise plan --json` prints: bytes, seconds
+    facts: Mapping[str, Any]  # what `binwise plan --json` prints: bytes, seconds
 
     @property
     def seconds(self) -> float:
@@ -58,11 +58,11 @@ class Plan(Lines):
         return float(self.facts["seconds"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fusion(Lines):
     """Predictions made elsewhere, fused: as `binwise fuse` says it."""
 
-    result: FusedElsewhere = field(repr=False)
+    result: FusedElsewhere
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ COVERED = {
     "search/cli/init.py": "tests/search/begin/test_begin.py",
     "search/cli/json_output.py": "tests/search/cli/test_plan.py",
     "search/cli/options.py": "tests/search/cli/test_main.py",
-    "search/cli/reproduce.py": "tests/integration/test_study.py",
     "search/cli/results.py": "tests/search/cli/test_main.py",
     "search/cli/search.py": "tests/search/cli/test_main.py",
     "search/cli/split_table.py": "tests/search/cli/test_data_import.py",

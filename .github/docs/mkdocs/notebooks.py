@@ -33,6 +33,7 @@ text:
   architecture: {n_layers: 1, dim: 64, hidden_dim: 128, n_heads: 2}
   vocabulary_size: 600
   max_epochs: 6
+  learning_rate: 1e-3
   search:
     heads: none
     trials: 3
@@ -53,6 +54,7 @@ def make_study() -> None:
 def run(path: Path, *, write: bool) -> None:
     """All cells of a notebook; what a cell raises ends the run. CellExecutionError shows it."""
     notebook = nbformat.read(path, as_version=4)
+    # The kernel listens on loopback alone.
     NotebookClient(notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(PLACE)}}).execute()
     nbformat.write(notebook, PLACE / path.name)
     if write:
