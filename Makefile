@@ -8,13 +8,14 @@ STUDY ?= configs/demo.yaml
 BENCH ?=
 JOBS ?= 3
 CHAOS ?=
+NOTEBOOKS ?=
 PYTEST ?=
 WHEEL ?=
 
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench docs screenshots check wheel format lock openclipart clean help
+.PHONY: demo test chaos bench docs notebooks screenshots check wheel format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
@@ -24,6 +25,7 @@ help:
 	@echo "make check        formatting, lint, types, import contracts, dead code, the house's limits"
 	@echo "make wheel        build the wheel and import all of it (half a minute; WHEEL=dist keeps it there)"
 	@echo "make docs         build the documentation's site in build/docs (a minute)"
+	@echo "make notebooks    run the documentation's notebooks in Jupyter (a minute; NOTEBOOKS=--write keeps what they show)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
@@ -81,6 +83,9 @@ $(DOCS_READY): $(READY)
 docs: $(DOCS_READY)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .github/docs/mkdocs/mkdocs.yml
 	@echo "Site: build/docs/index.html"
+
+notebooks: $(DOCS_READY)
+	@$(BIN)/python .github/docs/mkdocs/notebooks.py $(NOTEBOOKS)
 
 format: $(READY)
 	@$(BIN)/ruff format .

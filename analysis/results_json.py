@@ -88,7 +88,7 @@ def _plain(record: Any) -> dict[str, Any]:
         return {"id": record.id, **record.inputs}
     split = VAL if isinstance(record, Selection) else TEST
     raw = dataclasses.asdict(dataclasses.replace(record, **{split: {}}))
-    raw[split] = {row: _plain_row(one) for row, one in getattr(record, split).items()}
+    raw[split] = {row: row_json(one) for row, one in getattr(record, split).items()}
     raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
         if record.fusion_rule == FusionRule():
@@ -100,7 +100,7 @@ def _plain(record: Any) -> dict[str, Any]:
     return raw
 
 
-def _plain_row(row: RowScores) -> dict[str, Any]:
+def row_json(row: RowScores) -> dict[str, Any]:
     """What wasn't computed isn't written: the digest of an earlier version's selection stays what it is."""
     raw = dataclasses.asdict(dataclasses.replace(row, scores=None))  # type: ignore[arg-type]
     kept = {key: value for key, value in raw.items() if value is not None or key == "seconds_per_sample"}

@@ -75,6 +75,8 @@ ANALYSIS_LOCK_FILE = "analysis.lock"  # held while the test is open, or a select
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 
+REPRODUCED_FILE = "reproduced.json"  # in the folder of trials that were trained again
+
 # What `binwise data check` writes.
 DATA_CHECK_FILE = "data_check.json"
 DATA_CHECK_HTML = "data_check.html"

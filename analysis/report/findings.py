@@ -175,12 +175,17 @@ def _fusion_gain(selection: Selection, final: FinalTest | None, rows: Mapping[st
         )
     if (found := final.comparisons.get(SINGLE)) is None:  # of an earlier version
         return f"Fusing gains {gain} on test over {best} alone."
+    return fusion_verdict(found, TEST)
+
+
+def fusion_verdict(found: Comparison, split: str) -> str:
+    """Whether fusing helps, from its comparison with the best single model on a split."""
     said = {
         Verdict.BETTER: "Fusion helps",
         Verdict.NOT_SHOWN: "Fusion is not shown to help",
         Verdict.WORSE: f"Fusion hurts, {found.second} alone would do",
     }
-    return f"{said[found.verdict]}: {_compared(found, TEST)}."
+    return f"{said[found.verdict]}: {_compared(found, split)}."
 
 
 def _compared(found: Comparison, split: str) -> str:

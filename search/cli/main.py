@@ -15,9 +15,11 @@ import typer
 
 from search.cli.cache import cache_app
 from search.cli.data import data_app
+from search.cli.fuse import fuse
 from search.cli.init import init
 from search.cli.options import RUNS, Runs
 from search.cli.plan import plan
+from search.cli.reproduce import reproduce
 from search.cli.results import results_app
 from search.cli.search import finish, resume_command, say_next, search_command
 from search.cli.status import status_app
@@ -40,6 +42,8 @@ app.command("run")(search_command(finish, "All of it: search, analyze, test once
 app.command("resume")(resume_command)
 app.add_typer(results_app)
 app.command("plan")(plan)
+app.command("fuse")(fuse)
+app.command("reproduce")(reproduce)
 app.command("sync")(sync)
 app.add_typer(status_app)
 app.add_typer(data_app, name="data")

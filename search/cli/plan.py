@@ -22,22 +22,29 @@ if TYPE_CHECKING:
 
 def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Check a study and try a few steps of it: what it will do and take. Nothing of it is begun or written."""
-    from search.show.load import load_now
     from search.study.yaml_file import load_study
 
     config = load_study(study, overrides or [])
-    load = load_now()  # before our own steps are part of it
     with json_alone(wanted=as_json):
-        found, test = _planned(config)
+        lines, facts = planned(config)
     if as_json:
-        say(json_text(as_dict(config, found), indent=1))
+        say(json_text(facts, indent=1))
         return
     options = " ".join(f"--set {override}" for override in overrides or [])
-    for line in [*plan_lines(config, found, test, load), f"Next: {f'binwise run {study} {options}'.strip()}"]:
+    for line in [*lines, f"Next: {f'binwise run {study} {options}'.strip()}"]:
         say(line)
 
 
-def _planned(config: StudyConfig) -> tuple[Preflight, Split | None]:
+def planned(config: StudyConfig) -> tuple[list[str], dict[str, Any]]:
+    """What a study will do and take: in lines, and as plain values. UserError with all faults."""
+    from search.show.load import load_now
+
+    load = load_now()  # before our own steps are part of it
+    found, test = _looked_at(config)
+    return plan_lines(config, found, test, load), as_dict(config, found)
+
+
+def _looked_at(config: StudyConfig) -> tuple[Preflight, Split | None]:
     """Every check, and the test split, whose files aren't opened; UserError with all faults."""
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, ray_cluster

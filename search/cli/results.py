@@ -16,6 +16,7 @@ from trainables.errors import UserError
 if TYPE_CHECKING:
     from analysis.numbers.alpha_choice import FusionRule
     from analysis.numbers.ensemble import Limits
+    from analysis.results import FinalTest, Selection
     from search.study.config import DeploySection, StudyConfig
 
 results_app = typer.Typer()
@@ -106,7 +107,7 @@ def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
     return found
 
 
-def analyze_study(config: StudyConfig, folder: Path) -> None:
+def analyze_study(config: StudyConfig, folder: Path) -> Selection:
     """Choose on val, and say what was chosen."""
     from analysis.effort import effort_sentence, read_effort
     from analysis.pipeline import analyze as choose
@@ -126,6 +127,7 @@ def analyze_study(config: StudyConfig, folder: Path) -> None:
     if effort is not None and (said := effort_sentence(effort)):
         say(said)
     _log(config, selection.metrics(), [folder / "analysis" / "selection.json"])
+    return selection
 
 
 def _fusion_rule(config: StudyConfig) -> FusionRule:
@@ -149,7 +151,7 @@ def ensemble_limits(deploy: DeploySection) -> Limits:
     return Limits(deploy.max_members, seconds, deploy.max_bytes or math.inf)
 
 
-def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept_changes: bool) -> None:
+def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept_changes: bool) -> FinalTest:
     """Test, once, and say what came out. `source`: the test data where they lie elsewhere than the study says."""
     from analysis.lineage import OpeningTerms
     from analysis.pipeline import final_test as test_once
@@ -169,6 +171,7 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
         result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms, record=record)
     say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
+    return result
 
 
 def report_study(config: StudyConfig, folder: Path) -> None:

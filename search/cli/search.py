@@ -91,7 +91,23 @@ def finish(config: StudyConfig, outcome: SearchOutcome) -> None:
 
 def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> SearchOutcome:
     """The search, to an end after which there is something to analyze; else the command ends here."""
-    from search.ledger.state import Outcome
+    outcome = searched(config, mode, json_out)
+    if (why := stopped(config, outcome)) is not None:
+        say(why, err=True)
+        raise typer.Exit(_exit_code(outcome))
+    return outcome
+
+
+def search_to_its_end(config: StudyConfig, *, resume: bool, replace: bool, more: int) -> SearchOutcome:
+    """The search, to an end after which there is something to analyze. RuntimeError where it was stopped before."""
+    outcome = searched(config, Mode(replace, resume, more))
+    if (why := stopped(config, outcome)) is not None:
+        raise RuntimeError(why)
+    return outcome
+
+
+def searched(config: StudyConfig, mode: Mode, json_out: TextIO | None = None) -> SearchOutcome:
+    """Run the search, to its end or to whatever stops it. UserError as `run_search`."""
     from search.machines.local import check_local_resources
     from search.show.console import console
 
@@ -100,24 +116,27 @@ def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> Se
     from search.session.run import run_search
 
     _mind_the_test(config, mode)
-    outcome = run_search(config, console(), mode, json_out=json_out)
-    if outcome.outcome not in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
-        _say_stopped(config, outcome)
-    return outcome
+    return run_search(config, console(), mode, json_out=json_out)
 
 
-def _say_stopped(config: StudyConfig, outcome: SearchOutcome) -> None:
-    """The study isn't over: why, and how to go on. The exit code is 130 or 143 as the signal has it, else 1."""
+def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:
+    """Why the study isn't over, and how to go on; None where it is."""
     from search.ledger.state import Outcome
 
+    if outcome.outcome in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
+        return None
     why = f": {outcome.detail}" if outcome.detail else ""
-    say(
+    return (
         f"{outcome.outcome.value.replace('_', ' ').capitalize()}{why}. {outcome.ended} of {outcome.planned} trials "
-        f"ended; what ran goes on from its last state.\nGo on with: binwise resume {config.name}",
-        err=True,
+        f"ended; what ran goes on from its last state.\nGo on with: binwise resume {config.name}"
     )
-    code = 128 + (outcome.signal or signal.SIGINT) if outcome.outcome == Outcome.INTERRUPTED else 1
-    raise typer.Exit(code)
+
+
+def _exit_code(outcome: SearchOutcome) -> int:
+    """130 or 143 as the signal has it, else 1."""
+    from search.ledger.state import Outcome
+
+    return 128 + (outcome.signal or signal.SIGINT) if outcome.outcome == Outcome.INTERRUPTED else 1
 
 
 def _mind_the_test(config: StudyConfig, mode: Mode) -> None:

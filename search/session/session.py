@@ -23,6 +23,7 @@ from search.ledger.state import Outcome, Trial
 from search.machines.ray_cluster import restart_ray
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
+from search.session.constants import trial_constants
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
 from search.show.load import load_now
@@ -36,7 +37,6 @@ from trainables.errors import UserError
 from trainables.modalities import modality_of, search_seed
 from trainables.names import BEST_FOLDER
 from trainables.records import EpochResult, StopReason
-from trainables.worker import raw_trial
 
 CRASHES = 3  # of Ray or Tune without an epoch between them, before the study gives up
 
@@ -253,19 +253,3 @@ def checkpoint_of(folder: Path, trial: Trial, *, over: bool) -> tuple[str | None
         return best.as_posix(), read_manifest(folder / best)
     except UserError:  # said when it is selected
         return best.as_posix(), {}
-
-
-def trial_constants(study: StudyConfig, modality: str, layout: Layout, prepared: Mapping[str, Any]) -> dict[str, Any]:
-    """What every trial of a modality is given beside its hyperparameters. The test split isn't in it."""
-    return {
-        raw_trial.MODALITY: modality,
-        raw_trial.DATA: str(layout.data_file),
-        raw_trial.CACHES: str(layout.caches),
-        raw_trial.PIXEL_LIMIT: study.data.pixel_limit,
-        raw_trial.DECODE: study.data.decode,
-        raw_trial.PREPARED: prepared,
-        raw_trial.FOLDER: str(layout.folder / modality),
-        raw_trial.SEED: study.seed,
-        raw_trial.STOP_FILE: str(layout.stop_file),
-        raw_trial.PIN: True,
-    }

@@ -61,5 +61,5 @@ def test_what_runs_is_a_target_of_the_makefile() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text("utf-8")
     steps = [step for path in WORKFLOWS for job in jobs_of(path).values() for step in job.get("steps", [])]
     targets = {found for step in steps for found in re.findall(r"\bmake (\w+)", step.get("run", ""))}
-    assert {"check", "wheel", "test", "chaos", "docs"} == targets
+    assert {"check", "wheel", "test", "chaos", "docs", "notebooks"} == targets
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []

@@ -59,7 +59,6 @@ _.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words
-_.fused_formula
 _.how_fused
 _.boards
 _.epochs_run
@@ -78,3 +77,9 @@ _.sort_base_mapping_type_on_output
 _.no_wrap
 _.overflow
 _.post_processor
+
+# Notebooks and programs call them; the package's own attributes are looked up by Python
+_.__getattr__
+_._repr_html_
+_.from_yaml
+_.predictor

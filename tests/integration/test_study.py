@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import os
@@ -16,11 +17,15 @@ from command_line import CODE, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from analysis.store import selection_digest
+from search import Study
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
+from trainables.errors import UserError
 from trainables.names import DATA_FILE, FINAL_TEST_FILE, TEST_REGISTER_FILE
 from trainables.records import StopReason, TrialRecord
 
+NOTEBOOKS = sorted((Path(__file__).parents[2] / ".github/docs/notebooks").glob("*.ipynb"))
 STUDY = """
 name: small
 description: Small enough for a test, real in every stage.
@@ -217,6 +222,80 @@ def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
     assert {"image", "text", "fused"} <= set(probabilities)
     for system in probabilities.values():
         assert sum(system.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_selected_trials_are_trained_again_bit_for_bit(searched: Path, reported: Path, tmp_path: Path) -> None:
+    """Without Ray, from the record alone: the same logits and the same weights; other seeds give other ones."""
+    done = binwise_here(searched, "reproduce", "small", "--refit", "1", "--into", str(tmp_path / "again"), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert json.loads((tmp_path / "again" / "reproduced.json").read_text()) == answer
+    selection = json.loads((reported / "analysis" / "selection.json").read_text())
+    chosen = {one["trial_id"]: one for one in selection["models"].values()}
+    assert chosen.keys() <= {one["trial_id"] for one in answer["trials"]}
+    for one in answer["trials"]:
+        assert (one["sameness"]["same"], one["sameness"]["largest"]) == ("bit for bit", 0)
+        assert len(one["refit"]["accuracies"]) == 1
+    for name, model in chosen.items():
+        place = Path(model["modality"], name, "best", "weights.safetensors")
+        again, other = ((tmp_path / "again" / folder / place).read_bytes() for folder in ("", "seed_1"))
+        assert again == (reported / place).read_bytes() != other
+
+
+def test_what_can_not_be_trained_again_is_refused(searched: Path, reported: Path, tmp_path: Path) -> None:
+    """A trial that wasn't selected, a place that isn't free, a picture that has changed: exit code 2, nothing left."""
+    unknown = binwise_here(searched, "reproduce", "small", "--trial", "text_099")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    taken = binwise_here(searched, "reproduce", "small", "--into", str(tmp_path / "taken"))
+    picture = next((searched / "data" / "Train" / "Blue").glob("*.jpg"))
+    before = picture.read_bytes()
+    picture.write_bytes(next((searched / "data" / "Train" / "Green").glob("*.jpg")).read_bytes())
+    changed = binwise_here(searched, "reproduce", "small", "--into", str(tmp_path / "again"))
+    picture.write_bytes(before)
+    for done, said in ((unknown, "text_099"), (taken, "needs a free place"), (changed, "has changed since")):
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert said in done.stderr
+    assert not (tmp_path / "again").exists()
+
+
+def test_python_says_what_the_files_say(searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials, epochs, selection and test from Python are those on the disk; the report that stands is shown."""
+    monkeypatch.chdir(searched)
+    study, records = Study.open("small"), trial_records(reported)
+    assert (study.name, study.folder) == ("small", reported)
+    trials = study.trials()
+    assert set(trials["trial_id"]) == {record.trial_id for record in records}
+    assert trials.to_csv(index=False).splitlines()[0] == (reported / "analysis/leaderboard.csv").read_text().split()[0]
+    assert len(study.epochs()) == sum(len(record.epochs) for record in records)
+    final = study.final_test
+    assert final is not None
+    assert final.selection_digest == selection_digest(study.selection)
+    written = (reported / "analysis/report.html").stat().st_mtime_ns
+    assert study.report().html == (reported / "analysis/report.html").read_text()
+    assert (reported / "analysis/report.html").stat().st_mtime_ns == written
+    with pytest.raises(UserError, match="once the test was opened"):
+        study.analyze()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_documentations_notebooks_run(
+    path: Path, searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every cell, in order, with this study; what each ends with is shown. `make notebooks` runs them in Jupyter."""
+    monkeypatch.chdir(searched)
+    cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, object] = {}
+    shown = []
+    for cell in cells:
+        tree = ast.parse("".join(cell["source"]).replace('"demo"', '"small"'))
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, str(path), "exec"), names)  # noqa: S102  # what the repository's own pages say
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), str(path), "eval"), names)  # noqa: S307
+            shown.append(value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
+    assert len(shown) >= 4
+    assert all(shown)
 
 
 def test_more_gpus_than_exist_are_refused_at_once(searched: Path) -> None:

@@ -10,7 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainables.build import BuiltTrial, build_trial
 from trainables.checkpoint import (
@@ -67,7 +69,7 @@ class AttemptRunner:
         RuntimeError where another worker keeps the trial's folder.
         """
         self._config = config
-        self._lock: FileLock = lock_trial(self._folder())
+        self._lock: FileLock = lock_trial(self.folder)
         try:
             self._begin()
         except BaseException:
@@ -109,6 +111,19 @@ class AttemptRunner:
     def release(self) -> None:
         """Leave the trial's folder to others."""
         self._lock.release()
+
+    @property
+    def history(self) -> tuple[EpochResult, ...]:
+        """Every epoch that ended."""
+        return tuple(self._history)
+
+    @property
+    def val_logits(self) -> NDArray[np.float32]:
+        """(N, C) of the last epoch that ended; RuntimeError where there is none."""
+        logits = self._built.learner.last_val_logits
+        if logits is None:
+            raise RuntimeError("A trial has val logits once its first epoch ended, but none has.")
+        return logits
 
     def step(self) -> dict[str, Any]:
         """One epoch: one that isn't on record yet, or the next one. A loss that isn't finite ends the trial.
@@ -184,7 +199,7 @@ class AttemptRunner:
         if result.epoch <= self._recorded() and self._best_epoch_on_disk() >= result.epoch:
             return  # trained again: the record knows this epoch, and perhaps a better one whose weights lie there
         replace_checkpoint(
-            self._folder() / BEST_FOLDER,
+            self.folder / BEST_FOLDER,
             self._built.learner.weights(),
             self._meta(),
             companions=self._write_companions,
@@ -194,9 +209,7 @@ class AttemptRunner:
         """What lies beside the best weights: the modality's own files, and the epoch's val logits."""
         if self._built.companions is not None:
             self._built.companions(folder)
-        logits = self._built.learner.last_val_logits
-        assert logits is not None  # noqa: S101  # the epoch was evaluated before it was found to be the best
-        write_val_logits(folder, logits)
+        write_val_logits(folder, self.val_logits)
 
     def _save_if_due(self, ended_epoch: int | None = None) -> None:
         if self._cadence.due(ended_epoch):
@@ -207,7 +220,7 @@ class AttemptRunner:
     def _best_epoch_on_disk(self) -> int:
         """0 where there is no whole one."""
         try:
-            return int(read_meta(self._folder() / BEST_FOLDER)["epoch"])
+            return int(read_meta(self.folder / BEST_FOLDER)["epoch"])
         except UserError:
             return 0
 
@@ -215,19 +228,19 @@ class AttemptRunner:
         """Save now what the trial goes on from."""
         learner = self._built.learner
         meta = {**self._meta(), "epochs": [result.as_metrics() for result in self._history]}
-        save_state(self._folder(), learner.weights(), meta, learner.state_dict())
+        save_state(self.folder, learner.weights(), meta, learner.state_dict())
 
     def _resume(self) -> None:
         """Go on from the newest whole state, and say so; or that what was trained before must be trained again."""
-        restore_replaced(self._folder() / BEST_FOLDER)  # the worker may have died while it replaced it
-        checkpoint, warning = read_state(self._folder())
+        restore_replaced(self.folder / BEST_FOLDER)  # the worker may have died while it replaced it
+        checkpoint, warning = read_state(self.folder)
         if checkpoint is None or checkpoint.state is None:
             if warning or self._recorded():
                 self._notes.append(f"Trained anew from its first epoch. {warning or 'It had saved no state.'}")
             return
         meta = checkpoint.meta
         if meta["config"] != self._built.meta["config"] or meta[SEED] != self._seed():
-            raise UserError(f"A trial must resume its own state, but that in {self._folder()} is of another trial.")
+            raise UserError(f"A trial must resume its own state, but that in {self.folder} is of another trial.")
         self._built.learner.load_weights(checkpoint.weights)
         self._built.learner.load_state_dict(checkpoint.state)
         self._history = [EpochResult(**epoch) for epoch in meta["epochs"]]
@@ -235,7 +248,9 @@ class AttemptRunner:
         place = f"within epoch {meta['epoch'] + 1}" if within else f"after epoch {meta['epoch']}"
         self._notes += [f"Resumed {place}.", *([warning] if warning else [])]
 
-    def _folder(self) -> Path:
+    @property
+    def folder(self) -> Path:
+        """The trial's own folder."""
         head = HEAD in self._config[HYPERPARAMETERS]
         return Path(self._config[FOLDER]) / trial_name(self._config[MODALITY], self._config[NUMBER], head=head)
 
