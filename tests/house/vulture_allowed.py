@@ -79,3 +79,10 @@ _.sort_base_mapping_type_on_output
 _.no_wrap
 _.overflow
 _.post_processor
+
+# Who loads a bundle from outside, and onnxruntime
+_.intra_op_num_threads  # SessionOptions
+_.log_severity_level  # likewise
+_.probs  # Answers
+_.stream  # Predictor
+_.__getattr__  # of trainables.runtime: Python calls it

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from picture_fakes import picture_fault, read_picture
 from PIL import Image, PngImagePlugin
 
-from trainables.data.files import is_picture_name
 from trainables.data.pictures import load
 from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures
 from trainables.errors import UserError
+from trainables.runtime.texts import is_picture_name
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
