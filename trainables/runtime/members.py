@@ -25,7 +25,7 @@ from .texts import is_blank
 Kind = Literal["pictures", "captions"]  # of a model's items: a picture's path; a text, or several of one sample
 PICTURES: Kind = "pictures"
 CAPTIONS: Kind = "captions"
-CHUNK = 32  # pictures decoded at a time
+PIXELS = 250_000  # of pictures, scaled, that a network takes at a time: 4 of 224 px, with a few 100 MB of memory
 Logits = NDArray[np.float32]  # (N, C)
 
 
@@ -64,7 +64,8 @@ class PictureMember:
     def logits(self, items: Sequence[Path]) -> Logits:
         """(N, C) of pictures, few of them in memory at a time. UserError with the first that can't be read."""
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            chunks = (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+            most = max(1, PIXELS // self._size**2)
+            chunks = (items[start : start + most] for start in range(0, len(items), most))
             return np.concatenate([self._of(np.stack(list(pool.map(self._decoded, chunk)))) for chunk in chunks])
 
     def _decoded(self, path: Path) -> NDArray[np.uint8]:

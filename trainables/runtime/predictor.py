@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -58,8 +59,10 @@ class Predictor:
         about = bundle.about
         members: dict[str, list[tuple[float, Member]]] = {name: [] for name in about["weights"]}
         kinds = {}
-        for one in about["members"]:
-            members[one["modality"]].append((one["share"], load_member(bundle, one, threads)))
+        with ThreadPoolExecutor(4) as pool:  # digests and graphs take their time outside of Python
+            loaded = list(pool.map(lambda one: load_member(bundle, one, threads), about["members"]))
+        for one, member in zip(about["members"], loaded, strict=True):
+            members[one["modality"]].append((one["share"], member))
             kinds[one["modality"]] = one["input"]["kind"]
         return cls(
             classes=tuple(about["classes"]),
