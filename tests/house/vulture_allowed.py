@@ -84,5 +84,4 @@ _.post_processor
 _.intra_op_num_threads  # SessionOptions
 _.log_severity_level  # likewise
 _.probs  # Answers
-_.stream  # Predictor
 _.__getattr__  # of trainables.runtime: Python calls it
