@@ -22,6 +22,7 @@ from search.cli.plan import plan
 from search.cli.predict import predict
 from search.cli.results import results_app
 from search.cli.search import finish, resume_command, say_next, search_command
+from search.cli.serve import serve as serve_bundle
 from search.cli.status import status_app
 from search.cli.sync import sync
 from search.show.say import say, take_all_letters
@@ -43,6 +44,7 @@ app.command("resume")(resume_command)
 app.add_typer(results_app)
 app.command("predict")(predict)
 app.command("export")(export)
+app.command("serve")(serve_bundle)
 app.command("plan")(plan)
 app.command("sync")(sync)
 app.add_typer(status_app)

@@ -29,6 +29,7 @@ COVERED = {
     "search/cli/data_demo.py": "tests/search/cli/test_main.py",
     "search/cli/export.py": "tests/search/cli/test_predict.py",
     "search/cli/predict_many.py": "tests/search/cli/test_predict.py",
+    "search/cli/serve.py": "tests/analysis/serving/test_app.py",
     "search/cli/find_study.py": "tests/search/cli/test_main.py",
     "search/cli/init.py": "tests/search/begin/test_begin.py",
     "search/cli/json_output.py": "tests/search/cli/test_plan.py",
