@@ -83,5 +83,4 @@ _.post_processor
 # Who loads a bundle from outside, and onnxruntime
 _.intra_op_num_threads  # SessionOptions
 _.log_severity_level  # likewise
-_.probs  # Answers
 _.__getattr__  # of trainables.runtime: Python calls it
