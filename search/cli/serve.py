@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from search.cli.mlflow_ui import HOST, free_port
 from search.show.say import say
 
 
@@ -20,6 +19,7 @@ def serve(
 
     from analysis.bundle_predictor import BundlePredictor
     from analysis.serving.app import make_app
+    from search.cli.mlflow_ui import HOST, free_port
 
     predictor = BundlePredictor.load(bundle).runtime
     free = free_port(port)

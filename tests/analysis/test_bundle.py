@@ -132,6 +132,8 @@ def test_a_place_that_is_taken_is_refused(study: tuple[Path, DataAccess], tmp_pa
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="needs a free place"):
         export_bundle(study[0], tmp_path / "taken")
+    done = binwise_here(tmp_path, "export", str(study[0]), "taken")
+    assert (done.returncode, "needs a free place" in done.stderr) == (2, True), done.stderr
 
 
 def test_other_logits_than_pytorchs_are_refused(

@@ -54,6 +54,7 @@ def exportable(folder: Path, *, ensemble: bool = False) -> tuple[Path, DataAcces
     write_selection(study, selection)
     shown = (Example(one, {m: str(val.items(m)[row]) for m in (IMAGE, TEXT)}) for row, one in enumerate(val.ids))
     save_examples(study, VAL, tuple(shown))
+    (study / "study.yaml").touch()  # by which the command line knows a study
     return study, data
 
 

@@ -27,7 +27,7 @@ COVERED = {
     "search/__init__.py": "tests/search/test_environment.py",
     "search/cli/data.py": "tests/search/cli/test_main.py",
     "search/cli/data_demo.py": "tests/search/cli/test_main.py",
-    "search/cli/export.py": "tests/search/cli/test_predict.py",
+    "search/cli/export.py": "tests/analysis/test_bundle.py",
     "search/cli/predict_many.py": "tests/search/cli/test_predict.py",
     "search/cli/serve.py": "tests/analysis/serving/test_app.py",
     "search/cli/find_study.py": "tests/search/cli/test_main.py",
