@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import wording
 from analysis.files import file_sha256
-from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import mix
+from analysis.prediction import Prediction, predictions_of, used_modalities, without_none
 from analysis.results import EnsembleResult, SelectedModel, Selection
 from analysis.store import read_selection
 from trainables.errors import UserError
-from trainables.modalities import modality_of
 from trainables.modality import Item, Model
-from trainables.words import enumerated, one_line
 
 LoadModel = Callable[[Path], Model]
-MOST_CLASSES = 10  # that a line of a prediction has
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the models say of one sample."""
-
-    predicted: str  # the class
-    decided_by: str  # a modality, `fused` or `ensemble`
-    note: str | None  # what the user must know of how it was decided
-    probabilities: Mapping[
-        str, Mapping[str, float]
-    ]  # modality, and what decided (those that were used) -> class -> share
-    logits: Mapping[str, Mapping[str, float]]  # likewise
-
-    def as_dict(self) -> dict[str, Any]:
-        """All fields by name, ready for JSON."""
-        return dataclasses.asdict(self)
-
-    def __str__(self) -> str:
-        share, width = self.probabilities[self.decided_by][self.predicted], max(6, *map(len, self.probabilities))
-        lines = [f"{one_line(self.predicted)} ({wording.percent(share)}, {self.decided_by})"]
-        for model, shares in self.probabilities.items():
-            ranked = sorted(shares.items(), key=lambda one: -one[1])
-            said = [f"{name} {wording.percent(value)}" for name, value in ranked]
-            lines.append(f"  {model:{width}}" + enumerated(said, MOST_CLASSES))
-        return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
 @dataclass(frozen=True)
@@ -93,65 +61,18 @@ class Predictor:
         With more than one modality the logits are fused, the weights of the missing ones left out. Raises UserError
         where nothing is given that a model exists for, or a model can't take an item: a missing file, a blank text.
         """
-        items = {modality: item for modality, item in given.items() if item is not None}
-        used = self._used(items)
-        for modality in used:
-            if (fault := modality_of(modality).fault(items[modality])) is not None:
-                raise UserError(fault)
-        logits = {modality: _logits(self.models[modality], items[modality]) for modality in used}
+        return self.predict_alike([given])[0]
+
+    def predict_alike(self, samples: Sequence[Mapping[str, Item]]) -> list[Prediction]:
+        """The same of N >= 1 samples that have the same modalities; UserError where any of them is faulty."""
+        given = [without_none(one) for one in samples]
+        used = used_modalities(list(self.models), given)
+        logits = {name: _logits(self.models[name], [items[name] for items in given]) for name in used}
         decided_by, weights = used[0], {used[0]: 1.0}
         if len(used) > 1:
-            decided_by, weights = self.selection.system, _weights_of(used, _weights(self.selection))
+            decided_by, weights = self.selection.system, _weights_of(used, weights_of(self.selection))
             logits[decided_by] = mix(logits, weights)
-        classes = self.selection.classes
-        notes = [self._note(used, list(items)), *_silent_notes(weights, items)]
-        return Prediction(
-            predicted=classes[int(logits[decided_by].argmax())],
-            decided_by=decided_by,
-            note="\n".join(filter(None, notes)) or None,
-            probabilities={model: _by_class(classes, softmax(values[0])) for model, values in logits.items()},
-            logits={model: _by_class(classes, values[0]) for model, values in logits.items()},
-        )
-
-    def _used(self, items: Mapping[str, Item]) -> list[str]:
-        """The given modalities that have a model, in the selection's order."""
-        used = [modality for modality in self.models if modality in items]
-        if not used:
-            raise UserError(
-                f"Something must be given for one of the study's models ({', '.join(self.models)}), "
-                f"but got {' and '.join(items) or 'nothing'}."
-            )
-        return used
-
-    def _note(self, used: Sequence[str], given: Sequence[str]) -> str | None:
-        ignored = [modality for modality in given if modality not in used]
-        missing = [modality for modality in self.models if modality not in used]
-        if missing:
-            lacking = f"No {' and no '.join(missing)} {'was' if len(missing) == 1 else 'were'} given"
-            if len(used) == 1:
-                return f"{lacking}: the {used[0]} model decided alone, without the fusion."
-            return f"{lacking}: {wording.listed(used)} were fused without it."
-        if ignored:
-            was = "was" if len(ignored) == 1 else "were"
-            return f"The study has no {' and no '.join(ignored)} model: the {wording.listed(ignored)} {was} not used."
-        return None
-
-
-def _silent_notes(weights: Mapping[str, float], items: Mapping[str, Item]) -> Iterator[str]:
-    """What must be known where an item says nothing, such as a camera's file name, and yet has a weight."""
-    for name, weight in weights.items():
-        kind = modality_of(name)
-        if not kind.says_nothing(items[name]):
-            continue
-        said = f"The {name} “{one_line(kind.shown(items[name]))}” says nothing of what the sample is"
-        if len(weights) == 1:
-            yield f"{said}, yet the {name} model decided alone: its word counts for little."
-        else:
-            others = wording.listed([other for other in weights if other != name])
-            yield (
-                f"{said}: the {name} model’s word counts for little, but has a weight of {weight:.2f} in the fusion. "
-                f"Look at what {others} says alone."
-            )
+        return predictions_of(self.selection.classes, logits, decided_by, weights, list(self.models), given)
 
 
 def _real_load_model() -> LoadModel:
@@ -174,14 +95,15 @@ def _members(
     return found
 
 
-def _weights(selection: Selection) -> Mapping[str, float]:
+def weights_of(selection: Selection) -> Mapping[str, float]:
     """The weights, 1 in sum, of the modalities' logits in what the study ends with."""
     if selection.deploys_ensemble and selection.ensemble is not None:
         return selection.ensemble.shares()
     return selection.fusion.weights if selection.fusion else dict.fromkeys(selection.models, 1.0)
 
 
-def _load(study_folder: Path, selection: Selection, selected: SelectedModel, load_model: LoadModel) -> Model:
+def checked_folder(study_folder: Path, selected: SelectedModel) -> Path:
+    """A selected model's checkpoint. UserError where it isn't the one that was selected."""
     folder = study_folder / selected.checkpoint
     for name, expected in selected.checkpoint_sha256.items():
         if file_sha256(folder / name) != expected:
@@ -189,7 +111,11 @@ def _load(study_folder: Path, selection: Selection, selected: SelectedModel, loa
                 f"{folder / name} must be the file that was selected, but its SHA-256 differs from selection.json. "
                 "Restore the file."
             )
-    model = load_model(folder)
+    return folder
+
+
+def _load(study_folder: Path, selection: Selection, selected: SelectedModel, load_model: LoadModel) -> Model:
+    model = load_model(checked_folder(study_folder, selected))
     if model.classes != selection.classes:
         raise UserError(
             f"The {selected.modality} model's classes must be the selection's {selection.classes}, "
@@ -198,9 +124,9 @@ def _load(study_folder: Path, selection: Selection, selected: SelectedModel, loa
     return model
 
 
-def _logits(model: Model | Members, item: Item) -> NDArray[np.float64]:
-    """The logits (1, C) of one item."""
-    return np.asarray(model.logits([item]), dtype=np.float64)
+def _logits(model: Model | Members, items: Sequence[Item]) -> NDArray[np.float64]:
+    """The logits (N, C) of items."""
+    return np.asarray(model.logits(items), dtype=np.float64)
 
 
 def _weights_of(used: Sequence[str], weights: Mapping[str, float]) -> dict[str, float]:
@@ -209,7 +135,3 @@ def _weights_of(used: Sequence[str], weights: Mapping[str, float]) -> dict[str, 
         return dict(weights)
     total = sum(weights[modality] for modality in used)
     return {modality: weights[modality] / total if total else 1 / len(used) for modality in used}
-
-
-def _by_class(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(classes, values, strict=True)}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.numbers.fusion import BestAlpha
-from analysis.numbers.intervals import Interval
 from analysis.numbers.mixture import Mixture
 from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
 from trainables.modalities import modality_of
 from trainables.names import ENSEMBLE, FUSED, LATENCY, SIZE
+
+if TYPE_CHECKING:  # it brings scipy.stats, which takes a second: a bundle answers sooner
+    from analysis.numbers.intervals import Interval
 
 NONE = "–"
 P_LEAST = 0.001  # a smaller p says no more

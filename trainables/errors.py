@@ -1,10 +1,7 @@
-"""Mistakes of the user's, told apart from our own."""
+"""Mistakes of the user's, told apart from our own: one class, which a bundle's runtime brings along."""
 
 from __future__ import annotations
 
+from trainables.runtime.errors import UserError
 
-class UserError(ValueError):
-    """A mistake in what the user gave. Its text names the file, key or value, the rule, and what to do.
-
-    The command line prints the text alone and exits with 2.
-    """
+__all__ = ["UserError"]

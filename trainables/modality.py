@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.errors import UserError
 from trainables.names import HEAD, HEAD_FAMILIES, NONE
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trainables.config import HeadConfig, TrialConfig
     from trainables.data.samples import Split
     from trainables.learning.loop import Learner
+    from trainables.portable import Portable
     from trainables.records import Predictions
 
 Item = Any  # one sample's input: a picture's path, a text, a row of numbers; None where the sample has none
@@ -258,6 +260,13 @@ class Modality(Protocol):
 
     def load(self, folder: Path, checkpoint: Checkpoint) -> Model:
         """The trained model of a checkpoint folder, which was read and checked."""
+
+    def portable(self, folder: Path, checkpoint: Checkpoint) -> Portable:
+        """The same model for a bundle. UserError where the modality's models can't be had without its own code."""
+        raise UserError(
+            f"A bundle must have models that run without training's code, but the modality {self.name!r} doesn't say "
+            "how its do: its `portable` is missing. `binwise predict STUDY` uses them all the same."
+        )
 
     # A probe: a few steps of a trial before the first one
 

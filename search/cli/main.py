@@ -15,13 +15,16 @@ import typer
 
 from search.cli.cache import cache_app
 from search.cli.data import data_app
+from search.cli.export import export
 from search.cli.fuse import fuse
 from search.cli.init import init
 from search.cli.options import RUNS, Runs
 from search.cli.plan import plan
+from search.cli.predict import predict
 from search.cli.reproduce import reproduce
 from search.cli.results import results_app
 from search.cli.search import finish, resume_command, say_next, search_command
+from search.cli.serve import serve as serve_bundle
 from search.cli.status import status_app
 from search.cli.sync import sync
 from search.show.say import say, take_all_letters
@@ -41,6 +44,9 @@ app.command("search")(
 app.command("run")(search_command(finish, "All of it: search, analyze, test once, report."))
 app.command("resume")(resume_command)
 app.add_typer(results_app)
+app.command("predict")(predict)
+app.command("export")(export)
+app.command("serve")(serve_bundle)
 app.command("plan")(plan)
 app.command("fuse")(fuse)
 app.command("reproduce")(reproduce)

@@ -1,16 +1,16 @@
-"""`binwise analyze`, `test`, `report` and `predict`: what becomes of a study's trials."""
+"""`binwise analyze`, `test` and `report`: what becomes of a study's trials."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.find_study import recorded
-from search.cli.options import RUNS, AsJson, Runs, StudyRef
-from search.show.say import json_text, say
+from search.cli.options import RUNS, Runs, StudyRef
+from search.show.say import say
 from trainables.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,64 +47,6 @@ def final_test(
 def report(study: StudyRef, runs: Runs = RUNS) -> None:
     """Write the report: one HTML file and one Markdown file."""
     report_study(*recorded(study, runs))
-
-
-@results_app.command()
-def predict(
-    study: StudyRef,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A picture.")] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(help="Its description, or several captions; default: the picture's file name."),
-    ] = None,
-    inputs: Annotated[
-        list[str] | None, typer.Option("--input", metavar="MODALITY=VALUE", help="As a CSV's cell has it.")
-    ] = None,
-    runs: Runs = RUNS,
-    as_json: AsJson = False,
-) -> None:
-    """Sort one picture, one text, or the pair, with the study's selected models."""
-    from analysis.lineage import is_test_sample
-    from analysis.predictor import Predictor
-
-    # What people have most often has an option of its own.
-    given = given_items(file, [*(inputs or []), *(f"text={caption}" for caption in text or [])])
-    _, folder = recorded(study, runs)
-    prediction = Predictor.load(folder).predict(given)
-    say(json_text(prediction.as_dict()) if as_json else str(prediction))
-    if is_test_sample(folder, given):
-        say("Note: this is one of the study's test samples: who looks at them one by one uses up the test.", err=True)
-
-
-def given_items(file: Path | None, inputs: list[str]) -> dict[str, Any]:
-    """The items to predict, by modality: what is said of each, and what the file tells the others.
-
-    Of a modality that is given several times, as captions may be, a sample has all. Raises UserError where nothing is
-    given, a modality isn't known, or a value is no item.
-    """
-    from trainables.modalities import modality_of, registered
-
-    given = {name: one.from_file(file) for name, one in registered().items()} if file is not None else {}
-    cells: dict[str, list[str]] = {}
-    for pair in inputs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"--input must be MODALITY=VALUE, but got {pair!r}: such as {next(iter(registered()))}=...")
-        cells.setdefault(name, []).append(value)
-    for name, values in cells.items():
-        kind = modality_of(name)
-        try:
-            given[name] = kind.joined([kind.from_cell(value, Path.cwd()) for value in values])
-        except UserError:
-            raise
-        except ValueError as error:
-            raise UserError(f"--input {name} must be as a CSV's cell has it, but {error}.") from error
-    found = {name: item for name, item in given.items() if item is not None}
-    if not found:
-        raise UserError(
-            "`predict` needs a picture, a text or another input: binwise predict STUDY picture.jpg --text 'old bottle'."
-        )
-    return found
 
 
 def analyze_study(config: StudyConfig, folder: Path) -> Selection:

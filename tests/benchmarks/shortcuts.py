@@ -26,7 +26,7 @@ from trainables.data.check.telling import neighbours_right
 from trainables.data.making.like_test import choose_like_test
 from trainables.data.samples import Split
 from trainables.names import TEST, TRAIN, VAL
-from trainables.text.tokens import clean
+from trainables.runtime.texts import clean
 
 PICTURES = 1000
 COLLECTED = 0.7  # of the numbers, in train and val

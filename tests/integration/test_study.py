@@ -208,8 +208,9 @@ def test_second_test_is_refused(searched: Path, reported: Path) -> None:
         assert again.returncode == 2
         assert "Traceback" not in again.stderr
     assert result.read_bytes() == before
-    opened = [json.loads(line) for line in (searched / "mlruns" / TEST_REGISTER_FILE).read_text().splitlines()]
-    assert [(one["study"], one["selection"]) for one in opened] == [("small", json.loads(before)["selection_digest"])]
+    lines = [json.loads(line) for line in (searched / "mlruns" / TEST_REGISTER_FILE).read_text().splitlines()]
+    digest = json.loads(before)["selection_digest"]
+    assert [(one["study"], one["selection"]) for one in lines] == [("small", digest)] * 2, "its begin and its end"
 
 
 def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from modality_names import IMAGE, MODALITIES, TEXT
 
+from trainables.checkpoint import Checkpoint
 from trainables.config import NOT_SEARCHED
+from trainables.errors import UserError
 from trainables.modalities import modality_of
-from trainables.modality import Plan, SearchedValues, combined, distinct
+from trainables.modality import Modality, Plan, SearchedValues, combined, distinct
 
 VALUES = SearchedValues(
     own={"backbone": "a", "size": 32},
@@ -65,6 +68,16 @@ def test_items_survive_json(name: str) -> None:
     modality = modality_of(name)
     assert modality.from_json(modality.to_json(item)) == item
     assert modality.shown(item) == str(item)
+
+
+def test_a_modality_that_says_nothing_of_bundles_is_refused(tmp_path: Path) -> None:
+    """By name, before anything of its model is read: its code isn't in a bundle."""
+
+    class Weighed(Modality):
+        name: ClassVar[str] = "weighed"
+
+    with pytest.raises(UserError, match="modality 'weighed' doesn't say how"):
+        Weighed().portable(tmp_path, Checkpoint({}, {}, None))
 
 
 def test_a_plan_of_nothing() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,6 @@ from pathlib import Path
 
 from trainables.errors import UserError
 from trainables.words import enumerated, one_line
-
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
 
 
 def listed(items: Sequence[str], first: int = 5) -> str:
@@ -28,20 +25,6 @@ def listed(items: Sequence[str], first: int = 5) -> str:
 def quoted(names: Sequence[str], first: int = 30) -> str:
     """Names for a message: `"a", "b"`, or `(none)`; of very many the first ones and how many more there are."""
     return enumerated([f'"{name}"' for name in names], first) or "(none)"
-
-
-def is_picture_name(name: str) -> bool:
-    """Whether a file name has one of the PICTURE_ENDINGS, in any case."""
-    return os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
-
-
-def name_text(name: str) -> str:
-    """A picture's name without its ending: `old_bottle_3.jpg` -> `old_bottle_3`.
-
-    What looks like no file ending stays: of `3.5 inch pipe` everything.
-    """
-    stem, ending = os.path.splitext(name)
-    return stem if is_picture_name(name) or re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{0,4}", ending) else name
 
 
 def require_free(destination: Path) -> None:

@@ -27,7 +27,7 @@ from trainables.data_check.sources import read_splits
 from trainables.errors import UserError
 from trainables.modality import Tell
 from trainables.names import IMAGE_COLUMN, TEXT_COLUMN
-from trainables.text.captions import captions_of
+from trainables.runtime.captions import captions_of
 from trainables.text.check import tokenize_with
 
 Bar = Callable[[str], AbstractContextManager[Tell]]  # a progress bar with a label

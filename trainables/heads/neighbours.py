@@ -16,11 +16,11 @@ from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernel_ridge import Between, landmarks_of
 from trainables.heads.kernels import Matrix
 from trainables.heads.temperature import calibrated
+from trainables.runtime.heads import nearest, votes
 
 COUNTS = (5, 10, 20, 40)  # neighbours that vote
 SHARPNESSES = (10.0, 20.0, 40.0)  # a vote's weight is exp(sharpness * similarity)
 CHUNK = 512  # samples at a time: their similarities to 20,000 take 80 MB
-SMOOTHING = 0.5  # votes that every class has from the beginning, in those of the most alike neighbour
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Neighbours:
         for start in range(0, len(inputs), CHUNK):
             chunk = slice(start, start + CHUNK)
             alike = similarities(inputs.rows(chunk), self.support)
-            near, places = _nearest(alike, self.count)
-            found[chunk] = _votes(near, self.labels[places], self.classes, self.sharpness)
+            near, places = nearest(alike, self.count)
+            found[chunk] = votes(near, self.labels[places], self.classes, self.sharpness)
         return found * self.factor
 
 
@@ -79,7 +79,7 @@ def fit_neighbours(
     near, places = _nearest_of_other_folds(train, support, folds, folds[kept], between)
     best: tuple[float, int, float, float, Matrix] | None = None
     for count, sharpness in product(COUNTS, SHARPNESSES):
-        held_out = _votes(near[:, :count], labels[kept][places[:, :count]], classes, sharpness)
+        held_out = votes(near[:, :count], labels[kept][places[:, :count]], classes, sharpness)
         loss, factor = calibrated(held_out, labels)
         if best is None or loss < best[0]:
             best = loss, count, sharpness, factor, held_out * factor
@@ -102,37 +102,7 @@ def _nearest_of_other_folds(
         chunk = slice(start, start + CHUNK)
         alike = similarities(train.rows(chunk), support)
         alike[folds[chunk][:, None] == support_folds[None, :]] = -np.inf
-        best, where = _nearest(alike, max(COUNTS))
+        best, where = nearest(alike, max(COUNTS))
         near.append(best)
         places.append(where)
     return np.concatenate(near), np.concatenate(places)
-
-
-def _nearest(alike: Matrix, count: int) -> tuple[Matrix, NDArray[np.int64]]:
-    """(N, K) the largest of each row, the largest first, and their columns; of equals the first.
-
-    The K-th largest parts those that are taken from the others, in linear time: sorting whole rows took as
-    long as the similarities themselves. Of several that equal it the first ones are taken.
-    """
-    count = min(count, alike.shape[1])
-    if count == 0:
-        return alike[:, :0], np.zeros((len(alike), 0), dtype=np.int64)
-    least = np.partition(alike, -count, axis=1)[:, -count, None]
-    taken = alike >= least
-    tied = np.flatnonzero(taken.sum(axis=1) > count)
-    larger, equal = alike[tied] > least[tied], alike[tied] == least[tied]
-    lacking = count - larger.sum(axis=1, keepdims=True)
-    taken[tied] = larger | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= lacking))
-    places = np.nonzero(taken)[1].reshape(len(alike), count)
-    order = np.argsort(-np.take_along_axis(alike, places, axis=1), axis=1, kind="stable")
-    places = np.take_along_axis(places, order, axis=1)
-    return np.take_along_axis(alike, places, axis=1), places
-
-
-def _votes(near: Matrix, labels: NDArray[np.int64], classes: int, sharpness: float) -> Matrix:
-    """(N, C) the logarithm of each class's votes; `near` and `labels` are (N, K), the nearest first."""
-    weights = np.exp(sharpness * (near - near[:, :1])) if near.shape[1] else near
-    votes = np.full((len(near), classes), SMOOTHING)
-    np.add.at(votes, (np.arange(len(near))[:, None], labels), np.nan_to_num(weights, nan=0.0))
-    found: Matrix = np.log(votes)
-    return found

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trainables.heads.inputs import HeadInputs
-
-Block = NDArray[np.float32]
+from trainables.runtime.heads import of_length_one
 
 
 def powers_of(train: HeadInputs) -> tuple[bool, ...]:
@@ -22,11 +18,4 @@ def powers_of(train: HeadInputs) -> tuple[bool, ...]:
 
 def scaled(inputs: HeadInputs, powers: Sequence[bool]) -> HeadInputs:
     """The same samples with each block's rows of length 1, of the square roots where `powers` says so."""
-    return HeadInputs(tuple(map(_scaled, inputs.dense, powers)), inputs.sparse)
-
-
-def _scaled(block: Block, power: bool) -> Block:
-    values = np.sqrt(np.maximum(block, 0)) if power else block
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    found: Block = (values / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return found
+    return HeadInputs(tuple(map(of_length_one, inputs.dense, powers)), inputs.sparse)

@@ -202,8 +202,8 @@ class ImageHeadModel:
         return np.concatenate(parts), seconds
 
 
-def load_head_model(folder: Path, checkpoint: Checkpoint) -> ImageHeadModel:
-    """The model of a head's checkpoint that was read and checked; its networks' weights lie in the folder."""
+def load_networks(folder: Path, checkpoint: Checkpoint) -> tuple[list[ImageNetwork], ImageHeadConfig]:
+    """The frozen networks, whose weights lie in a head's folder that was read and checked, and its trial's config."""
     config = ImageHeadConfig.model_validate(checkpoint.meta["config"])
     kept = read_network(folder)
     networks = []
@@ -213,6 +213,12 @@ def load_head_model(folder: Path, checkpoint: Checkpoint) -> ImageHeadModel:
         head = f"{place}."
         network.load_state_dict({key.removeprefix(head): v for key, v in kept.items() if key.startswith(head)})
         networks.append(network.eval())
+    return networks, config
+
+
+def load_head_model(folder: Path, checkpoint: Checkpoint) -> ImageHeadModel:
+    """The model of a head's checkpoint that was read and checked; its networks' weights lie in the folder."""
+    networks, config = load_networks(folder, checkpoint)
     classes = tuple(checkpoint.meta["classes"])
     return ImageHeadModel(
         networks, read_head(folder, checkpoint.weights), classes, config, checkpoint.meta["pixel_limit"]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
     from trainables.data.samples import Split
     from trainables.learning.loop import Learner
+    from trainables.portable import Portable
     from trainables.records import Predictions
 
 
@@ -190,6 +191,12 @@ class ImageModality(Modality):
         from trainables.image.model import load_model
 
         return load_model(folder, checkpoint)
+
+    def portable(self, folder: Path, checkpoint: Checkpoint) -> Portable:
+        """The whole network; of a head its frozen networks."""
+        from trainables.image.portable import portable_pictures
+
+        return portable_pictures(folder, checkpoint)
 
     def probe_train(self, train: Split, config: ImageTrialConfig) -> Split:
         """One batch: decoding takes long, and pictures are all alike."""

@@ -113,11 +113,18 @@ class ImageModel:
             yield load_pictures(chunk, self._size, self._fit, pixel_limit=self._pixel_limit)  # type: ignore[arg-type]
 
 
-def load_model(folder: Path, checkpoint: Checkpoint) -> ImageModel:
-    """The model of a checkpoint folder that was read and checked."""
-    classes = tuple(checkpoint.meta["classes"])
+def load_network(folder: Path, checkpoint: Checkpoint) -> tuple[ImageNetwork, ImageTrialConfig]:
+    """The trained network of a checkpoint folder that was read and checked, and its trial's config."""
     config = ImageTrialConfig.model_validate(checkpoint.meta["config"])
     kept = read_descriptions(folder).get(config.backbone)
-    network = _with_head(build_backbone(config.backbone, NONE, config.size, kept), config, len(classes))
+    backbone = build_backbone(config.backbone, NONE, config.size, kept)
+    network = _with_head(backbone, config, len(checkpoint.meta["classes"]))
     network.load_state_dict(checkpoint.weights)
+    return network, config
+
+
+def load_model(folder: Path, checkpoint: Checkpoint) -> ImageModel:
+    """The model of a checkpoint folder that was read and checked."""
+    network, config = load_network(folder, checkpoint)
+    classes = tuple(checkpoint.meta["classes"])
     return ImageModel(network, classes, config.size, config.fit, checkpoint.meta["pixel_limit"])

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from trainables.data.samples import Split
 from trainables.linear_baseline import linear_predictions
 from trainables.records import Predictions
-from trainables.text.captions import captions_of
+from trainables.runtime.captions import captions_of
 
 
 def text_baseline(train: Split, evaluate: Mapping[str, Split]) -> dict[str, Predictions]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from trainables.data.check.tokenized import Tokenize, Tokenized
 from trainables.modality import SearchedValues
+from trainables.runtime.texts import RAW
 from trainables.text.source import PACKAGED
-from trainables.text.tokens import RAW, encode
+from trainables.text.tokens import encode
 
 
 def packaged_backbone() -> str | None:

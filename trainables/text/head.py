@@ -27,7 +27,7 @@ from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import TRAIN, VAL
-from trainables.text.captions import CaptionRows, TextItem, captions_of, flattened
+from trainables.runtime.captions import CaptionRows, TextItem, captions_of, flattened
 from trainables.text.config import TextHeadConfig
 from trainables.text.encoder import Encoder, pretrained_encoder, save_encoder, saved_encoder
 from trainables.text.network import check_max_length, predict_sequences
@@ -188,15 +188,20 @@ class TextHeadModel:
         return self._head.logits(inputs), time.perf_counter() - began
 
 
+def load_encoder(folder: Path, config: TextHeadConfig) -> NamedEncoder | None:
+    """The frozen encoder that lies in a head's folder that was read and checked; None for n-grams alone."""
+    if config.backbone is None:
+        return None
+    built, tokenizer = saved_encoder(folder)
+    kept = read_network(folder)
+    built.load(kept)
+    return NamedEncoder(config.backbone, built, tokenizer, weights_digest(kept))
+
+
 def load_head_model(folder: Path, checkpoint: Checkpoint) -> TextHeadModel:
     """The model of a head's checkpoint that was read and checked; encoder and n-grams lie in the folder."""
     config = TextHeadConfig.model_validate(checkpoint.meta["config"])
-    encoder = None
-    if config.backbone is not None:
-        built, tokenizer = saved_encoder(folder)
-        kept = read_network(folder)
-        built.load(kept)
-        encoder = NamedEncoder(config.backbone, built, tokenizer, weights_digest(kept))
+    encoder = load_encoder(folder, config)
     classes = tuple(checkpoint.meta["classes"])
     return TextHeadModel(encoder, NGrams.read(folder), read_head(folder, checkpoint.weights), classes, config)
 

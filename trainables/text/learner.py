@@ -17,7 +17,7 @@ from torch import Tensor
 from trainables.learning.groups import layers_of, set_learning
 from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import Batch, Stepper
-from trainables.text.captions import CaptionRows
+from trainables.runtime.captions import CaptionRows
 from trainables.text.network import TextNetwork, predict_sequences
 from trainables.text.tokens import TokenSequences, pad
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import HeadConfig, TrialConfig
-from trainables.data.files import name_text
 from trainables.modality import (
     Companions,
     CounterChoice,
@@ -31,7 +28,8 @@ from trainables.modality import (
     pretrained,
 )
 from trainables.names import HEAD
-from trainables.text.captions import TextItem, captions_of, flattened, text_item
+from trainables.runtime.captions import TextItem, captions_of, flattened, text_item
+from trainables.runtime.texts import decoded, is_blank, name_text
 from trainables.text.config import TextHeadConfig, TextTrialConfig
 from trainables.words import says_nothing
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from trainables.checkpoint import Checkpoint
     from trainables.data.samples import Split
     from trainables.learning.loop import Learner
+    from trainables.portable import Portable
     from trainables.records import Predictions
 
 
@@ -65,7 +64,7 @@ class TextModality(Modality):
 
     def from_cell(self, cell: str, root: Path) -> str:
         """The cell as it is: "NA" and "01" are texts."""
-        return _decoded(cell)
+        return decoded(cell)
 
     def from_cells(self, cells: Sequence[str], root: Path, *, allow_links: bool = False) -> list[str | ValueError]:
         """The cells as they are."""
@@ -73,7 +72,7 @@ class TextModality(Modality):
 
     def from_file(self, path: Path) -> str:
         """A picture's name without its ending; bytes in it that are no UTF-8 are replaced."""
-        return _decoded(name_text(path.name))
+        return decoded(name_text(path.name))
 
     def from_beside(self, text: str) -> str:
         """The text is the caption, instead of the picture's name."""
@@ -85,8 +84,7 @@ class TextModality(Modality):
 
     def is_empty(self, item: TextItem) -> bool:
         """Whether there is nothing to read: no character but spaces and what can't be seen, in none of the captions."""
-        letters = "".join(captions_of(item))
-        return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in letters)
+        return is_blank(captions_of(item))
 
     def says_nothing(self, item: TextItem) -> bool:
         """Whether no caption has a word for what is seen, as a camera's file name has none."""
@@ -180,6 +178,12 @@ class TextModality(Modality):
 
         return load_model(folder, checkpoint)
 
+    def portable(self, folder: Path, checkpoint: Checkpoint) -> Portable:
+        """The whole network and its tokenizer; of a head its frozen encoder, if it has one, and its n-grams."""
+        from trainables.text.portable import portable_texts
+
+        return portable_texts(folder, checkpoint)
+
     def probe_changes(self) -> Mapping[str, Any]:
         """All layers learn from the first epoch on."""
         return {"layers_per_epoch": None}
@@ -198,11 +202,6 @@ class TextModality(Modality):
         from trainables.text.baseline import text_baseline
 
         return text_baseline(train, evaluate)
-
-
-def _decoded(text: str) -> str:
-    """A text that has an encoding: no tokenizer takes the half characters that stand for undecodable bytes."""
-    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 MODALITY = TextModality()

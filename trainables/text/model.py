@@ -16,7 +16,7 @@ from trainables.learning.groups import decayed_groups, layers_of
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import TRAIN, VAL
-from trainables.text.captions import CaptionRows, TextItem, flattened
+from trainables.runtime.captions import CaptionRows, TextItem, flattened
 from trainables.text.config import TextTrialConfig
 from trainables.text.learner import TextLearner, TokenizedSplit
 from trainables.text.network import (
@@ -140,10 +140,16 @@ class TextModel:
         return CaptionRows.of(items).mean(logits), seconds
 
 
+def load_network(folder: Path, checkpoint: Checkpoint) -> tuple[TextNetwork, Any, TextTrialConfig]:
+    """The trained network of a checkpoint that was read and checked, its tokenizer, and its trial's config."""
+    config = TextTrialConfig.model_validate(checkpoint.meta["config"])
+    network, tokenizer = saved_text_model(folder, len(checkpoint.meta["classes"]))
+    network.load_state_dict(checkpoint.weights)
+    return network, tokenizer, config
+
+
 def load_model(folder: Path, checkpoint: Checkpoint) -> TextModel:
     """The model of a checkpoint that was read and checked; its tokenizer lies in the folder."""
+    network, tokenizer, config = load_network(folder, checkpoint)
     classes = tuple(checkpoint.meta["classes"])
-    config = TextTrialConfig.model_validate(checkpoint.meta["config"])
-    network, tokenizer = saved_text_model(folder, len(classes))
-    network.load_state_dict(checkpoint.weights)
     return TextModel(network, tokenizer, classes, config.max_length, config.cleaning)

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from trainables.text.captions import TextItem, captions_of
-from trainables.text.tokens import clean
+from trainables.runtime.captions import TextItem, captions_of
+from trainables.runtime.texts import clean
 
 NGRAMS_FILE = "ngrams.json"
 LENGTHS = (2, 5)  # characters, within words

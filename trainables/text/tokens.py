@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from trainables.runtime.texts import clean
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-RAW = "raw"
 Ids = NDArray[np.integer[Any]]  # one text's token ids
 
 
@@ -60,17 +60,6 @@ class TokenSequences(Sequence[NDArray[np.int32]]):
         offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
         return TokenSequences(self.ids[places], offsets)
-
-
-def clean(text: str, cleaning: str) -> str:
-    """`raw` leaves a text as it is; `words` makes separators spaces, drops the closing counter and folds the case.
-
-    A text that is nothing but a counter, such as `1234`, stays as it is: no text becomes empty.
-    """
-    if cleaning == RAW:
-        return text
-    spaced = re.sub(r"[\s_\-.]+", " ", text).strip()
-    return re.sub(r"\s*\d+$", "", spaced).casefold() or text
 
 
 def train_wordpiece(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:

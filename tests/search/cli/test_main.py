@@ -14,7 +14,7 @@ from PIL import Image
 from search_fakes import study
 
 from search.cli.main import main
-from search.cli.results import given_items
+from search.cli.predict import given_items
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
 from search.preflight.data import begun_with, read_data, read_test

@@ -20,7 +20,7 @@ def test_the_nearest_are_the_first_of_sorted_rows(seed: int, rows: int, columns:
     alike = rng.integers(0, 3, (rows, columns)).astype(float) if ties else rng.normal(size=(rows, columns))
     alike[rng.random(alike.shape) < 0.3] = -np.inf
     expected = np.argsort(-alike, axis=1, kind="stable")[:, :count]
-    near, places = module._nearest(alike, count)
+    near, places = module.nearest(alike, count)
     np.testing.assert_array_equal(places, expected)
     np.testing.assert_array_equal(near, np.take_along_axis(alike, expected, axis=1))
 

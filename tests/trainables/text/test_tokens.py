@@ -8,8 +8,9 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.runtime.texts import clean
 from trainables.text.network import fresh_text_model
-from trainables.text.tokens import TokenSequences, by_length, clean, count_cut, encode, pad, train_wordpiece
+from trainables.text.tokens import TokenSequences, by_length, count_cut, encode, pad, train_wordpiece
 
 TEXTS = ["empty_plastic_yogurt_bottle_3200", "Expired_Garlic_3168", "beer bottle_241", "Übergroße Dose", "plastic box"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)

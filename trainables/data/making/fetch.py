@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from trainables.data.disk import require_room
-from trainables.data.files import is_picture_name, new_folder, quoted, replace_file, require_free
+from trainables.data.files import new_folder, quoted, replace_file, require_free
 from trainables.data.locks import try_lock
 from trainables.data.making.download import bytes_there, checksum_of, download
 from trainables.data.making.record import RemoteFile, chosen_file, record_files
@@ -22,6 +22,7 @@ from trainables.data.making.unpack import unpack
 from trainables.data.making.web import Web
 from trainables.errors import UserError
 from trainables.names import SPLIT_FOLDERS
+from trainables.runtime.texts import is_picture_name
 
 SOURCE_FILE: Final = "source.json"  # in the data set's folder: where it comes from
 ZENODO: Final = "https://zenodo.org"

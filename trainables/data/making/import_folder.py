@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from trainables.data.files import name_text, new_folder, quoted, require_free
+from trainables.data.files import new_folder, quoted, require_free
 from trainables.data.making.candidates import Candidate, LeftOut
 from trainables.data.making.import_options import ImportOptions, ImportReport, write_left_out
 from trainables.data.making.placing import place_pictures, write_table
@@ -18,6 +18,7 @@ from trainables.data.reading.tree_rows import Tree, class_folders, walk_tree
 from trainables.data.reading.walk import Caption, refuse_blocking
 from trainables.errors import UserError
 from trainables.names import IMAGE_COLUMN, LABEL_COLUMN, SPLIT_FOLDERS, TEXT_COLUMN
+from trainables.runtime.texts import name_text
 from trainables.words import one_line
 
 

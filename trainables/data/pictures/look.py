@@ -12,8 +12,8 @@ from PIL import Image
 from trainables.data.pictures.cut_jpeg import lacks_scans, missing_share
 from trainables.data.pictures.facts import PictureFacts
 from trainables.data.pictures.fingerprint import fingerprint
-from trainables.data.pictures.grey import held_bits, is_deep_grey
 from trainables.data.pictures.load import FAULTS, opened, orientation, reason_of, upright_rgb
+from trainables.runtime.grey import held_bits, is_deep_grey
 
 LOOK_VERSION: Final = 1  # a change of what is found makes what was found before useless
 DRAFT: Final = (96, 96)  # px: a JPEG is decoded at an eighth where that is larger

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from trainables.data.accounting import Listed
-from trainables.data.files import is_picture_name
+from trainables.runtime.texts import is_picture_name
 
 FIRST_BYTES: Final = 512
 HIDDEN: Final = "hidden"

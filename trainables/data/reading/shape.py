@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from trainables.data.files import is_picture_name, listed, quoted
+from trainables.data.files import listed, quoted
 from trainables.data.reading.kinds import junk_folder
 from trainables.data.reading.labels import label_key, shown_label
 from trainables.data.reading.walk import Top
 from trainables.names import TEST, TRAIN, VAL
+from trainables.runtime.texts import is_picture_name
 from trainables.words import printable
 
 _SPLIT_NAMES: Final = {

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from trainables.data.accounting import FILES, Accounting, Listed
-from trainables.data.files import is_picture_name, listed
+from trainables.data.files import listed
 from trainables.data.reading.kinds import HIDDEN, PICTURE, junk_file, junk_folder, kind_of, listed_file, name_fault
 from trainables.errors import UserError
+from trainables.runtime.texts import is_picture_name
 from trainables.words import printable
 
 CAPTION_BYTES: Final = 10_000  # a longer text is no caption

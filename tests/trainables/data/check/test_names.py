@@ -16,7 +16,7 @@ from trainables.data.check.names import (
     trailing_number,
     trailing_numbers,
 )
-from trainables.text.tokens import clean
+from trainables.runtime.texts import clean
 
 
 @pytest.mark.parametrize(

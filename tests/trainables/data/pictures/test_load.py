@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from picture_fakes import picture_fault, read_picture
 from PIL import Image, PngImagePlugin
 
-from trainables.data.files import is_picture_name
-from trainables.data.pictures import load
 from trainables.data.pictures.load import PAD_COLOUR, load_picture, load_pictures
 from trainables.errors import UserError
+from trainables.runtime import pictures
+from trainables.runtime.texts import is_picture_name
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -320,6 +320,6 @@ def test_a_large_transparent_picture_is_put_on_white_in_strips(tmp_path: Path, m
     at_once = [np.asarray(read_picture(path)) for path in paths]
     assert at_once[1].min() > 0
     for strip in (1, 100, 23 * 36):
-        monkeypatch.setattr(load, "STRIP", strip)
+        monkeypatch.setattr(pictures, "STRIP", strip)
         for path, expected in zip(paths, at_once, strict=True):
             np.testing.assert_array_equal(np.asarray(read_picture(path)), expected)

@@ -12,8 +12,8 @@ from odd_pictures import grey_ramp, sixteen_bits
 from picture_fakes import read_picture
 from PIL import Image
 
-from trainables.data.pictures.grey import eight_bits, held_bits
 from trainables.data.pictures.load import load_picture
+from trainables.runtime.grey import eight_bits, held_bits
 
 
 def written(path: Path, data: bytes) -> Path:

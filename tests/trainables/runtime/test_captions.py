@@ -21,7 +21,7 @@ from trainables.inference import predict_split
 from trainables.modalities import modality_of
 from trainables.modality import DataAccess
 from trainables.names import DATA_FILE, TRAIN, VAL
-from trainables.text.captions import CaptionRows, TextItem, captions_of, flattened, text_item
+from trainables.runtime.captions import CaptionRows, TextItem, captions_of, flattened, text_item
 from trainables.text.config import TextTrialConfig
 from trainables.text.model import count_cut_texts
 

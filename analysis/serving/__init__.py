@@ -1,0 +1,1 @@
+"""A bundle behind a page to try it, and the same for programs."""

@@ -1,0 +1,60 @@
+"""How the models of several modalities decide together, also where a sample lacks some of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UserError
+
+Floats = NDArray[np.float64]
+_SUM = 1e-9  # by which weights may miss 1 in sum
+
+
+def softmax(logits: Floats) -> Floats:
+    """(N, C) probabilities of logits."""
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    found: Floats = shares / shares.sum(axis=-1, keepdims=True)
+    return found
+
+
+def fused(logits: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+    """(N, C) the weighted sum over modalities; a row that is NaN is left out, and the others' weights share its own.
+
+    Where those of a sample weigh nothing at all, they count alike.
+    """
+    stacked = np.stack(list(logits.values()))
+    present = np.asarray(~np.isnan(stacked).all(axis=-1))
+    shares = np.array([weights[name] for name in logits])[:, None] * present
+    shares = np.where(shares.sum(axis=0) > 0, shares, present.astype(np.float64))
+    shares = shares / shares.sum(axis=0)
+    found: Floats = (shares[:, :, None] * np.where(present[:, :, None], stacked, 0.0)).sum(axis=0)
+    return found
+
+
+def checked_weights(given: Mapping[str, float] | float, modalities: Sequence[str]) -> dict[str, float]:
+    """Weights of all modalities. With two of them a number, alpha, is the weight of the second.
+
+    UserError where they aren't of these modalities, or one isn't between 0 and 1, or the sum isn't 1.
+    """
+    if not isinstance(given, Mapping):
+        if len(modalities) != 2 or not _is_share(given):
+            raise UserError(
+                "The weights must be a number from 0 to 1 (alpha, the second of two modalities' weight) or one for "
+                f"each of {', '.join(modalities)}, but got {given!r}."
+            )
+        return {modalities[0]: 1 - given, modalities[1]: float(given)}
+    shares = list(given.values())
+    if set(given) != set(modalities) or not all(map(_is_share, shares)) or abs(sum(shares) - 1) > _SUM:
+        raise UserError(
+            f"The weights must be those of {', '.join(modalities)}, each from 0 to 1 and 1 in sum, but got "
+            f"{dict(given)}."
+        )
+    return {name: float(given[name]) for name in modalities}
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1
