@@ -67,6 +67,8 @@ FINAL_TEST_FILE = "final_test.json"
 TEST_REGISTER_FILE = "test_openings.jsonl"  # beside the folder of all studies: every opening of a test in one of them
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
+REPORT_JSON = "report.json"
+RESULTS_CSV = "results.csv"
 
 # What `binwise data check` writes.
 DATA_CHECK_FILE = "data_check.json"

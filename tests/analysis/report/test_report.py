@@ -22,6 +22,7 @@ from analysis.numbers.mixture import Mixture
 from analysis.numbers.paired import compared
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline, key_findings
+from analysis.report.first_screen import Effort, answers
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
@@ -291,8 +292,8 @@ def test_a_gain_is_measured_against_the_better_single_model(tmp_path: Path) -> N
     labels = np.repeat(np.arange(len(selection.classes)), np.sum(right[other].scores.confusion, axis=1))
     right[other] = dataclasses.replace(right[other], scores=score(labels, labels, selection.classes))
     swapped = dataclasses.replace(final, test=right, comparisons={})
-    tiles = {tile.label: tile for tile in headline(selection, swapped).tiles}
-    assert f"{other} alone 100.0" in tiles["Over the better single model"].note
+    told = {one.key: one for one in answers(selection, swapped, Effort(1.0, 2, 3), (), None)}
+    assert told["fusing"].words[0].startswith(f"On test over {other} alone.")
     assert any(f"over {other} alone" in sentence for sentence in key_findings(selection, swapped, None))
 
 
@@ -304,7 +305,7 @@ def test_three_modalities(tmp_path: Path, numbers: str) -> None:
     page, markdown = Page(html_path.read_text("utf-8")), md_path.read_text("utf-8")
     for content in (page.text, markdown):
         assert "The fusion of image, text and numbers gets" in content
-        assert "Over the best single model" in content
+        assert "What did fusing gain?" in content
         assert "on the texts’ character n\u2011grams and on the numbers as they are" in content
         assert "numbers_001" in content
         assert not re.search(r"\balpha\b", content, re.IGNORECASE)
@@ -357,7 +358,7 @@ def test_what_the_search_found_in_its_data_stands_at_the_top(tmp_path: Path) -> 
     report = build_report(tmp_path)
     markdown, content = render_markdown(report), render_html(report)
     assert markdown.index("The number tells the class") < markdown.index("## Results")
-    assert content.index("The number tells the class") < content.index('class="tiles"')
+    assert content.index("The number tells the class") < content.index("<h2>Results</h2>")
     assert "script" not in Page(content).tags
     assert "<script>" not in markdown
     assert "of no weight" not in markdown + content
