@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis import wording
+from analysis.numbers.abstention import Sets
 from analysis.numbers.paired import Comparison, Verdict
 from analysis.report.findings import NOTABLE, best_single, compared_words, shown, system_name
 from analysis.results import FinalTest, RowScores, Selection
@@ -37,35 +38,44 @@ class Effort:
     seconds: float
     trials: int
     weights_bytes: int  # of all models that decide; 0 where it isn't known
+    frozen: bool = False  # whether all of these are heads on frozen features
 
 
 def effort_of(records: Sequence[TrialRecord], selection: Selection) -> Effort:
     """From the trials' records."""
     deployed = selection.ensemble.members if selection.deploys_ensemble and selection.ensemble else None
     ids = set(deployed or (model.trial_id for model in selection.models.values()))
-    sizes = [one.best.weights_bytes for one in records if one.trial_id in ids and one.best is not None]
-    return Effort(sum(one.seconds for one in records), len(records), sum(sizes) if all(sizes) else 0)
+    deciding = [one for one in records if one.trial_id in ids]
+    sizes = [one.best.weights_bytes for one in deciding if one.best is not None]
+    seconds, frozen = sum(one.seconds for one in records), all(one.is_head for one in deciding)
+    return Effort(seconds, len(records), sum(sizes) if all(sizes) else 0, frozen)
 
 
 def answers(
-    selection: Selection, final: FinalTest | None, effort: Effort, warnings: Sequence[str], top: str | None
+    selection: Selection,
+    final: FinalTest | None,
+    effort: Effort,
+    warnings: Sequence[str],
+    top: str | None,
+    sets: Sequence[Sets] = (),
 ) -> tuple[Answer, ...]:
     """The first screen, in its order.
 
-    `warnings`: what the data check found; `top`: what must be known before a number is quoted, as the headline has it.
+    `warnings`: what the data check found; `top`: what must be known before a number is quoted, as the headline has it;
+    `sets`: conformal sets, checked on test.
     """
     split, rows = shown(selection, final)
     return (
-        _deploy(selection, final),
+        _deploy(selection, final, effort),
         _sure(selection, split, rows),
         _cost(selection, rows, effort),
         *(() if selection.fusion is None else (_fusing(selection, final, rows),)),
         _tuning(selection, final, rows),
-        _distrust(selection, final, [*([top] if top else []), *warnings]),
+        _distrust(selection, final, [*([top] if top else []), *warnings], sets),
     )
 
 
-def _deploy(selection: Selection, final: FinalTest | None) -> Answer:
+def _deploy(selection: Selection, final: FinalTest | None, effort: Effort) -> Answer:
     """What the study ends with, of which trials; and what would do as well."""
     fusion, members = selection.fusion, [model.trial_id for model in selection.models.values()]
     if selection.deploys_ensemble and selection.ensemble is not None:
@@ -75,7 +85,7 @@ def _deploy(selection: Selection, final: FinalTest | None) -> Answer:
         best = fusion.best_alpha
         each = ", ".join(f"{name} {weight}" for name, weight in wording.weights(fusion).items())
         of += f", weights {each}" if best is None else f", alpha {wording.alpha(best)} (the {fusion.towards}’s weight)"
-    cheaper = _cheaper(selection, final)
+    cheaper = "Nothing of it is fine-tuned: heads on frozen features." if effort.frozen else _cheaper(selection, final)
     return Answer("deploy", "What to deploy?", system_name(selection), tuple(filter(None, (f"{of}.", cheaper))))
 
 
@@ -163,7 +173,7 @@ def _tuned(
     return Answer("tuning", question, gain, (f"{verdict} {named}.",), _TONES[found.verdict])
 
 
-def _distrust(selection: Selection, final: FinalTest | None, known: Sequence[str]) -> Answer:
+def _distrust(selection: Selection, final: FinalTest | None, known: Sequence[str], sets: Sequence[Sets]) -> Answer:
     split, rows = shown(selection, final)
     row, said = rows[selection.system], list(known)
     if row.interval is not None and row.interval.high - row.interval.low >= WIDE:
@@ -177,7 +187,20 @@ def _distrust(selection: Selection, final: FinalTest | None, known: Sequence[str
         )
     if row.calibration_error is not None and row.calibration_error >= UNSURE:
         said.append(f"The chances it gives are off by {wording.points(row.calibration_error)[1:]}: don’t act on them.")
-    count = wording.count(len(said), "thing") if said else "Nothing stands out"
+    said += [one for one in [broken_promise(sets)] if one]
+    count, tone = wording.count(len(said), "thing") if said else "Nothing stands out", BAD if said else PLAIN
     if not said:
         said = ["No warning of the data, one opening of the test, val and test agree, and the chances can be believed."]
-    return Answer("distrust", "What to distrust?", count, tuple(said), BAD if len(said) > 1 or known else PLAIN)
+    return Answer("distrust", "What to distrust?", count, tuple(said), tone)
+
+
+def broken_promise(sets: Sequence[Sets]) -> str:
+    """That thresholds from val don't hold on test, where the sets show it; empty else."""
+    broken = [one for one in sets if one.interval.high < one.level]
+    if not broken:
+        return ""
+    worst = max(broken, key=lambda one: one.level - one.covered)
+    return (
+        f"Val promises more than test keeps: sets that should hold the true class in {wording.percent(worst.level)} "
+        f"hold it in {wording.percent(worst.covered)}. Set thresholds on fresh samples."
+    )

@@ -21,7 +21,8 @@ from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
 from analysis.report.cards import SampleCard, sample_cards
-from analysis.report.class_tables import ClassTable, class_table, write_class_tables
+from analysis.report.class_tables import ClassTable, class_table, class_values, write_class_tables
+from analysis.report.closer_look import Look, SplitSaid, case_words, closer_look
 from analysis.report.effort_plot import effort_pictures
 from analysis.report.figures import Picture, draw_pictures
 from analysis.report.findings import Headline, headline, key_findings, not_tested
@@ -29,10 +30,13 @@ from analysis.report.first_screen import Answer, answers, effort_of
 from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
 from analysis.report.leaderboard_csv import write_trials_table
+from analysis.report.look_plots import look_pictures
 from analysis.report.missing_inputs import missing_note
 from analysis.report.parts import Board, ResultRow, WeightRow, board, eleven_points, result_rows, weight_rows
 from analysis.report.record import report_json, result_values, results_csv
-from analysis.results import FinalTest, Selection
+from analysis.report.said import model_logits
+from analysis.report.trial_plots import trial_pictures
+from analysis.results import FinalTest, SelectedModel, Selection
 from trainables.names import (
     ANALYSIS_FOLDER,
     ENSEMBLE,
@@ -43,6 +47,7 @@ from trainables.names import (
     TEST,
     VAL,
 )
+from trainables.records import Predictions
 from trainables.words import printable
 
 PLOTS_FOLDER = "plots"
@@ -66,7 +71,7 @@ class Report:
     findings: tuple[str, ...]
     results: tuple[ResultRow, ...]
     remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
-    models: tuple[str, ...]  # in the order of the class table
+    scores: Mapping[str, Scores]  # by model, in the order of the class table
     classes: ClassTable
     grid: AlphaGrid | None  # of two modalities
     weights: tuple[WeightRow, ...]  # of more than two; else empty
@@ -75,7 +80,19 @@ class Report:
     effort: str  # what fine-tuning gained over heads on frozen features; empty where there weren't both
     shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
+    look: Look
     pictures: Mapping[str, Picture]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those whose scores are looked at closely."""
+        return tuple(self.scores)
+
+    def leads(self, model: SelectedModel) -> bool:
+        """Whether a selected trial is the best of its modality by itself."""
+        rows = next(one.rows for one in self.boards if one.modality == model.modality)
+        best = max((row.best_val_accuracy for row in rows if row.rank and row.best_val_accuracy), default=0.0)
+        return model.val_accuracy >= best
 
     def record(self) -> dict[str, Any]:
         """What the report says, as values that JSON has; shares from 0 to 1."""
@@ -90,6 +107,12 @@ class Report:
             "answers": [asdict(one) for one in self.answers],
             "findings": list(self.findings),
             "results": result_values(self.results),
+            "classes": class_values(self.scores, self.selection.system),
+            "reliability": {model: [asdict(one) for one in bins] for model, bins in self.look.reliability.items()},
+            "who_is_right": [asdict(one) for one in self.look.cases],
+            "abstention": [asdict(one) for one in self.look.abstention],
+            "conformal_sets": [asdict(one) for one in self.look.sets],
+            "likely_wrong_labels": dict(self.look.doubted),
             "comparisons": {}
             if self.final is None
             else {key: asdict(one) for key, one in self.final.comparisons.items()},
@@ -130,6 +153,7 @@ def build_report(study_folder: Path) -> Report:
     scores = _model_scores(selection, final)
     top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
     effort = read_effort(study_folder)
+    look = closer_look(selection, _said(study_folder, selection, {VAL: val, split: shown}, ensemble), split)
     letters = lettering(selection.classes)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
@@ -144,13 +168,13 @@ def build_report(study_folder: Path) -> Report:
         split=split,
         headline=top,
         data_warnings=warnings,
-        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning),
+        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets),
         findings=key_findings(selection, final, grid),
         results=result_rows(selection, final),
         remarks=tuple(
             filter(None, (*wording.baseline_notes(selection.val), missing_note(selection, shown, split), letters.note))
         ),
-        models=tuple(scores),
+        scores=scores,
         classes=class_table(scores, selection.system),
         grid=grid,
         weights=weight_rows(selection),
@@ -159,8 +183,30 @@ def build_report(study_folder: Path) -> Report:
         effort=effort_sentence(effort) if effort else "",
         shown_words=words,
         samples=samples,
-        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters) | effort_pictures(effort),
+        look=look,
+        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters)
+        | effort_pictures(effort)
+        | look_pictures(look, split, selection.system)
+        | trial_pictures(records, list(selection.models)),
     )
+
+
+def _said(
+    study_folder: Path,
+    selection: Selection,
+    splits: Mapping[str, Mapping[str, Predictions]],
+    ensemble: Predictions | None,
+) -> dict[str, SplitSaid]:
+    """What the models say of each split; `ensemble`: of the last of them."""
+    found, last = {}, list(splits)[-1]
+    for split, own in splits.items():
+        deployed = ensemble
+        if selection.deploys_ensemble and split != last:
+            deployed = store.load_predictions(study_folder, split, ENSEMBLE)
+        one = next(iter(own.values()))
+        logits = model_logits(selection, own, deployed)
+        found[split] = SplitSaid(logits, one.labels, one.ids, store.load_examples(study_folder, split))
+    return found
 
 
 def render_html(report: Report) -> str:
@@ -192,7 +238,7 @@ def _readable(value: Any) -> Any:
 
 def _rendered(environment: Environment, template: str, report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.globals |= {"wording": wording, "front_sentence": front_sentence}
+    environment.globals |= {"wording": wording, "front_sentence": front_sentence, "case_words": case_words}
     return environment.get_template(template).render(report=report)
 
 

@@ -11,11 +11,14 @@ from analysis_fakes import study_folder, study_of_many
 from modality_names import IMAGE, TEXT
 
 from analysis import store
+from analysis.numbers.abstention import Sets
+from analysis.numbers.intervals import Interval
 from analysis.numbers.paired import compared
 from analysis.pipeline import analyze, final_test
-from analysis.report.first_screen import BAD, GOOD, PLAIN, Answer, Effort, answers, effort_of
+from analysis.report.first_screen import BAD, GOOD, PLAIN, Answer, Effort, answers, broken_promise, effort_of
 from analysis.results import FinalTest, Selection
 from analysis.rows import FROZEN_SYSTEM, LINEAR_SYSTEM, SINGLE
+from trainables.names import HEAD
 
 EFFORT = Effort(3723.0, 8, 12_000_000)
 
@@ -124,3 +127,15 @@ def test_an_ensemble_names_its_members(tmp_path: Path) -> None:
     assert all(name in found.words[0] for name in selection.ensemble.members)
     records = store.read_trials(tmp_path)
     assert effort_of(records, selection) == Effort(sum(one.seconds for one in records), 6, 0)
+    heads = [dataclasses.replace(one, config={HEAD: "ridge"}) for one in records]
+    said = answers(selection, None, effort_of(heads, selection), (), None)[0]
+    assert said.words[1] == "Nothing of it is fine-tuned: heads on frozen features."
+
+
+def test_thresholds_that_do_not_hold_are_said() -> None:
+    """The set that is furthest below its promise, where chance doesn't explain it; silence where it may."""
+    kept = Sets(0.8, 0.5, 0.79, Interval(0.7, 0.86), 1.2, 0.8)
+    broken = Sets(0.9, 0.3, 0.7, Interval(0.6, 0.79), 1.2, 0.8)
+    assert broken_promise([kept]) == ""
+    said = broken_promise([kept, broken]).replace("\u00a0", " ")
+    assert "true class in 90.0 % hold it in 70.0 %" in said

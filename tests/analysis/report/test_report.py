@@ -105,12 +105,8 @@ def test_page_is_self_contained(tmp_path: Path) -> None:
     assert len(page.images) >= 4 + 4
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in html_path.read_text("utf-8")
     linked = re.findall(r"\]\((plots/[a-z_]+\.png)\)", md_path.read_text("utf-8"))
-    assert sorted(linked) == [
-        "plots/alpha.png",
-        "plots/confusion.png",
-        "plots/learning_curves.png",
-        "plots/performance.png",
-    ]
+    names = ["abstention", "alpha", "confusion", "history", "learning_curves", "performance", "reached", "reliability"]
+    assert sorted(linked) == [f"plots/{name}.png" for name in names]
     assert all((md_path.parent / name).is_file() for name in linked)
 
 
@@ -149,7 +145,8 @@ def test_one_modality(tmp_path: Path, modality: str, test: bool) -> None:
     for content in (Page(render_html(report)).text, render_markdown(report)):
         assert not re.search(r"\b(alpha|fused|fusion)\b", content, re.IGNORECASE)
         assert f"The {modality} model gets" in content
-    assert set(report.pictures) == {"performance", "confusion", "learning_curves", "anytime"}
+    always = {"performance", "confusion", "learning_curves", "anytime", "reliability", "history", "reached"}
+    assert set(report.pictures) == always | ({"abstention"} if test else set())
 
 
 def test_a_deployed_ensemble_is_what_the_report_is_about(tmp_path: Path) -> None:
