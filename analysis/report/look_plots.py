@@ -10,22 +10,17 @@ from analysis.numbers.calibration import Bin
 from analysis.report.canvas import figure_to_png, legend, new_axes, new_figure, panels, percent_axis, title
 from analysis.report.closer_look import Look
 from analysis.report.figures import Picture
-from analysis.report.theme import DARK, LIGHT, Theme
+from analysis.report.theme import LIGHT, Theme
 
 
 def look_pictures(look: Look, split: str, system: str) -> dict[str, Picture]:
     """By name: `reliability`, and `abstention` once there is a test."""
     names = wording.listed(list(look.reliability))
     said = f"Reliability of {names} on {split}: the share that is right by the chance that was given."
-    found = [
-        Picture(
-            "reliability", said, reliability_figure(look.reliability, LIGHT), reliability_figure(look.reliability, DARK)
-        )
-    ]
+    found = [Picture("reliability", said, lambda theme: reliability_figure(look.reliability, theme))]
     if look.abstention:
-        said = f"Accuracy of {system} on {split} by the share of samples that it answers, with 95 % intervals."
-        light, dark = (abstention_figure(look.abstention, system, theme) for theme in (LIGHT, DARK))
-        found.append(Picture("abstention", said, light, dark))
+        said = f"Accuracy of {system} on {split} by the share of samples that it answers, with 95\u00a0% intervals."
+        found.append(Picture("abstention", said, lambda theme: abstention_figure(look.abstention, system, theme)))
     return {one.name: one for one in found}
 
 

@@ -47,7 +47,7 @@ from trainables.names import (
     TEST,
     VAL,
 )
-from trainables.records import Predictions
+from trainables.records import Predictions, TrialRecord
 from trainables.words import printable
 
 PLOTS_FOLDER = "plots"
@@ -146,18 +146,20 @@ def build_report(study_folder: Path) -> Report:
     selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
     records, opened = store.read_trials(study_folder), store.read_openings(study_folder).times
     split = TEST if final else VAL
-    val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
-    shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+    val, shown = (_kept(study_folder, selection, name) for name in (VAL, split))
     ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
-    grid = eleven_points(val)
-    scores = _model_scores(selection, final)
+    grid, scores = eleven_points(val), _model_scores(selection, final)
     top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
-    effort = read_effort(study_folder)
+    effort, letters = read_effort(study_folder), lettering(selection.classes)
     look = closer_look(selection, _said(study_folder, selection, {VAL: val, split: shown}, ensemble), split)
-    letters = lettering(selection.classes)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
-    found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
-    fronts = tuple(front for front in found if front is not None)
+    fronts = _fronts(records, selection)
+    pictures = (
+        draw_pictures(records, selection, final, val, grid, fronts, letters)
+        | effort_pictures(effort)
+        | look_pictures(look, split, selection.system)
+        | trial_pictures(records, list(selection.models))
+    )
     return Report(
         study=selection.study,
         selection=selection,
@@ -171,9 +173,7 @@ def build_report(study_folder: Path) -> Report:
         answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets),
         findings=key_findings(selection, final, grid),
         results=result_rows(selection, final),
-        remarks=tuple(
-            filter(None, (*wording.baseline_notes(selection.val), missing_note(selection, shown, split), letters.note))
-        ),
+        remarks=_remarks(selection, missing_note(selection, shown, split), letters.note),
         scores=scores,
         classes=class_table(scores, selection.system),
         grid=grid,
@@ -184,11 +184,22 @@ def build_report(study_folder: Path) -> Report:
         shown_words=words,
         samples=samples,
         look=look,
-        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters)
-        | effort_pictures(effort)
-        | look_pictures(look, split, selection.system)
-        | trial_pictures(records, list(selection.models)),
+        pictures=pictures,
     )
+
+
+def _kept(study_folder: Path, selection: Selection, split: str) -> dict[str, Predictions]:
+    return {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+
+
+def _fronts(records: tuple[TrialRecord, ...], selection: Selection) -> tuple[Front, ...]:
+    found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
+    return tuple(front for front in found if front is not None)
+
+
+def _remarks(selection: Selection, *notes: str) -> tuple[str, ...]:
+    """On the results table: what its rows are, and what else is to be noted."""
+    return tuple(filter(None, (*wording.baseline_notes(selection.val), *notes)))
 
 
 def _said(

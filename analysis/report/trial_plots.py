@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,17 +13,21 @@ from matplotlib.ticker import MaxNLocator
 from analysis import wording
 from analysis.report.canvas import figure_to_png, legend, new_axes, new_figure, panels, percent_axis, short_name, title
 from analysis.report.figures import Picture
-from analysis.report.theme import DARK, LIGHT, Theme
+from analysis.report.theme import LIGHT, Theme
 from analysis.report.trial_plot_data import Coordinates, History, Reached, coordinates, history, reached
 from trainables.records import StopReason, TrialRecord
 
-_MARKERS = {StopReason.COMPLETED: "o", StopReason.PRUNED: "v", StopReason.INTERRUPTED: "s"}  # others: "X"
+_MARKERS = {
+    StopReason.COMPLETED: "o", StopReason.PRUNED: "v", StopReason.INTERRUPTED: "s", StopReason.DIVERGED: "^",
+    StopReason.OOM: "P", StopReason.FAILED: "X", StopReason.LOST: "*",
+}  # fmt: skip
+_MANY = 100  # trials, of which each is drawn smaller
 
 
 def trial_pictures(records: Sequence[TrialRecord], modalities: Sequence[str]) -> dict[str, Picture]:
     """By name: `history`, and where anything was fine-tuned `reached` and `coordinates`."""
     found = [
-        _picture(
+        Picture(
             "history",
             "Val accuracy of every trial in the order of the search, by how it ended, and the best so far.",
             lambda theme: history_figure([history(records, one) for one in modalities], theme),
@@ -32,12 +36,12 @@ def trial_pictures(records: Sequence[TrialRecord], modalities: Sequence[str]) ->
     went = [one for one in (reached(records, name) for name in modalities) if len(one.trials) > 1]
     if went:
         said = "How many fine-tuned trials ended each epoch: a step down is where trials were stopped."
-        found.append(_picture("reached", said, lambda theme: reached_figure(went, theme)))
+        found.append(Picture("reached", said, lambda theme: reached_figure(went, theme)))
     drawn = [one for one in (coordinates(records, name) for name in modalities) if len(one.axes) > 1]
     if drawn:
         what = wording.listed([one.modality for one in drawn])
         said = f"Parallel coordinates of the {what} trials' hyperparameters, coloured by val accuracy."
-        found.append(_picture("coordinates", said, lambda theme: coordinates_figure(drawn, theme)))
+        found.append(Picture("coordinates", said, lambda theme: coordinates_figure(drawn, theme)))
     return {one.name: one for one in found}
 
 
@@ -51,7 +55,8 @@ def history_figure(infos: Sequence[History], theme: Theme = LIGHT) -> bytes:
             if own:
                 ax.plot(
                     [info.numbers[place] for place in own], [info.accuracies[place] for place in own],
-                    _MARKERS.get(reason, "X"), color=theme.reason(reason), label=reason.value, markersize=5, alpha=0.9,
+                    _MARKERS[reason], color=theme.reason(reason), label=reason.value, alpha=0.9,
+                    markersize=5 if len(info.numbers) < _MANY else 2.5,
                 )  # fmt: skip
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         ax.set_xlabel("Trial, in the order of the search", color=theme.muted)
@@ -115,7 +120,3 @@ def _plot_coordinates(info: Coordinates, ax: Axes, theme: Theme) -> None:
     names = [*(short_name(axis.name, 120 // len(columns)) for axis in info.axes), "val accuracy"]
     ax.set_xticks(range(len(names)), names, parse_math=False)
     title(ax, info.modality.capitalize(), theme)
-
-
-def _picture(name: str, alt: str, draw: Callable[[Theme], bytes]) -> Picture:
-    return Picture(name, alt, draw(LIGHT), draw(DARK))

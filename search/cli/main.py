@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from search.cli.cache import cache_app
+from search.cli.compare import compare
 from search.cli.data import data_app
 from search.cli.init import init
 from search.cli.options import RUNS, Runs
@@ -39,6 +40,7 @@ app.command("search")(
 app.command("run")(search_command(finish, "All of it: search, analyze, test once, report."))
 app.command("resume")(resume_command)
 app.add_typer(results_app)
+app.command("compare")(compare)
 app.command("plan")(plan)
 app.command("sync")(sync)
 app.add_typer(status_app)

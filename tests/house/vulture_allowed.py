@@ -53,7 +53,12 @@ _.largest_share
 _.shortcuts
 _.light_uri
 _.dark_uri
-_.test_accuracy
+_.tiles
+_.aimed
+_.mean_size
+_.system_right
+_.doubts
+_.leads
 _.true_class
 _.data_warnings
 _.remarks
