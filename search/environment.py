@@ -9,6 +9,7 @@ import os
 
 RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it takes SIGTERM for a crash; Python's own tells a worker's crashes
     "RAY_worker_niceness": "0",  # trials are what the machine is there for: at Ray's 15 any neighbour starves them
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our own output instead of Tune's loggers, no advice about either
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

@@ -73,9 +73,8 @@ def main() -> None:
     before = signal.signal(signal.SIGTERM, handler)
     try:
         app()
-    except SystemExit as end:
-        # Within Ray's calls an exit becomes a Ctrl-C, and while it starts its own handler exits with the bare number.
-        if terminated or end.code == signal.SIGTERM:
+    except SystemExit:
+        if terminated:  # within Ray's calls an exit becomes a Ctrl-C
             sys.exit(128 + signal.SIGTERM)
         raise
     except UserError as error:

@@ -168,12 +168,13 @@ def report_study(config: StudyConfig, folder: Path) -> None:
     from search.exports.optuna_plots import write_optuna_plots
     from search.show.console import console
     from search.study.folder import Layout
-    from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
+    from trainables.names import OPTUNA_JOURNAL, REPORT_JSON, RESULTS_CSV, TRIALS_FILE
 
     with console().status("Writing the report"):
         html, markdown = write_report(folder)
         plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
-    _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
+    data = [html.with_name(name) for name in (REPORT_JSON, RESULTS_CSV)]
+    _log(config, {}, [html, markdown, *data, plots, folder / TRIALS_FILE])
     say(f"Report: {html}\n        {markdown}")
     say(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
 

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import ray
 
 from search.machines.shares import Node
-from search.machines.signals import first_signal
+from search.machines.signals import first_signal, handlers_stay
 from trainables.errors import UserError
 
 P = ParamSpec("P")
@@ -53,10 +53,11 @@ def start_ray(address: str | None) -> None:
 def _signals_wait() -> Iterator[None]:
     """SIGINT and SIGTERM wait for the block's end: they crash a Ray that starts. A second one doesn't wait.
 
-    Afterwards the handlers are those from before: Ray leaves its own for SIGTERM, in Python and below it.
+    Ray's own handler for SIGTERM is kept out: what it raises is swallowed where Ray happens to be in a callback, and
+    the signal is lost. Its core's handler, below Python's, is left out by `environment`.
     """
     received: list[int] = []
-    with first_signal(received.append):
+    with first_signal(received.append), handlers_stay(signal.SIGTERM):
         yield
     for number in received[:1]:
         signal.raise_signal(number)

@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+set_handler = signal.signal  # the real one, also where `handlers_stay` holds
 
 
 @contextmanager
@@ -24,12 +27,26 @@ def first_signal(told: Callable[[int], None]) -> Iterator[None]:
 
     def once(number: int, _: FrameType | None) -> None:
         told(number)
-        signal.signal(number, before[number])
+        set_handler(number, before[number])
 
     for number in before:
-        signal.signal(number, once)
+        set_handler(number, once)
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            set_handler(number, handler)
+
+
+@contextmanager
+def handlers_stay(kept: signal.Signals) -> Iterator[None]:
+    """Within the block a library that sets a handler for this signal changes nothing."""
+
+    def unless_kept(signalnum: int, handler: Any) -> Any:
+        return signal.getsignal(signalnum) if signalnum == kept else set_handler(signalnum, handler)
+
+    before, signal.signal = signal.signal, unless_kept
+    try:
+        yield
+    finally:
+        signal.signal = before

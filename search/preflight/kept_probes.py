@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from search.machines.shares import Node, Share
 from search.preflight.try_steps import Probe, probe_configs
@@ -51,26 +52,42 @@ class KeptProbes:
             "data": {name: split_digest(split) for name, split in splits.items()},
             "reading": [study.data.pixel_limit, study.data.decode],
             "machines": [[node.cpus, node.gpus] for node in nodes],
-            "host": [platform.node(), platform.machine(), platform.python_version()],
             "given": [share.cpus, share.gpus > 0],
-            "versions": {package: version(package) for package in PACKAGES},
         }
-        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
         what = f"a few steps of {study.name}'s {modality} trials"
-        return cls(modality, share, caches / KIND / digest[:24], what)
+        return cls(modality, share, kept_folder(caches, facts), what)
 
     def read(self) -> list[Probe] | None:
         """What was tried of these very trials; None where nothing was within the last days, or it can't be read."""
         try:
-            held = json.loads((self.folder / META_FILE).read_text("utf-8"))
-            if not 0 <= time.time() - held["tried"] < LASTS:
-                return None
-            return [Probe(one["label"], ProbeResult(**one["result"])) for one in held["probes"]]
-        except (OSError, ValueError, KeyError, TypeError):
+            held = read_kept(self.folder)
+            return [Probe(one["label"], ProbeResult(**one["result"])) for one in held["probes"]] if held else None
+        except (KeyError, TypeError):
             return None
 
     def write(self, probes: Sequence[Probe]) -> None:
         """Keep what was tried now."""
-        held = {"what": self.what, "tried": time.time(), "probes": [dataclasses.asdict(probe) for probe in probes]}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self.folder / META_FILE, json.dumps(held, indent=1).encode())
+        write_kept(self.folder, self.what, {"probes": [dataclasses.asdict(probe) for probe in probes]})
+
+
+def kept_folder(caches: Path, facts: Mapping[str, Any]) -> Path:
+    """Where something is kept that depends on these facts, on this host and the packages' versions."""
+    host = [platform.node(), platform.machine(), platform.python_version()]
+    known = {**facts, "host": host, "versions": {package: version(package) for package in PACKAGES}}
+    return caches / KIND / hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def read_kept(folder: Path) -> dict[str, Any] | None:
+    """What is kept there; None where nothing was within the last days, or it can't be read."""
+    try:
+        held = json.loads((folder / META_FILE).read_text("utf-8"))
+        return held if 0 <= time.time() - held["tried"] < LASTS else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_kept(folder: Path, what: str, held: Mapping[str, Any]) -> None:
+    """Keep it as of now. `what`: in words, for who lists the caches."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"what": what, "tried": time.time(), **held}, indent=1)
+    replace_file(folder / META_FILE, text.encode())

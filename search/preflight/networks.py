@@ -6,16 +6,17 @@ It is asked of the process that tries their steps next, imports done; whoever ru
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from search.preflight.checks import Checks
+from search.preflight.kept_probes import kept_folder, read_kept, write_kept
 from search.show.progress_bar import progress_bar
 from search.study.config import StudyConfig
 from search.study.heads import head_wish
 from search.study.sections import searched_values
-from trainables.data.samples import Split
+from trainables.data.samples import Split, split_digest
 from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import Decode, HeadWish, Modality, Place, Plan, SearchedValues, distinct
@@ -57,6 +58,76 @@ def begin_look(
         look, name, searched_values(section), head_wish(section.search.heads), splits, reading
     )
     return wait
+
+
+def looked_at(
+    study: StudyConfig,
+    splits: Mapping[str, Split],
+    reading: Reading,
+    remote: Remote,
+    checks: Checks,
+    say: Callable[[str], None],
+    *,
+    again: bool,
+) -> dict[str, Looked]:
+    """What is known of each modality's trials, all looked at at once where there is room; what can't be is a fault.
+
+    `again`: a study that goes on as it began, whose networks aren't built anew: they were, and its trials ran.
+    """
+    kept = {name: KeptLook.of(study, name, splits, reading) for name in study.modalities}
+    found = {name: held for name, one in kept.items() if again and (held := one.read()) is not None}
+    if len(found) < len(kept):
+        say("Building each network once")
+    waiting = {name: begin_look(study, name, splits, reading, remote) for name in kept if name not in found}
+    for name, wait in waiting.items():
+        found[name] = checks.run(wait) or Looked(None, (), None)
+        kept[name].write(found[name])
+    return {name: found[name] for name in study.modalities}
+
+
+@dataclass(frozen=True)
+class KeptLook:
+    """Where what was seen of one modality's trials is kept, among the steps that were tried of them."""
+
+    name: str
+    values: SearchedValues
+    splits: Mapping[str, Split]
+    reading: Reading
+    folder: Path
+    what: str
+
+    @classmethod
+    def of(cls, study: StudyConfig, name: str, splits: Mapping[str, Split], reading: Reading) -> KeptLook:
+        """Of a study's modality: its values, heads, data and how they are read have a say."""
+        section = study.section(name)
+        values = searched_values(section)
+        facts = {
+            "look": name,
+            "values": [values.own, values.space, values.points],
+            "heads": repr(head_wish(section.search.heads)),
+            "data": {split: split_digest(one) for split, one in splits.items()},
+            "reading": [reading.pixel_limit, reading.decode],
+        }
+        what = f"the networks and heads of {study.name}'s {name} trials"
+        return cls(name, values, splits, reading, kept_folder(reading.caches, facts), what)
+
+    def read(self) -> Looked | None:
+        """What was seen; None where it wasn't within the last days. What inputs still take on the disk is seen anew."""
+        held = read_kept(self.folder)
+        try:
+            if held is None:
+                return None
+            plan = Plan(held["plan"]["bytes"], tuple(held["plan"]["lines"]))
+            if plan.bytes:
+                plan = modality_of(self.name).plan(self.values, self.splits, self.reading.place())
+            return Looked(held["network_bytes"], tuple(held["heads"]), plan)
+        except (KeyError, TypeError):
+            return None
+
+    def write(self, looked: Looked) -> None:
+        """Keep it; nothing where something is wrong with it."""
+        if not looked.faults and looked.network_bytes is not None:
+            write_kept(self.folder, self.what, asdict(looked))
 
 
 def look(

@@ -15,7 +15,7 @@ from search.preflight.data import data_lines, read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import input_lines
-from search.preflight.networks import Looked, Reading, Remote, begin_look
+from search.preflight.networks import Looked, Reading, Remote, looked_at
 from search.preflight.shortcuts import Counter, check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -78,8 +78,9 @@ def preflight(
     Ray must be up, for the steps. `splits`: what `first_look` gave; no file of them is decoded but those of the steps.
     `made`: where what is made on the way is put (default: among the caches, where trials find it).
     `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
-    machines by the same config, so that nothing is tried again. `counter`: that of the splits; None where the study
-    is on record already, and goes on as it began, whatever its texts have. `say`: takes a line on what takes long.
+    machines by the same config, so that nothing is tried or built again. `counter`: that of the splits; None where the
+    study is on record already, and goes on as it began, whatever its texts have. `say`: takes a line on what takes
+    long.
 
     Raises UserError with every fault that was found.
     """
@@ -87,8 +88,7 @@ def preflight(
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
     reading = Reading(layout.caches, made or layout.caches, study.data.pixel_limit, study.data.decode)
-    say("Building each network once")
-    known = _known(study, splits, reading, checks, remote)
+    known = _known(looked_at(study, splits, reading, remote, checks, say, again=earlier is not None), checks)
     networks, heads, plans = known.networks, known.heads, known.plans
     trying = Trying(study, nodes, splits, layout.caches, measured, say, heads)
     probes = {} if earlier is not None else tried(trying, list(networks), checks)
@@ -130,10 +130,7 @@ class _Known:
     plans: dict[str, Plan]
 
 
-def _known(study: StudyConfig, splits: Mapping[str, Split], reading: Reading, checks: Checks, remote: Remote) -> _Known:
-    """All modalities are looked at at once where there is room."""
-    waiting = {name: begin_look(study, name, splits, reading, remote) for name in study.modalities}
-    looked = {name: checks.run(wait) or Looked(None, (), None) for name, wait in waiting.items()}
+def _known(looked: Mapping[str, Looked], checks: Checks) -> _Known:
     for fault in (fault for one in looked.values() for fault in one.faults):
         checks.run(partial(_refuse, fault))
     return _Known(

@@ -29,7 +29,7 @@ def binwise(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def binwise_here(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that starts no Ray within this process, in `folder`: seconds of imports less."""
+    """Run it within this process, in `folder`: seconds of imports less."""
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(folder),

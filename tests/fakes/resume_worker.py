@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,13 @@ def run(number: int, modality: str, changes: dict[str, Any], data: DataAccess, f
     )
 
 
-def main() -> None:
+def work(folder: Path, saves: int, trials: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """All trials, one after the other."""
     torch.set_num_threads(1)
-    folder, saves = Path(sys.argv[1]), int(sys.argv[2])
     # Made anew by each process, always the same: a process that goes on gets its folder without them.
     shutil.rmtree(folder / "data", ignore_errors=True)
     data = make_data(folder / "data")
-    for number, (modality, changes) in enumerate(json.load(sys.stdin)):
+    for number, (modality, changes) in enumerate(trials):
         with contextlib.suppress(BrokenOff):
             run(number, modality, changes, data, folder, saves)
     if saves:
@@ -95,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work(Path(sys.argv[1]), int(sys.argv[2]), json.load(sys.stdin))

@@ -45,7 +45,6 @@ COVERED = {
     "search/exports/study_files.py": "tests/search/exports/test_run_images.py",
     "search/exports/trial_page.py": "tests/search/exports/test_run_images.py",
     "search/machines/ray_cluster.py": "tests/integration/test_executor_tune.py",
-    "search/machines/signals.py": "tests/integration/test_signals.py",
     "search/methods/draws.py": "tests/search/methods/test_sampler.py",
     "search/preflight/checks.py": "tests/search/preflight/test_inputs.py",
     "search/preflight/data.py": "tests/search/preflight/test_preflight.py",

@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from command_line import binwise, binwise_here
+from command_line import binwise_here
 
 from analysis.lineage import data_digests
 from search.ledger.ledger import read_ledger
@@ -33,11 +33,8 @@ def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "mlruns/studies/begun"
     before = read_lines(folder / "ledger.jsonl").lines
     weights = (folder / "image/image_000/best/weights.safetensors").read_bytes()
-    for run, *arguments in (
-        (binwise, "search", "study.yaml", "--resume"),
-        (binwise_here, "analyze", "begun"),
-    ):
-        done = run(tmp_path, *arguments)
+    for arguments in (("search", "study.yaml", "--resume"), ("analyze", "begun")):
+        done = binwise_here(tmp_path, *arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
     assert read_lines(folder / "ledger.jsonl").lines[: len(before)] == before
     state = read_ledger(folder / "ledger.jsonl")[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from command_line import binwise, binwise_here
+from command_line import binwise_here
 
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
@@ -49,8 +49,8 @@ def reported(folder: Path, name: str, epochs: int, more: str) -> tuple[Path, str
         make_demo(folder / "data", pictures=400, size=32, seed=0, workers=1)
     (folder / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, more=more))
     said = ""
-    for command, *arguments in ((binwise, "search", f"{name}.yaml"), *((binwise_here, one, name) for one in AFTER)):
-        done = command(folder, *arguments)
+    for arguments in (("search", f"{name}.yaml"), *((one, name) for one in AFTER)):
+        done = binwise_here(folder, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         said += done.stdout + done.stderr
     study = folder / "mlruns" / "studies" / name

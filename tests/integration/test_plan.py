@@ -60,7 +60,7 @@ def test_a_study_is_planned_and_nothing_is_left(folder: Path) -> None:
     files = {path for path in folder.rglob("*") if path.is_file()}
     assert [path.relative_to(folder).parts[:3] for path in files.difference(before)] == [
         ("mlruns", "cache", "probes")
-    ] * 2
+    ] * 4  # for each modality: what was seen of its networks, what its steps took
 
 
 def test_all_faults_are_one_message(folder: Path) -> None:

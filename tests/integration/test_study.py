@@ -12,7 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from command_line import CODE, binwise, binwise_here
+from command_line import CODE, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -63,7 +63,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = STUDY.replace("test: data/Test", "test: null")
     (folder / "study.yaml").write_text(text)
     (folder / "data" / "Test").rename(folder / "hidden")
-    done = binwise(folder, "search", "study.yaml")
+    done = binwise_here(folder, "search", "study.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "hidden").rename(folder / "data" / "Test")
     study = folder / "mlruns" / "studies" / "small" / "study.yaml"
@@ -221,7 +221,9 @@ def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
 
 def test_more_gpus_than_exist_are_refused_at_once(searched: Path) -> None:
     """A trial that fits no machine is one message, not a search that waits for ever."""
-    done = binwise(searched, "search", "study.yaml", "--set", "name=greedy", "--set", "image.search.resources.gpus=64")
+    done = binwise_here(
+        searched, "search", "study.yaml", "--set", "name=greedy", "--set", "image.search.resources.gpus=64"
+    )
     assert done.returncode == 2
     assert "image.search.resources.gpus is 64" in done.stderr
     assert not (searched / "mlruns" / "studies" / "greedy").exists()
@@ -232,7 +234,7 @@ def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
     broken = next((searched / "data" / "Val" / "TTR").glob("*.jpg"))
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
-    done = binwise(searched, "search", "study.yaml", "--set", "name=broken", "--set", "modalities=[image]")
+    done = binwise_here(searched, "search", "study.yaml", "--set", "name=broken", "--set", "modalities=[image]")
     broken.write_bytes(whole)
     assert done.returncode == 2
     assert broken.name in done.stderr
@@ -242,7 +244,14 @@ def test_broken_picture_is_named_before_the_first_trial(searched: Path) -> None:
 
 def test_json_lines_stand_alone(searched: Path) -> None:
     """`run --json` with a worker that is killed: each event is a line, in order; Ray's and our words go elsewhere."""
-    changes = ("name=lines", "modalities=[text]", "text.search.trials=1", "text.search.points=[]", "text.max_epochs=8")
+    changes = (
+        "name=lines",
+        "linear_baseline=false",
+        "modalities=[text]",
+        "text.search.trials=1",
+        "text.search.points=[]",
+        "text.max_epochs=8",
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]
         + [word for change in changes for word in ("--set", change)],

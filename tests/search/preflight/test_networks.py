@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from search_fakes import study
 
+from search.preflight.checks import Checks
 from search.preflight.data import read_data
-from search.preflight.networks import Looked, Reading, begin_look
+from search.preflight.networks import Looked, Reading, begin_look, looked_at
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split
 from trainables.errors import UserError
+
+TEXT = {"weights": "none", "vocabulary_size": 100}
 
 
 def here(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
@@ -28,6 +31,25 @@ def looked(config: StudyConfig, splits: Mapping[str, Split] | None = None) -> di
     reading = Reading(caches, caches, config.data.pixel_limit, config.data.decode)
     given = read_data(config) if splits is None else splits
     return {name: begin_look(config, name, given, reading, here)() for name in config.modalities}
+
+
+class Once:
+    """Looks in this process, and counts how often."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, function: Callable[..., Any], name: str, *args: Any) -> Callable[[], Any]:
+        """As `ray_cluster.on_worker`."""
+        self.names.append(name)
+        return here(function, name, *args)
+
+
+def seen(config: StudyConfig, remote: Once, *, again: bool) -> dict[str, Looked]:
+    """What is known of each modality, taken over where it may be."""
+    caches = Layout.of(config).caches
+    reading = Reading(caches, caches, config.data.pixel_limit, config.data.decode)
+    return looked_at(config, read_data(config), reading, remote, Checks(), lambda line: None, again=again)
 
 
 def largest(config: StudyConfig) -> dict[str, int | None]:
@@ -180,3 +202,39 @@ def test_every_misspelt_backbone_of_a_list_is_said_at_once(data: Path) -> None:
         largest(config)
     lines = [line for line in str(caught.value).splitlines() if "torchvision or timm" in line]
     assert ["resnet81" in lines[0], "vit_base_patch32_clip_224.openai" in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_a_study_that_goes_on_builds_no_network_anew(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen is taken over whole, and only there: a new study's networks are built each time."""
+    monkeypatch.setattr("trainables.build.check_network", Weights())
+    remote, config = Once(), study(data, text=TEXT)
+    first = seen(config, remote, again=True)
+    assert remote.names == ["image", "text"], "nothing was seen before"
+    assert seen(config, remote, again=True) == first
+    assert len(remote.names) == 2
+    assert seen(config, remote, again=False) == first
+    assert len(remote.names) == 4
+    other = study(data, image={"size": 48}, text=TEXT)
+    assert seen(other, remote, again=True)["text"] == first["text"]
+    assert remote.names[4:] == ["image"]
+
+
+def test_what_inputs_take_on_the_disk_is_seen_anew(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk's room is another one by now."""
+    monkeypatch.setattr("trainables.build.check_network", Weights())
+    remote, config = Once(), study(data, text=TEXT)
+    seen(config, remote, again=True)
+    monkeypatch.setattr("trainables.image.prepare.human_bytes", lambda count: "as much as now")
+    plan = seen(config, remote, again=True)["image"].plan
+    assert plan is not None
+    assert "as much as now free" in plan.lines[0]
+    assert remote.names == ["image", "text"]
+
+
+def test_a_fault_isn_t_kept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be mended outside of the config."""
+    monkeypatch.setattr("trainables.build.check_network", Weights(missing="mobilenet_v3_large"))
+    remote, config = Once(), study(data, text=TEXT)
+    assert seen(config, remote, again=True)["image"].faults
+    assert seen(config, remote, again=True)["image"].faults
+    assert remote.names == ["image", "text", "image"]
