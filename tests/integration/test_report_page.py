@@ -117,6 +117,8 @@ def test_it_prints(browser: Browser, report: Path, tmp_path: Path) -> None:
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("picture img").first.evaluate("one => one.currentSrc === one.src")
+    assert page.evaluate("document.documentElement.scrollWidth") == 720
+    assert page.evaluate(WIDER) == []
     written = tmp_path / "report.pdf"
     page.pdf(path=written, prefer_css_page_size=True)
     assert written.read_bytes().startswith(b"%PDF")
