@@ -69,6 +69,7 @@ REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
 RESULTS_CSV = "results.csv"
+IMPORTANCES_FILE = "importances.json"
 
 # What `binwise data check` writes.
 DATA_CHECK_FILE = "data_check.json"

@@ -29,6 +29,7 @@ from analysis.report.findings import Headline, headline, key_findings, not_teste
 from analysis.report.first_screen import Answer, answers, effort_of
 from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
+from analysis.report.importances import Importance, read_importances
 from analysis.report.leaderboard_csv import write_trials_table
 from analysis.report.look_plots import look_pictures
 from analysis.report.missing_inputs import missing_note
@@ -58,10 +59,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 class Report:
     """Everything that both templates say."""
 
-    study: str
     selection: Selection
     final: FinalTest | None
-    digest: str
     data: tuple[tuple[str, str], ...]  # (split, digest of its manifest), of those that the study has
     not_tested: str  # what is said where there is no result
     split: str  # that tables and examples below the results are from: test, or val before the test
@@ -81,7 +80,18 @@ class Report:
     shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
     look: Look
+    importances: tuple[Importance, ...]
     pictures: Mapping[str, Picture]
+
+    @property
+    def study(self) -> str:
+        """Its name."""
+        return self.selection.study
+
+    @property
+    def digest(self) -> str:
+        """Of the selection."""
+        return store.selection_digest(self.selection)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -112,6 +122,7 @@ class Report:
             "who_is_right": [asdict(one) for one in self.look.cases],
             "abstention": [asdict(one) for one in self.look.abstention],
             "conformal_sets": [asdict(one) for one in self.look.sets],
+            "importances": [asdict(one) for one in self.importances],
             "likely_wrong_labels": dict(self.look.doubted),
             "comparisons": {}
             if self.final is None
@@ -161,10 +172,8 @@ def build_report(study_folder: Path) -> Report:
         | trial_pictures(records, list(selection.models))
     )
     return Report(
-        study=selection.study,
         selection=selection,
         final=final,
-        digest=store.selection_digest(selection),
         data=tuple(data_digests(study_folder).items()),
         not_tested=not_tested(opened),
         split=split,
@@ -184,6 +193,7 @@ def build_report(study_folder: Path) -> Report:
         shown_words=words,
         samples=samples,
         look=look,
+        importances=read_importances(study_folder, selection.models),
         pictures=pictures,
     )
 
