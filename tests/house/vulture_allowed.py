@@ -60,13 +60,11 @@ _.system_right
 _.doubts
 _.leads
 _.true_class
-_.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words
 _.fused_formula
 _.how_fused
-_.boards
 _.evaluated
 _.epochs_run
 
