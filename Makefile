@@ -15,7 +15,7 @@ WHEEL ?=
 # Compiled modules are kept: without them every Python process spends 20 seconds on its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench docs notebooks screenshots check wheel format lock openclipart clean help
+.PHONY: demo test chaos bench docs notebooks page screenshots check wheel format lock openclipart clean help
 
 help:
 	@echo "make demo         set up, draw the demo data, search, analyze, test once, report (a few minutes)"
@@ -27,6 +27,7 @@ help:
 	@echo "make docs         build the documentation's site in build/docs (a minute)"
 	@echo "make notebooks    run the documentation's notebooks in Jupyter (a minute; NOTEBOOKS=--write keeps what they show)"
 	@echo "make openclipart  fetch real drawings with apt-get, import them, run configs/openclipart.yaml"
+	@echo "make page         the report in a browser, with axe-core's check of accessibility (needs chromium and npm)"
 	@echo "make screenshots  draw the README's pictures of MLflow and of the terminal anew (needs chromium)"
 	@echo "make lock         compile requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean        remove the virtual environment and the demo's output"
@@ -90,6 +91,13 @@ notebooks: $(DOCS_READY)
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+AXE := build/axe/package/axe.min.js
+$(AXE):
+	@mkdir -p build/axe && cd build/axe && npm pack --silent axe-core@4 >/dev/null && tar -xzf axe-core-*.tgz
+
+page: $(READY) $(AXE)
+	@BINWISE_AXE=$(CURDIR)/$(AXE) $(BIN)/python -m pytest tests/integration/test_report_page.py
 
 screenshots: $(READY)
 	@BINWISE_SCREENSHOTS=$(CURDIR)/.github/pictures \

@@ -74,6 +74,9 @@ TEST_REGISTER_FILE = "test_openings.jsonl"  # beside the folder of all studies: 
 ANALYSIS_LOCK_FILE = "analysis.lock"  # held while the test is open, or a selection is written
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
+REPORT_JSON = "report.json"
+RESULTS_CSV = "results.csv"
+IMPORTANCES_FILE = "importances.json"
 
 REPRODUCED_FILE = "reproduced.json"  # in the folder of trials that were trained again
 

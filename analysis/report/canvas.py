@@ -22,6 +22,8 @@ from analysis.report.theme import Theme
 DOTS_PER_INCH = 144
 WIDTH = 10.0  # inches, of the report's column
 _LONGEST_NAME = 18
+_ALL_IN_A_ROW = 4  # names of a legend; of more, fewer stand in a row, so that the title keeps its place
+_MOST_IN_A_ROW = 3
 
 
 def figure_to_png(figure: Figure) -> bytes:
@@ -98,8 +100,9 @@ def _cells(letter: str) -> int:
 
 def legend(ax: Axes, theme: Theme, handles: Sequence[Any], names: Sequence[str]) -> None:
     """Draw the legend above the plot at the right, where no curve runs."""
+    columns = len(names) if len(names) <= _ALL_IN_A_ROW else _MOST_IN_A_ROW
     drawn = ax.legend(
-        handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=8,
+        handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, frameon=False, fontsize=8,
         handlelength=1.6, columnspacing=1.2, borderaxespad=0.3, handletextpad=0.5,
     )  # fmt: skip
     for text in drawn.get_texts():

@@ -7,10 +7,14 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from analysis import wording
 from analysis.files import replace_file
 from analysis.numbers.confused import confused_pairs
+from analysis.numbers.intervals import Interval, share_interval
 from analysis.numbers.metrics import ClassScores, Scores
 from trainables.words import harmless_cell
 
@@ -28,6 +32,7 @@ class ClassRow:
     name: str
     support: str
     models: tuple[tuple[str, str, str], ...]
+    found: str  # the interval of the system's recall
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,13 @@ def class_table(scores: Mapping[str, Scores], system: str) -> ClassTable:
     """What the report shows of the classes; `scores` by model, of which `system` says how hard a class is."""
     count = len(scores[system].per_class)
     if count <= MOST_ROWS:
-        return ClassTable(tuple(_row(scores, place) for place in range(count)), "")
+        return ClassTable(tuple(_row(scores, place, system) for place in range(count)), "")
     hardest = _hardest(scores[system].per_class)[:MOST_ROWS]
     note = (
         f"The {len(hardest)} hardest of {wording.count(count)} classes, the lowest recall of {system} first. All of "
         f"them stand in {CLASSES_FILE}, and what is taken for what in {CONFUSED_FILE}."
     )
-    return ClassTable(tuple(_row(scores, place) for place in hardest), note)
+    return ClassTable(tuple(_row(scores, place, system) for place in hardest), note)
 
 
 def _hardest(classes: Sequence[ClassScores]) -> list[int]:
@@ -57,7 +62,7 @@ def _hardest(classes: Sequence[ClassScores]) -> list[int]:
     return [place for *_, place in sorted(there)]
 
 
-def _row(scores: Mapping[str, Scores], place: int) -> ClassRow:
+def _row(scores: Mapping[str, Scores], place: int, system: str) -> ClassRow:
     rows = [one.per_class[place] for one in scores.values()]
     return ClassRow(
         name=rows[0].name,
@@ -65,7 +70,26 @@ def _row(scores: Mapping[str, Scores], place: int) -> ClassRow:
         models=tuple(
             (wording.percent(row.precision), wording.percent(row.recall), wording.percent(row.f1)) for row in rows
         ),
+        found=wording.shares(interval) if (interval := recall_interval(scores[system], place)) else wording.NONE,
     )
+
+
+def recall_interval(scores: Scores, place: int) -> Interval | None:
+    """Of the share of a class's samples that are found; None where it has none. Each sample stands for itself."""
+    support, hits = scores.per_class[place].support, scores.confusion[place][place]
+    return share_interval(np.arange(support) < hits) if support else None
+
+
+def class_values(scores: Mapping[str, Scores], system: str) -> list[dict[str, Any]]:
+    """Every class with what each model scores on it, and the interval of the system's recall; shares from 0 to 1."""
+    found = []
+    for place, named in enumerate(scores[system].per_class):
+        interval = recall_interval(scores[system], place)
+        own = {model: one.per_class[place] for model, one in scores.items()}
+        each = {model: {"precision": one.precision, "recall": one.recall, "f1": one.f1} for model, one in own.items()}
+        ends = None if interval is None else [interval.low, interval.high]
+        found.append({"class": named.name, "samples": named.support, "models": each, "recall_interval": ends})
+    return found
 
 
 def write_class_tables(folder: Path, scores: Mapping[str, Scores]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.numbers.anytime import Effort, Moment
 from analysis.report.canvas import figure_to_png, legend, new_axes, new_figure, percent_axis, title
 from analysis.report.figures import Picture
-from analysis.report.theme import DARK, LIGHT, Theme
+from analysis.report.theme import LIGHT, Theme
 
 
 def effort_pictures(effort: Effort | None) -> dict[str, Picture]:
@@ -13,7 +13,7 @@ def effort_pictures(effort: Effort | None) -> dict[str, Picture]:
     if effort is None or len(effort.moments) < 2:
         return {}
     alt = "Val accuracy of the best models so far over the minutes that trials took: heads, then what was fine-tuned."
-    return {"anytime": Picture("anytime", alt, effort_figure(effort, LIGHT), effort_figure(effort, DARK))}
+    return {"anytime": Picture("anytime", alt, lambda theme: effort_figure(effort, theme))}
 
 
 def effort_figure(effort: Effort, theme: Theme = LIGHT) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from analysis import wording
 from analysis.numbers.fusion import AlphaGrid, alpha_curve
@@ -23,12 +24,21 @@ from trainables.records import Predictions, TrialRecord
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot, for light and dark ground."""
+    """A plot, for light and dark ground, each drawn when it is asked for: Markdown needs one of them, a test none."""
 
     name: str
     alt: str
-    light: bytes  # PNG
-    dark: bytes
+    draw: Callable[[Theme], bytes]  # PNG
+
+    @cached_property
+    def light(self) -> bytes:
+        """For light ground, as PNG."""
+        return self.draw(LIGHT)
+
+    @cached_property
+    def dark(self) -> bytes:
+        """For dark ground, as PNG."""
+        return self.draw(DARK)
 
     @property
     def light_uri(self) -> str:
@@ -55,10 +65,9 @@ def draw_pictures(
     `letters`: how the classes' names are written. Where no search had two objectives, and `fronts` is empty, there is
     no plot of them.
     """
-    with letters.applied():
-        found = list(_score_pictures(selection, final, letters))
-    found += [
-        _picture(
+    found = [
+        *_score_pictures(selection, final, letters),
+        Picture(
             "learning_curves",
             "Val accuracy by epoch of every trial, the selected ones emphasised.",
             lambda theme: plots.learning_curves_figure(records, list(selection.models), theme),
@@ -68,7 +77,7 @@ def draw_pictures(
     if fronts:
         what = " and by ".join(f"{front.objective} of every {front.modality} trial" for front in fronts)
         said = f"Val accuracy by {what}: the Pareto front is connected, the selected trial marked."
-        found.append(_picture("pareto", said, lambda theme: plots.pareto_figure(fronts, theme)))
+        found.append(Picture("pareto", said, lambda theme: plots.pareto_figure(fronts, theme)))
     return {picture.name: picture for picture in found}
 
 
@@ -83,15 +92,15 @@ def _score_pictures(selection: Selection, final: FinalTest | None, letters: Lett
     matrices = "Confusion matrices", "true classes by row, predicted ones by column"
     pairs = "The pairs of classes most confused", "the true class, what it is taken for, samples"
     what, how = matrices if len(letters.names) <= MOST_CLASSES else pairs
-    yield _picture(
+    yield Picture(
         "performance",
         f"Bars of accuracy and macro F1 of every row of the results table on val{' and test' if final else ''}.",
-        lambda theme: plots.bars_figure(names, scores_val, scores_test, theme),
+        letters.drawing(lambda theme: plots.bars_figure(names, scores_val, scores_test, theme)),
     )
-    yield _picture(
+    yield Picture(
         "confusion",
         f"{what} on {split} of {', '.join(models)}: {how}.",
-        lambda theme: confusion_figure(models, letters.names, theme),
+        letters.drawing(lambda theme: confusion_figure(models, letters.names, theme)),
     )
 
 
@@ -104,13 +113,9 @@ def _fusion_picture(fusion: Mixture, val: Mapping[str, Predictions], grid: Alpha
         first, second = logits.values()
         curve = alpha_curve(first, second, labels)
         said = f"Val accuracy by alpha: highest at {wording.alpha(fusion.best_alpha)} with {percent}."
-        yield _picture("alpha", said, lambda theme: plots.alpha_figure(curve, grid, fusion, theme))
+        yield Picture("alpha", said, lambda theme: plots.alpha_figure(curve, grid, fusion, theme))
     elif fusion.best_alpha is None:
         info = weights_info(logits, labels, fusion)
         at = ", ".join(f"{modality} {weight}" for modality, weight in wording.weights(fusion).items())
         said = f"Val accuracy by the weights of {wording.listed(list(logits))}: {percent} at the chosen {at}."
-        yield _picture("weights", said, lambda theme: ternary.weights_figure(info, theme))
-
-
-def _picture(name: str, alt: str, draw: Callable[[Theme], bytes]) -> Picture:
-    return Picture(name, alt, draw(LIGHT), draw(DARK))
+        yield Picture("weights", said, lambda theme: ternary.weights_figure(info, theme))

@@ -12,7 +12,7 @@ from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.paired import Comparison, Verdict
 from analysis.results import FinalTest, RowScores, Selection, times
-from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, MAJORITY, SINGLE, row_order
+from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, SINGLE, row_order
 from trainables.names import ACCURACY, ENSEMBLE, FUSED, TEST, VAL
 
 NOTABLE = 0.02  # a difference between val and test of this share is worth a warning
@@ -24,21 +24,11 @@ _VERDICTS = {
 
 
 @dataclass(frozen=True)
-class Tile:
-    """One number at the top of the report."""
-
-    label: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
 class Headline:
-    """The result in one sentence and a few numbers."""
+    """The result in one sentence."""
 
     sentence: str
     warning: str | None  # what the reader must know before quoting a number
-    tiles: tuple[Tile, ...]
 
 
 def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str] = ()) -> Headline:
@@ -46,27 +36,18 @@ def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str
 
     `opened`: when the test was opened, as ISO times.
     """
-    split, rows = _shown(selection, final)
+    split, rows = shown(selection, final)
     scores = rows[selection.system].scores
-    name = _system_name(selection)
+    name = system_name(selection)
     sentence = (
         f"{name} gets {wording.percent(scores.accuracy)} of {wording.count(scores.samples)} {split} samples right."
     )
-    sure = rows[selection.system].interval
-    note = f"{wording.count(scores.right)} of {wording.count(scores.samples)} right"
-    note += f"; 95\u00a0% interval {wording.shares(sure)}" if sure else ""
-    tiles = [Tile(f"{split.capitalize()} accuracy", wording.percent(scores.accuracy), note)]
-    tiles += [*_fusion_tiles(selection, final, rows), *_majority_tile(selection, rows)]
-    if selection.fusion is None:
-        milliseconds = wording.milliseconds(rows[selection.system].seconds_per_sample)
-        tiles.append(Tile("Macro F1", wording.percent(scores.macro_f1), "mean over the classes"))
-        tiles.append(Tile("Time a sample", f"{milliseconds}\u00a0ms", "inference alone"))
-    return Headline(sentence, _warning(final, opened), tuple(tiles))
+    return Headline(sentence, _warning(final, opened))
 
 
 def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid | None) -> tuple[str, ...]:
     """A sentence or two each, from the best single model to the hardest class."""
-    split, rows = _shown(selection, final)
+    split, rows = shown(selection, final)
     found = [
         _single(selection, split, rows),
         _fusion_gain(selection, final, rows),
@@ -81,7 +62,8 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
     return tuple(sentence for sentence in found if sentence)
 
 
-def _system_name(selection: Selection) -> str:
+def system_name(selection: Selection) -> str:
+    """What the study ends with, as a sentence begins."""
     if selection.deploys_ensemble and selection.ensemble is not None:
         return f"The ensemble of {wording.count(len(selection.ensemble.members), 'model')}"
     if selection.fusion is not None:
@@ -89,7 +71,8 @@ def _system_name(selection: Selection) -> str:
     return f"The {selection.system} model"
 
 
-def _shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, RowScores]]:
+def shown(selection: Selection, final: FinalTest | None) -> tuple[str, Mapping[str, RowScores]]:
+    """The split that the report speaks of, and its rows: test, or val before the test."""
     return (TEST, final.test) if final else (VAL, selection.val)
 
 
@@ -109,31 +92,7 @@ def not_tested(opened: Sequence[str]) -> str:
     return f"The test was opened {times(len(opened))}, last on {wording.date(opened[-1])}, and ended without a result."
 
 
-def _fusion_tiles(selection: Selection, final: FinalTest | None, rows: Mapping[str, RowScores]) -> list[Tile]:
-    if selection.fusion is None:
-        return []
-    best = _best_single(selection, rows)
-    single = rows[best].scores.accuracy
-    gain = rows[FUSED].scores.accuracy - single
-    alone = f"{best} alone {wording.percent(single)}"
-    if final is not None and (found := final.comparisons.get(SINGLE)) is not None:
-        shown = "" if found.verdict != Verdict.NOT_SHOWN else "; no gain is shown"
-        alone += f"; 95\u00a0% interval {wording.gains(found.interval)}{shown}"
-    label = f"Over the {_best_of(selection)} single model"
-    return [Tile(label, wording.points(gain), alone), _weight_tile(selection.fusion)]
-
-
-def _weight_tile(fusion: Mixture) -> Tile:
-    if fusion.best_alpha is not None:
-        plateau = f"plateau {wording.plateau(fusion)} on val"
-        return Tile(f"Alpha, the {fusion.towards}’s weight", wording.alpha(fusion.best_alpha), plateau)
-    weights = wording.weights(fusion)
-    most = max(fusion.weights, key=lambda modality: fusion.weights[modality])
-    others = ", ".join(f"{modality} {weight}" for modality, weight in weights.items() if modality != most)
-    return Tile(f"Weight of {most}, the largest", weights[most], others)
-
-
-def _best_single(selection: Selection, rows: Mapping[str, RowScores]) -> str:
+def best_single(selection: Selection, rows: Mapping[str, RowScores]) -> str:
     """The single model that is best on these very samples: a gain over another one would flatter the fusion."""
     return max(selection.models, key=lambda name: rows[name].scores.accuracy)
 
@@ -142,17 +101,10 @@ def _best_of(selection: Selection) -> str:
     return "better" if len(selection.models) == 2 else "best"
 
 
-def _majority_tile(selection: Selection, rows: Mapping[str, RowScores]) -> list[Tile]:
-    share = rows[MAJORITY].scores.accuracy
-    gain = rows[selection.system].scores.accuracy - share
-    name = selection.classes[selection.majority_class]
-    return [Tile("Over the majority class", wording.points(gain), f"always “{name}” {wording.percent(share)}")]
-
-
 def _single(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
     if selection.fusion is None:
         return ""
-    best, leader = selection.best_single, _best_single(selection, rows)
+    best, leader = selection.best_single, best_single(selection, rows)
     ranked = [best, *(modality for modality in selection.models if modality != best)]
     each = ", ".join(f"{modality} {wording.percent(rows[modality].scores.accuracy)}" for modality in ranked)
     if rows[best].scores.accuracy >= rows[leader].scores.accuracy:
@@ -167,7 +119,7 @@ def _fusion_gain(selection: Selection, final: FinalTest | None, rows: Mapping[st
     """
     if selection.fusion is None:
         return ""
-    best = _best_single(selection, rows)
+    best = best_single(selection, rows)
     gain = wording.points(rows[FUSED].scores.accuracy - rows[best].scores.accuracy)
     if final is None:
         return (
@@ -185,12 +137,15 @@ def fusion_verdict(found: Comparison, split: str) -> str:
         Verdict.NOT_SHOWN: "Fusion is not shown to help",
         Verdict.WORSE: f"Fusion hurts, {found.second} alone would do",
     }
-    return f"{said[found.verdict]}: {_compared(found, split)}."
+    return f"{said[found.verdict]}: {compared_words(found, split)}."
 
 
-def _compared(found: Comparison, split: str) -> str:
-    """+1.4 points on test over text alone (95 % interval -0.6 to +3.5), by 9 samples against 3 (p 0.15)."""
-    over = f"{found.second} alone" if found.first == FUSED else found.second
+def compared_words(found: Comparison, split: str, over: str = "") -> str:
+    """+1.4 points on test over text alone (95 % interval -0.6 to +3.5), by 9 samples against 3 (p 0.15).
+
+    `over`: how the second one is called, where its name doesn't say it.
+    """
+    over = over or (f"{found.second} alone" if found.first == FUSED else found.second)
     return (
         f"{wording.points(found.gain)} on {split} over {over} (95\u00a0% interval {wording.gains(found.interval)}), "
         f"by {wording.count(found.only_first, 'sample')} against {wording.count(found.only_second)} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from matplotlib import font_manager, rc_context
 from matplotlib.ft2font import FT2Font
 
 from analysis import wording
+from analysis.report.theme import Theme
 
 OWN = "DejaVu Sans"  # comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and many signs
 # How the names of fonts begin that hold the scripts most wanted, tried before all others; outlined emoji at the end.
@@ -55,6 +56,15 @@ class Lettering:
                 yield
         finally:
             logger.setLevel(before)
+
+    def drawing(self, draw: Callable[[Theme], bytes]) -> Callable[[Theme], bytes]:
+        """The same, drawn with these fonts whenever that is."""
+
+        def drawn(theme: Theme) -> bytes:
+            with self.applied():
+                return draw(theme)
+
+        return drawn
 
 
 def lettering(classes: Sequence[str]) -> Lettering:

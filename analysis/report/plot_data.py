@@ -26,7 +26,7 @@ class LearningCurve:
     trial_id: str
     epochs: tuple[int, ...]
     accuracies: tuple[float, ...]
-    finished: bool  # completed, not cut short
+    reason: StopReason  # why it ended
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def learning_curves_info(records: Sequence[TrialRecord], modality: str) -> Learn
             record.trial_id,
             tuple(epoch.epoch for epoch in record.epochs),
             tuple(epoch.val_accuracy for epoch in record.epochs),
-            record.stop_reason is StopReason.COMPLETED,
+            record.stop_reason,
         )
         for record in own
     )

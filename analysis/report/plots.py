@@ -36,12 +36,13 @@ from analysis.report.plot_data import (
 )
 from analysis.report.theme import LIGHT, Theme
 from trainables.names import LATENCY, SIZE
-from trainables.records import TrialRecord
+from trainables.records import StopReason, TrialRecord
 
 _COST_AXES = {
     SIZE: (1e-6, "Size of the weights, MB"),
     LATENCY: (1e3, "Latency in the evaluation on val, ms per sample"),
 }
+_LINES = {StopReason.COMPLETED: "-", StopReason.PRUNED: "--", StopReason.INTERRUPTED: "-."}  # others are dotted
 _WIDE = 20  # where costs are so many times apart, their axis is logarithmic
 _MOST_LABELS = 8  # of trials on the front, so that they don't cover each other
 
@@ -81,18 +82,19 @@ def pareto_figure(fronts: Sequence[Front], theme: Theme = LIGHT) -> bytes:
 
 
 def plot_learning_curves(info: LearningCurves, ax: Axes, theme: Theme = LIGHT) -> None:
-    """Val accuracy by epoch: the best trial strong, completed ones soft, those cut short thin and broken."""
+    """Val accuracy by epoch: the best trial strong, the others by how they ended."""
     colour = theme.colour(info.modality)
     for curve in sorted(info.curves, key=lambda one: one.trial_id == info.best):
-        best = curve.trial_id == info.best
+        best, completed = curve.trial_id == info.best, curve.reason is StopReason.COMPLETED
         ax.plot(
             curve.epochs,
             curve.accuracies,
-            color=colour if best else theme.muted if curve.finished else theme.soft,
-            linewidth=2.4 if best else 1.1 if curve.finished else 0.9,
-            linestyle="-" if best or curve.finished else (0, (3, 2)),
+            color=colour if best else theme.reason(curve.reason),
+            linewidth=2.4 if best else 1.0,
+            linestyle=_LINES.get(curve.reason, ":") if not best else "-",
+            alpha=1.0 if best else 0.6 if completed else 0.85,
             marker="." if len(curve.epochs) == 1 else "",
-            zorder=4 if best else 3 if curve.finished else 2,
+            zorder=4 if best else 3 if completed else 2,
         )
     if info.peak is not None:
         ax.plot(*info.peak, "o", color=colour, markersize=7, zorder=5)
@@ -198,9 +200,9 @@ def _label_front(info: Front, scale: float, ax: Axes, theme: Theme) -> None:
 
 
 def _learning_legend(info: LearningCurves, ax: Axes, theme: Theme) -> None:
-    lines = [("completed", theme.muted, "-", 1.1), ("cut short", theme.soft, (0, (3, 2)), 0.9)]
-    handles = [Line2D([], [], color=colour, linestyle=style, linewidth=width) for _, colour, style, width in lines]
-    names = [name for name, *_ in lines]
+    there = [reason for reason in StopReason if any(one.reason is reason for one in info.curves)]
+    handles = [Line2D([], [], color=theme.reason(one), linestyle=_LINES.get(one, ":"), linewidth=1.1) for one in there]
+    names = [reason.value for reason in there]
     if info.best is not None:
         handles.insert(0, Line2D([], [], color=theme.colour(info.modality), linewidth=2.4, marker="o"))
         names.insert(0, info.best)

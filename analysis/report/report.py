@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,38 @@ from analysis import store, wording
 from analysis.effort import effort_sentence, read_effort
 from analysis.files import replace_file
 from analysis.lineage import data_digests
-from analysis.numbers.fusion import AlphaGrid, alpha_grid
+from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
-from analysis.numbers.selection import LeaderboardRow, leaderboard, stop_reasons
 from analysis.opening import with_later_openings
 from analysis.report.cards import SampleCard, sample_cards
-from analysis.report.class_tables import ClassTable, class_table, write_class_tables
+from analysis.report.class_tables import ClassTable, class_table, class_values, write_class_tables
+from analysis.report.closer_look import Look, SplitSaid, case_words, closer_look
 from analysis.report.effort_plot import effort_pictures
 from analysis.report.figures import Picture, draw_pictures
 from analysis.report.findings import Headline, headline, key_findings, not_tested
+from analysis.report.first_screen import Answer, answers, effort_of
 from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
+from analysis.report.importances import Importance, read_importances
 from analysis.report.leaderboard_csv import write_trials_table
+from analysis.report.look_plots import look_pictures
 from analysis.report.missing_inputs import missing_note
-from analysis.results import FinalTest, RowScores, Selection
-from analysis.rows import row_order
-from trainables.names import ANALYSIS_FOLDER, ENSEMBLE, REPORT_HTML, REPORT_MARKDOWN, TEST, VAL
+from analysis.report.parts import Board, ResultRow, WeightRow, board, eleven_points, result_rows, weight_rows
+from analysis.report.record import report_json, result_values, results_csv
+from analysis.report.said import model_logits
+from analysis.report.trial_plots import trial_pictures
+from analysis.results import FinalTest, SelectedModel, Selection
+from trainables.names import (
+    ANALYSIS_FOLDER,
+    ENSEMBLE,
+    REPORT_HTML,
+    REPORT_JSON,
+    REPORT_MARKDOWN,
+    RESULTS_CSV,
+    TEST,
+    VAL,
+)
 from trainables.records import Predictions, TrialRecord
 from trainables.words import printable
 
@@ -42,55 +57,21 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class ResultRow:
-    """One row of the results table, as text."""
-
-    name: str
-    main: bool  # the system that the study ends with
-    val_accuracy: str
-    test_accuracy: str | None  # None before the test
-    macro_f1: str
-    weighted_f1: str
-    milliseconds: str
-
-
-@dataclass(frozen=True)
-class WeightRow:
-    """One modality in the fusion of three and more, as text."""
-
-    modality: str
-    weight: str
-    alone: str  # val accuracy
-
-
-@dataclass(frozen=True)
-class Board:
-    """The table of a modality's trials."""
-
-    modality: str
-    rows: tuple[LeaderboardRow, ...]
-    selected: str  # trial id
-    ended: tuple[tuple[str, int], ...]  # (stop reason, trials), of those that occurred
-    seconds: float  # of all trials together
-
-
-@dataclass(frozen=True)
 class Report:
     """Everything that both templates say."""
 
-    study: str
     selection: Selection
     final: FinalTest | None
-    digest: str
     data: tuple[tuple[str, str], ...]  # (split, digest of its manifest), of those that the study has
     not_tested: str  # what is said where there is no result
     split: str  # that tables and examples below the results are from: test, or val before the test
     headline: Headline
     data_warnings: tuple[str, ...]  # what the search found in its data that may mislead
+    answers: tuple[Answer, ...]  # the first screen
     findings: tuple[str, ...]
     results: tuple[ResultRow, ...]
     remarks: tuple[str, ...]  # on the results: what the linear baseline is, how many samples lack a modality
-    models: tuple[str, ...]  # in the order of the class table
+    scores: Mapping[str, Scores]  # by model, in the order of the class table
     classes: ClassTable
     grid: AlphaGrid | None  # of two modalities
     weights: tuple[WeightRow, ...]  # of more than two; else empty
@@ -99,14 +80,62 @@ class Report:
     effort: str  # what fine-tuning gained over heads on frozen features; empty where there weren't both
     shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
+    look: Look
+    importances: tuple[Importance, ...]
     pictures: Mapping[str, Picture]
+
+    @property
+    def study(self) -> str:
+        """Its name."""
+        return self.selection.study
+
+    @property
+    def digest(self) -> str:
+        """Of the selection."""
+        return store.selection_digest(self.selection)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those whose scores are looked at closely."""
+        return tuple(self.scores)
+
+    def leads(self, model: SelectedModel) -> bool:
+        """Whether a selected trial is the best of its modality by itself."""
+        rows = next(one.rows for one in self.boards if one.modality == model.modality)
+        best = max((row.best_val_accuracy for row in rows if row.rank and row.best_val_accuracy), default=0.0)
+        return model.val_accuracy >= best
+
+    def record(self) -> dict[str, Any]:
+        """What the report says, as values that JSON has; shares from 0 to 1."""
+        return {
+            "format": 1,
+            "study": self.study,
+            "selection": self.digest,
+            "split": self.split,
+            "sentence": self.headline.sentence,
+            "warning": self.headline.warning,
+            "data_warnings": list(self.data_warnings),
+            "answers": [asdict(one) for one in self.answers],
+            "findings": list(self.findings),
+            "results": result_values(self.results),
+            "classes": class_values(self.scores, self.selection.system),
+            "reliability": {model: [asdict(one) for one in bins] for model, bins in self.look.reliability.items()},
+            "who_is_right": [asdict(one) for one in self.look.cases],
+            "abstention": [asdict(one) for one in self.look.abstention],
+            "conformal_sets": [asdict(one) for one in self.look.sets],
+            "importances": [asdict(one) for one in self.importances],
+            "likely_wrong_labels": dict(self.look.doubted),
+            "comparisons": {}
+            if self.final is None
+            else {key: asdict(one) for key, one in self.final.comparisons.items()},
+        }
 
 
 def write_report(study_folder: Path) -> tuple[Path, Path]:
     """Write `analysis/report.html` and `analysis/report.md` with `analysis/plots/*.png`; their paths.
 
-    `analysis/leaderboard.csv` is written beside them, all trials as one table, `classes.csv` with every class and
-    `confused.csv` with what is taken for what.
+    Beside them, with the same numbers: `report.json`; `results.csv`, the results table; `leaderboard.csv`, all trials;
+    `classes.csv` with every class and `confused.csv` with what is taken for what.
 
     May be repeated at any time. Raises UserError where the study wasn't analyzed or a file of the analysis can't be
     read.
@@ -116,6 +145,8 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
         replace_file(folder / PLOTS_FOLDER / f"{name}.png", picture.light)
     write_trials_table(folder, store.read_trials(study_folder))
     write_class_tables(folder, _model_scores(report.selection, report.final))
+    replace_file(folder / REPORT_JSON, report_json(report.record()))
+    replace_file(folder / RESULTS_CSV, results_csv(report.results))
     paths = folder / REPORT_HTML, folder / REPORT_MARKDOWN
     for path, render in zip(paths, (render_html, render_markdown), strict=True):
         replace_file(path, render(report).encode("utf-8", "backslashreplace"))
@@ -128,42 +159,77 @@ def build_report(study_folder: Path) -> Report:
     final = final and with_later_openings(study_folder, final)
     records, opened = store.read_trials(study_folder), store.read_openings(study_folder).times
     split = TEST if final else VAL
-    val = {modality: store.load_predictions(study_folder, VAL, modality) for modality in selection.models}
-    shown = {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+    val, shown = (_kept(study_folder, selection, name) for name in (VAL, split))
     ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
-    grid = _grid(val)
-    scores = _model_scores(selection, final)
-    effort = read_effort(study_folder)
-    letters = lettering(selection.classes)
+    grid, scores = eleven_points(val), _model_scores(selection, final)
+    top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
+    effort, letters = read_effort(study_folder), lettering(selection.classes)
+    look = closer_look(selection, _said(study_folder, selection, {VAL: val, split: shown}, ensemble), split)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
-    found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
-    fronts = tuple(front for front in found if front is not None)
+    fronts = _fronts(records, selection)
+    pictures = (
+        draw_pictures(records, selection, final, val, grid, fronts, letters)
+        | effort_pictures(effort)
+        | look_pictures(look, split, selection.system)
+        | trial_pictures(records, list(selection.models))
+    )
     return Report(
-        study=selection.study,
         selection=selection,
         final=final,
-        digest=store.selection_digest(selection),
         data=tuple(data_digests(study_folder).items()),
         not_tested=not_tested(opened),
         split=split,
-        headline=headline(selection, final, opened),
-        data_warnings=store.read_data_warnings(study_folder),
+        headline=top,
+        data_warnings=warnings,
+        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets),
         findings=key_findings(selection, final, grid),
-        results=_results(selection, final),
-        remarks=tuple(
-            filter(None, (*wording.baseline_notes(selection.val), missing_note(selection, shown, split), letters.note))
-        ),
-        models=tuple(scores),
+        results=result_rows(selection, final),
+        remarks=_remarks(selection, missing_note(selection, shown, split), letters.note),
+        scores=scores,
         classes=class_table(scores, selection.system),
         grid=grid,
-        weights=_weight_rows(selection),
-        boards=tuple(_board(records, selection, modality) for modality in selection.models),
+        weights=weight_rows(selection),
+        boards=tuple(board(records, selection, modality) for modality in selection.models),
         fronts=fronts,
         effort=effort_sentence(effort) if effort else "",
         shown_words=words,
         samples=samples,
-        pictures=draw_pictures(records, selection, final, val, grid, fronts, letters) | effort_pictures(effort),
+        look=look,
+        importances=read_importances(study_folder, selection.models),
+        pictures=pictures,
     )
+
+
+def _kept(study_folder: Path, selection: Selection, split: str) -> dict[str, Predictions]:
+    return {modality: store.load_predictions(study_folder, split, modality) for modality in selection.models}
+
+
+def _fronts(records: tuple[TrialRecord, ...], selection: Selection) -> tuple[Front, ...]:
+    found = (front_of(records, modality, one.trial_id) for modality, one in selection.models.items())
+    return tuple(front for front in found if front is not None)
+
+
+def _remarks(selection: Selection, *notes: str) -> tuple[str, ...]:
+    """On the results table: what its rows are, and what else is to be noted."""
+    return tuple(filter(None, (*wording.baseline_notes(selection.val), *notes)))
+
+
+def _said(
+    study_folder: Path,
+    selection: Selection,
+    splits: Mapping[str, Mapping[str, Predictions]],
+    ensemble: Predictions | None,
+) -> dict[str, SplitSaid]:
+    """What the models say of each split; `ensemble`: of the last of them."""
+    found, last = {}, list(splits)[-1]
+    for split, own in splits.items():
+        deployed = ensemble
+        if selection.deploys_ensemble and split != last:
+            deployed = store.load_predictions(study_folder, split, ENSEMBLE)
+        one = next(iter(own.values()))
+        logits = model_logits(selection, own, deployed)
+        found[split] = SplitSaid(logits, one.labels, one.ids, store.load_examples(study_folder, split))
+    return found
 
 
 def render_html(report: Report) -> str:
@@ -195,7 +261,7 @@ def _readable(value: Any) -> Any:
 
 def _rendered(environment: Environment, template: str, report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.globals |= {"wording": wording, "front_sentence": front_sentence}
+    environment.globals |= {"wording": wording, "front_sentence": front_sentence, "case_words": case_words}
     return environment.get_template(template).render(report=report)
 
 
@@ -203,51 +269,3 @@ def _model_scores(selection: Selection, final: FinalTest | None) -> dict[str, Sc
     """The scores of the models and the fusion on test, or on val before the test."""
     rows = final.test if final else selection.val
     return {model: rows[model].scores for model in selection.shown_rows}
-
-
-def _grid(val: Mapping[str, Predictions]) -> AlphaGrid | None:
-    if len(val) != 2:
-        return None
-    first, second = val.values()
-    return alpha_grid(first.logits, second.logits, first.labels)
-
-
-def _weight_rows(selection: Selection) -> tuple[WeightRow, ...]:
-    fusion = selection.fusion
-    if fusion is None or fusion.best_alpha is not None:
-        return ()
-    accuracies = {name: wording.percent(selection.val[name].scores.accuracy) for name in fusion.weights}
-    return tuple(WeightRow(name, weight, accuracies[name]) for name, weight in wording.weights(fusion).items())
-
-
-def _results(selection: Selection, final: FinalTest | None) -> tuple[ResultRow, ...]:
-    rows = [row for row in row_order(selection.models) if row in selection.val]
-    majority = selection.classes[selection.majority_class]
-    return tuple(
-        _result_row(
-            wording.row_name(row, majority),
-            row == selection.system,
-            selection.val[row],
-            final.test[row] if final else None,
-        )
-        for row in rows
-    )
-
-
-def _result_row(name: str, main: bool, val: RowScores, test: RowScores | None) -> ResultRow:
-    shown = test or val
-    return ResultRow(
-        name=name,
-        main=main,
-        val_accuracy=wording.percent(val.scores.accuracy),
-        test_accuracy=wording.percent(test.scores.accuracy) if test else None,
-        macro_f1=wording.percent(shown.scores.macro_f1),
-        weighted_f1=wording.percent(shown.scores.weighted_f1),
-        milliseconds=wording.milliseconds(shown.seconds_per_sample),
-    )
-
-
-def _board(records: tuple[TrialRecord, ...], selection: Selection, modality: str) -> Board:
-    rows = leaderboard(records, modality)
-    ended = tuple((reason, number) for reason, number in stop_reasons(records, modality).items() if number)
-    return Board(modality, rows, selection.models[modality].trial_id, ended, sum(row.seconds for row in rows))

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import softmax
-from analysis.numbers.mixture import mix
+from analysis.report.said import model_logits
 from analysis.results import Selection
-from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
 
 REPAIRED = "Fusion repaired it"
@@ -63,11 +62,7 @@ def _probabilities(
     selection: Selection, predictions: Mapping[str, Predictions], ensemble: Predictions | None
 ) -> dict[str, NDArray[np.float64]]:
     """The probabilities (N, C) by model; rows of NaN where a sample lacks the model's input."""
-    logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
-    if selection.fusion is not None:
-        logits[FUSED] = mix(logits, selection.fusion.weights)
-    if ensemble is not None:
-        logits[ENSEMBLE] = ensemble.logits.astype(np.float64)
+    logits = model_logits(selection, predictions, ensemble)
     return {model: softmax(values) for model, values in logits.items()}
 
 

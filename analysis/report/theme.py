@@ -8,6 +8,7 @@ from itertools import cycle
 
 from trainables.modalities import registered
 from trainables.names import ENSEMBLE, FUSED
+from trainables.records import StopReason
 
 Colours = tuple[str, str]  # on a light and on a dark ground
 
@@ -21,6 +22,13 @@ PALETTE: tuple[Colours, ...] = (
 )
 FUSED_COLOURS: Colours = ("#00805f", "#2fc79a")
 ENSEMBLE_COLOURS: Colours = ("#4b3fa7", "#a49bf2")
+# How a trial ended: of Okabe and Ito's, too; what went wrong is vermilion, each with a marker or a dash of its own.
+REASONS: Mapping[StopReason, Colours] = {
+    StopReason.COMPLETED: ("#1d2733", "#e6eaef"),
+    StopReason.PRUNED: ("#2a7fb8", "#56b4e9"),
+    StopReason.INTERRUPTED: ("#857000", "#f0e442"),
+}
+WRONG: Colours = ("#c8590a", "#f0a050")
 
 
 def modality_colours() -> Mapping[str, Colours]:
@@ -55,6 +63,10 @@ class Theme:
         """A modality's colour, the fusion's or the ensemble's; every other row of the results is muted."""
         colours = {**modality_colours(), FUSED: FUSED_COLOURS, ENSEMBLE: ENSEMBLE_COLOURS}.get(row)
         return colours[self.dark] if colours else self.muted
+
+    def reason(self, reason: StopReason) -> str:
+        """The colour of trials that ended so."""
+        return REASONS.get(reason, WRONG)[self.dark]
 
 
 LIGHT = Theme("#ffffff", "#1d2733", "#667381", "#e4e8ed", "#b9c2cc", ("#f6f8fa", "#0b5a8f"), dark=False)

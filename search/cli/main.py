@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from search.cli.cache import cache_app
+from search.cli.compare import compare
 from search.cli.data import data_app
 from search.cli.export import export
 from search.cli.fuse import fuse
@@ -47,6 +48,7 @@ app.add_typer(results_app)
 app.command("predict")(predict)
 app.command("export")(export)
 app.command("serve")(serve_bundle)
+app.command("compare")(compare)
 app.command("plan")(plan)
 app.command("fuse")(fuse)
 app.command("reproduce")(reproduce)

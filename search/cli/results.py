@@ -121,15 +121,25 @@ def report_study(config: StudyConfig, folder: Path) -> None:
     from analysis.report.report import write_report
     from search.exports.addresses import redacted
     from search.exports.cursor import tracking_uri
-    from search.exports.optuna_plots import write_optuna_plots
+    from search.exports.optuna_plots import write_importances, write_optuna_plots
     from search.show.console import console
     from search.study.folder import Layout
-    from trainables.names import OPTUNA_JOURNAL, TRIALS_FILE
+    from trainables.names import (
+        ANALYSIS_FOLDER,
+        IMPORTANCES_FILE,
+        OPTUNA_JOURNAL,
+        REPORT_JSON,
+        RESULTS_CSV,
+        TRIALS_FILE,
+    )
 
     with console().status("Writing the report"):
+        searched = folder / OPTUNA_JOURNAL, config.name, config.modalities
+        write_importances(folder / ANALYSIS_FOLDER / IMPORTANCES_FILE, *searched)
         html, markdown = write_report(folder)
-        plots = write_optuna_plots(folder, folder / OPTUNA_JOURNAL, config.name, config.modalities)
-    _log(config, {}, [html, markdown, plots, folder / TRIALS_FILE])
+        plots = write_optuna_plots(folder, *searched)
+    data = [html.with_name(name) for name in (REPORT_JSON, RESULTS_CSV)]
+    _log(config, {}, [html, markdown, *data, plots, folder / TRIALS_FILE])
     say(f"Report: {html}\n        {markdown}")
     say(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.exports.optuna_journal import open_journal
+from trainables.data.files import replace_file
 
 PLOTS_FILE = "optuna_plots.html"
 TARGET = "val accuracy"
@@ -42,6 +44,27 @@ def write_optuna_plots(folder: Path, journal: Path, study: str, modalities: Sequ
     temporary.write_text(page, "utf-8")
     temporary.replace(target)
     return target
+
+
+def write_importances(target: Path, journal: Path, study: str, modalities: Sequence[str]) -> None:
+    """How much of what tells good trials from others each hyperparameter has, by modality, and of how many trials.
+
+    Shares that add up to 1, as the plot beside them has; nothing of a modality with too few trials.
+    """
+    storage, found = open_journal(journal), {}
+    for modality in modalities:
+        record = optuna.load_study(study_name=f"{study}/{modality}", storage=storage)
+        trials = [
+            one for one in record.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if len(one.params) > 1
+        ]
+        if len(trials) < FEWEST_FOR_IMPORTANCE:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.filterwarnings("ignore", message="PedAnovaImportanceEvaluator computes")
+            shares = optuna.importance.get_param_importances(record, target=_negative if record.metric_names else None)
+        found[modality] = {"trials": len(trials), "shares": {name: float(share) for name, share in shares.items()}}
+    replace_file(target, json.dumps(found, indent=1).encode())
 
 
 def _figures(study: optuna.Study) -> Iterator[Any]:

@@ -53,14 +53,19 @@ _.largest_share
 _.shortcuts
 _.light_uri
 _.dark_uri
-_.test_accuracy
+_.tiles
+_.aimed
+_.mean_size
+_.system_right
+_.doubts
+_.leads
 _.true_class
-_.data_warnings
 _.remarks
 _.thumbnails
 _.shown_words
 _.how_fused
 _.boards
+_.evaluated
 _.epochs_run
 
 # Settings of Pillow

@@ -148,7 +148,7 @@ def plain_report(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:+]+( UTC)?", "TIME", text)
     lines = [re.sub(r"\| [\d.]+ \|$", "| MS |", line) for line in text.splitlines()]
     lines = [re.sub(r"Resumed (after|within) epoch \d+", "Resumed", line) for line in lines]  # as far as it had saved
-    dropped = ("- Made with", "- Speed:", "- Frozen on")
+    dropped = ("- Made with", "- Speed:", "- Frozen on", "| What does a sample cost?")
     return "\n".join(
         re.sub(r"(\d+\u00a0min\u00a0)?\d+\u00a0(s|min|ms)\b", "TIME", one)
         for one in lines

@@ -32,7 +32,7 @@ def is_png(content: bytes) -> bool:
 
 
 def test_learning_curves_show_every_trial_with_an_epoch() -> None:
-    """Each curve is the trial's val accuracy; the selected one is named, and which ran to their end is known."""
+    """Each curve is the trial's val accuracy; the selected one is named, and how each ended is known."""
     records = [
         trial(IMAGE, 0, (0.5, 0.7)),
         trial(IMAGE, 1, (0.6, 0.8, 0.7)),
@@ -41,10 +41,10 @@ def test_learning_curves_show_every_trial_with_an_epoch() -> None:
         trial(TEXT, 0, (0.9,)),
     ]
     info = learning_curves_info(records, IMAGE)
-    assert [(c.trial_id, c.accuracies, c.finished) for c in info.curves] == [
-        ("image_000", (0.5, 0.7), True),
-        ("image_001", (0.6, 0.8, 0.7), True),
-        ("image_002", (0.3,), False),
+    assert [(c.trial_id, c.accuracies, c.reason) for c in info.curves] == [
+        ("image_000", (0.5, 0.7), StopReason.COMPLETED),
+        ("image_001", (0.6, 0.8, 0.7), StopReason.COMPLETED),
+        ("image_002", (0.3,), StopReason.PRUNED),
     ]
     assert info.best == "image_001"
     assert is_png(plots.learning_curves_figure(records, [IMAGE, TEXT]))

@@ -21,7 +21,9 @@ from analysis.numbers.metrics import score
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.paired import compared
 from analysis.pipeline import analyze, final_test
+from analysis.report.figures import Picture
 from analysis.report.findings import headline, key_findings
+from analysis.report.first_screen import Effort, answers
 from analysis.report.report import Report, build_report, escape_markdown, render_html, render_markdown, write_report
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Selection
@@ -75,6 +77,12 @@ class Page(HTMLParser):
         self.text += data
 
 
+def page_of(report: Report) -> str:
+    """The page without its pictures, which are no words and take seconds to draw."""
+    pictures = {name: Picture(name, one.alt, lambda _: b"") for name, one in report.pictures.items()}
+    return render_html(dataclasses.replace(report, pictures=pictures))
+
+
 def with_fixed_test_date(report: Report) -> Report:
     """The report as of a fixed day, on data whose digests are known."""
     assert report.final is not None
@@ -104,12 +112,8 @@ def test_page_is_self_contained(tmp_path: Path) -> None:
     assert len(page.images) >= 4 + 4
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in html_path.read_text("utf-8")
     linked = re.findall(r"\]\((plots/[a-z_]+\.png)\)", md_path.read_text("utf-8"))
-    assert sorted(linked) == [
-        "plots/alpha.png",
-        "plots/confusion.png",
-        "plots/learning_curves.png",
-        "plots/performance.png",
-    ]
+    names = ["abstention", "alpha", "confusion", "history", "learning_curves", "performance", "reached", "reliability"]
+    assert sorted(linked) == [f"plots/{name}.png" for name in names]
     assert all((md_path.parent / name).is_file() for name in linked)
 
 
@@ -122,7 +126,7 @@ def test_user_texts_are_never_markup(tmp_path: Path) -> None:
     with (tmp_path / "trials.jsonl").open("a") as trials:
         trials.write(record.to_json() + "\n")
     report = build_report(tmp_path)
-    content = render_html(report)
+    content = page_of(report)
     page = Page(content)
     assert not {"script", "b>", "i>", "a"} & set(page.tags)
     assert "<script" not in content
@@ -145,10 +149,11 @@ def test_one_modality(tmp_path: Path, modality: str, test: bool) -> None:
     """A study of one modality is reported without a word on alpha or fusion, before the test and after it."""
     analyzed(tmp_path, (modality,), test=test)
     report = build_report(tmp_path)
-    for content in (Page(render_html(report)).text, render_markdown(report)):
+    for content in (Page(page_of(report)).text, render_markdown(report)):
         assert not re.search(r"\b(alpha|fused|fusion)\b", content, re.IGNORECASE)
         assert f"The {modality} model gets" in content
-    assert set(report.pictures) == {"performance", "confusion", "learning_curves", "anytime"}
+    always = {"performance", "confusion", "learning_curves", "anytime", "reliability", "history", "reached"}
+    assert set(report.pictures) == always | ({"abstention"} if test else set())
 
 
 def test_a_deployed_ensemble_is_what_the_report_is_about(tmp_path: Path) -> None:
@@ -165,7 +170,7 @@ def test_a_deployed_ensemble_is_what_the_report_is_about(tmp_path: Path) -> None
     finding = next(one for one in report.findings if one.startswith("The ensemble of"))
     assert all(name in finding for name in selection.ensemble.members)
     assert "cross-fitted" in finding
-    for render in (render_html, render_markdown):
+    for render in (page_of, render_markdown):
         assert "several trials of each modality" in render(report)
 
 
@@ -176,7 +181,7 @@ def test_before_the_test_the_report_says_so(tmp_path: Path) -> None:
     assert report.split == "val"
     assert report.headline.warning is not None
     assert "has not been opened" in report.headline.warning
-    for content in (render_html(report), render_markdown(report)):
+    for content in (page_of(report), render_markdown(report)):
         assert "has not been opened" in content
         assert "test samples" not in content
 
@@ -185,14 +190,14 @@ def test_two_objectives_have_their_front(tmp_path: Path) -> None:
     """Only the modality with two objectives has one: a picture, a sentence, and a table that marks the choice."""
     analyzed(tmp_path)
     assert build_report(tmp_path).fronts == ()
-    assert "Pareto" not in render_html(build_report(tmp_path))
+    assert "Pareto" not in page_of(build_report(tmp_path))
     records = store.read_trials(tmp_path)
     costly = [costing(one, 10**6 * (one.number + 1)) if one.modality == TEXT else one for one in records]
     (tmp_path / "trials.jsonl").write_text("".join(one.to_json() + "\n" for one in costly))
     write_report(tmp_path)
     report = build_report(tmp_path)
     assert [row.trial_id for row in report.fronts[0].rows] == ["text_001", "text_000"]
-    page, markdown = Page(render_html(report)), render_markdown(report)
+    page, markdown = Page(page_of(report)), render_markdown(report)
     assert "2 of 3\xa0trials are on the front" in page.text
     assert "takes 1.00\xa0MB, 50.0\xa0% of what the selected text_001 takes" in markdown
     assert re.search(r"\*\*text_001\*\* \| 90\.0.% \| 2 \| 2\.00 \| 1\.00 \| learning rate 0\.002 \|", markdown)
@@ -207,7 +212,7 @@ def test_every_end_has_its_words(tmp_path: Path) -> None:
         for number, reason in enumerate(StopReason, start=10):
             record = trial(IMAGE, number, (0.1,), reason=reason, error="the time budget is used up")
             trials.write(record.to_json() + "\n")
-    html, markdown = render_html(build_report(tmp_path)), render_markdown(build_report(tmp_path))
+    html, markdown = page_of(build_report(tmp_path)), render_markdown(build_report(tmp_path))
     counts = "3 completed, 2 pruned, 1 diverged, 1 oom, 2 failed, 1 lost, 1 interrupted"
     assert counts in html
     assert counts in markdown
@@ -253,7 +258,7 @@ def test_an_opening_without_a_result_is_told(tmp_path: Path) -> None:
     store.open_final_test(tmp_path, store.selection_digest(selection), "t" * 64)
     store.open_final_test(tmp_path, store.selection_digest(selection), "t" * 64)
     report = build_report(tmp_path)
-    for text in (render_html(report), render_markdown(report)):
+    for text in (page_of(report), render_markdown(report)):
         assert text.count("The test was opened twice, last on ") == 2
         assert "has not been opened" not in text
 
@@ -261,13 +266,13 @@ def test_an_opening_without_a_result_is_told(tmp_path: Path) -> None:
 def test_the_data_s_digests_are_named(tmp_path: Path) -> None:
     """In one line of each form, from the study's manifests; without them there is no such line."""
     analyzed(tmp_path, test=False)
-    assert "digests of their manifests" not in render_html(build_report(tmp_path))
+    assert "digests of their manifests" not in page_of(build_report(tmp_path))
     one = Manifest((Row("a.jpg", "Blue", 3, "ab" * 32, ""),))
     (tmp_path / "manifest.csv").write_bytes(to_csv({"train": one, "val": one}))
     report = build_report(tmp_path)
     assert report.data == (("train", one.digest), ("val", one.digest))
     assert f"train {one.digest[:12]}, val {one.digest[:12]}." in render_markdown(report)
-    assert f"train <code>{one.digest[:12]}</code>" in render_html(report)
+    assert f"train <code>{one.digest[:12]}</code>" in page_of(report)
 
 
 def test_thumbnails(tmp_path: Path) -> None:
@@ -291,8 +296,8 @@ def test_a_gain_is_measured_against_the_better_single_model(tmp_path: Path) -> N
     labels = np.repeat(np.arange(len(selection.classes)), np.sum(right[other].scores.confusion, axis=1))
     right[other] = dataclasses.replace(right[other], scores=score(labels, labels, selection.classes))
     swapped = dataclasses.replace(final, test=right, comparisons={})
-    tiles = {tile.label: tile for tile in headline(selection, swapped).tiles}
-    assert f"{other} alone 100.0" in tiles["Over the better single model"].note
+    told = {one.key: one for one in answers(selection, swapped, Effort(1.0, 2, 3), (), None)}
+    assert told["fusing"].words[0].startswith(f"On test over {other} alone.")
     assert any(f"over {other} alone" in sentence for sentence in key_findings(selection, swapped, None))
 
 
@@ -304,7 +309,7 @@ def test_three_modalities(tmp_path: Path, numbers: str) -> None:
     page, markdown = Page(html_path.read_text("utf-8")), md_path.read_text("utf-8")
     for content in (page.text, markdown):
         assert "The fusion of image, text and numbers gets" in content
-        assert "Over the best single model" in content
+        assert "What did fusing gain?" in content
         assert "on the texts’ character n\u2011grams and on the numbers as they are" in content
         assert "numbers_001" in content
         assert not re.search(r"\balpha\b", content, re.IGNORECASE)
@@ -328,7 +333,7 @@ def test_samples_that_lack_a_modality(tmp_path: Path, numbers: str) -> None:
         "Of 45 test samples 7 have no image and 9 have no numbers. In the row of that model alone they count with the "
         "most frequent class, “Black”. The fusion uses what they have."
     )
-    assert said in Page(render_html(report)).text.replace("\xa0", " ")
+    assert said in Page(page_of(report)).text.replace("\xa0", " ")
     assert said in render_markdown(report).replace("\xa0", " ")
     lacking = [card for card in report.samples if None in card.guesses]
     assert lacking
@@ -355,9 +360,9 @@ def test_what_the_search_found_in_its_data_stands_at_the_top(tmp_path: Path) -> 
     note = {"level": "note", "title": "of no weight", "remedy": ""}
     (tmp_path / "data_check.json").write_text(json.dumps({"findings": [finding, note]}))
     report = build_report(tmp_path)
-    markdown, content = render_markdown(report), render_html(report)
+    markdown, content = render_markdown(report), page_of(report)
     assert markdown.index("The number tells the class") < markdown.index("## Results")
-    assert content.index("The number tells the class") < content.index('class="tiles"')
+    assert content.index("The number tells the class") < content.index("<h2>Results</h2>")
     assert "script" not in Page(content).tags
     assert "<script>" not in markdown
     assert "of no weight" not in markdown + content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import optuna
@@ -12,7 +13,7 @@ from search_fakes import SPACE
 from tracking_fakes import begin, new_study, whole_trial
 
 from search.exports.optuna_journal import OptunaRecord
-from search.exports.optuna_plots import FEWEST_FOR_IMPORTANCE, _figures, write_optuna_plots
+from search.exports.optuna_plots import FEWEST_FOR_IMPORTANCE, _figures, write_importances, write_optuna_plots
 from search.exports.rebuild import rebuild
 
 
@@ -31,6 +32,13 @@ def test_a_page_for_any_number_of_trials(tmp_path: Path, trials: int) -> None:
     assert page.count("<script") < 10  # plotly's own script once, then a small one a plot
     assert "cdn.plot.ly/plotly" not in page[:2000]
     assert not list(tmp_path.glob("*.part"))
+    write_importances(tmp_path / "importances.json", layout.optuna_journal, "demo", ["image"])
+    found = json.loads((tmp_path / "importances.json").read_text())
+    assert set(found) == ({"image"} if trials == FEWEST_FOR_IMPORTANCE else set())
+    if found:
+        assert found["image"]["trials"] == FEWEST_FOR_IMPORTANCE
+        assert set(found["image"]["shares"]) >= {"batch_size", "head_learning_rate"}
+        assert sum(found["image"]["shares"].values()) == pytest.approx(1)
 
 
 def test_of_heads_alone_nothing_is_drawn(tmp_path: Path) -> None:
