@@ -72,7 +72,8 @@ def _lists_networks(given: Any) -> bool:
 
 def _with_space(section: Mapping[str, Any], key: str) -> dict[str, Any]:
     names, search = section[key], section.get("search") or {}
-    if len(names) == 1 or not isinstance(search, Mapping):
+    space = (search.get("space") or {}) if isinstance(search, Mapping) else None
+    if len(names) == 1 or not isinstance(space, Mapping):  # what isn't one the parser refuses
         return {**section, key: names[0]}
-    space = {key: {"type": "choice", "choices": names}, **(search.get("space") or {})}
-    return {**section, key: names[0], "search": {**search, "space": space}}
+    listed = {key: {"type": "choice", "choices": names}, **space}
+    return {**section, key: names[0], "search": {**search, "space": listed}}

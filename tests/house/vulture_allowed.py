@@ -64,8 +64,6 @@ _.remarks
 _.thumbnails
 _.shown_words
 _.how_fused
-_.boards
-_.evaluated
 _.epochs_run
 
 # Settings of Pillow
@@ -87,7 +85,6 @@ _.post_processor
 _.__getattr__
 _._repr_html_
 _.from_yaml
-_.predictor
 
 # Who loads a bundle from outside, and onnxruntime
 _.intra_op_num_threads  # SessionOptions

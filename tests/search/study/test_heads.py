@@ -62,6 +62,9 @@ def test_a_list_of_one_is_that_one_and_a_space_of_its_own_stays() -> None:
     assert with_listed_networks(raw)["image"]["search"]["space"]["backbone"] == own
     for odd in ([], ["a", "a"], 3):
         assert with_listed_networks({"image": {"backbone": odd}}) == {"image": {"backbone": odd}}
+    for search in (True, {"space": True}, {"space": ["a"]}):
+        listed = {"image": {"backbone": ["a", "b"], "search": search}}
+        assert with_listed_networks(listed) == {"image": {"backbone": "a", "search": search}}
 
 
 def test_a_record_of_before_heads_goes_on_without(tmp_path: Path) -> None:
