@@ -54,9 +54,9 @@ def analyze_study(config: StudyConfig, folder: Path) -> Selection:
     from analysis.effort import effort_sentence, read_effort
     from analysis.pipeline import analyze as choose
     from search.cli.ledger_openings import record_of
-    from search.show.console import console
+    from search.show.at_work import working
 
-    with console().status("Choosing on val"):
+    with working("Choosing on val"):
         selection = choose(
             folder,
             linear_baseline=config.linear_baseline,
@@ -99,7 +99,7 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     from analysis.pipeline import final_test as test_once
     from search.cli.ledger_openings import held_record
     from search.preflight.data import read_options
-    from search.show.console import console
+    from search.show.at_work import working
     from search.study.folder import Layout
 
     test = source or config.data.test
@@ -109,7 +109,7 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
         )
     layout = Layout(folder.parent.parent, folder.name)
     terms = OpeningTerms(accept_changes=accept_changes, caches=layout.caches, pixel_limit=config.data.pixel_limit)
-    with held_record(folder) as record, console().status("Testing, once"):
+    with held_record(folder) as record, working("Testing, once"):
         result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms, record=record)
     say(result.summary())
     _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
@@ -122,7 +122,7 @@ def report_study(config: StudyConfig, folder: Path) -> None:
     from search.exports.addresses import redacted
     from search.exports.cursor import tracking_uri
     from search.exports.optuna_plots import write_importances, write_optuna_plots
-    from search.show.console import console
+    from search.show.at_work import working
     from search.study.folder import Layout
     from trainables.names import (
         ANALYSIS_FOLDER,
@@ -133,7 +133,7 @@ def report_study(config: StudyConfig, folder: Path) -> None:
         TRIALS_FILE,
     )
 
-    with console().status("Writing the report"):
+    with working("Writing the report"):
         searched = folder / OPTUNA_JOURNAL, config.name, config.modalities
         write_importances(folder / ANALYSIS_FOLDER / IMPORTANCES_FILE, *searched)
         html, markdown = write_report(folder)

@@ -6,7 +6,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from search.show.console import console
+from search.show.say import say as say_line
+
 EVERY = 8.0  # seconds between two lines
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """In a terminal a spinner beside `what` is done; elsewhere lines."""
+    place = console()
+    with place.status(what) if place.is_terminal else at_work(what, say_line):
+        yield
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +30,8 @@ from trainables.records import StopReason
 from trainables.words import counted, human_seconds, printable
 
 LINE_SECONDS = 15.0  # between two plain lines about where the study stands
+SILENCE, LATER_SILENCE = 8.0, 60.0  # seconds after which a plain line says where the study stands, whatever happens
+FIRST_SECONDS = 900.0  # from its begin on, for which the former holds
 PICTURES_PER_SECOND = 2.0
 STOP_HINT = "Ctrl-C stops: trials save their states first, and nothing is lost."
 
@@ -71,7 +74,11 @@ def make_view(
     """The view for this console, or for `json_out`. `lag`: how far the tracking store is behind."""
     if json_out is not None:
         return JsonView(json_out, ledger.state, lag)
-    return LiveView(console, ledger.state, lag) if console.is_terminal else PlainView(console, ledger.state, lag)
+    if console.is_terminal:
+        return LiveView(console, ledger.state, lag)
+    view = PlainView(console, ledger.state, lag)
+    view.watch()
+    return view
 
 
 class _Base:
@@ -114,16 +121,52 @@ class _Lines(_Base):
 
 
 class PlainView(_Lines):
-    """And now and then one about the study."""
+    """And now and then one about the study; `watch` lets none be silent for long."""
 
-    _said = -math.inf
+    _stood = _said = -math.inf  # when it was told where the study stands, when anything was
+    _began: float | None = None
+    _ended: threading.Event | None = None  # of the timer
 
     def heard(self, event: Event, state: StudyState) -> None:
         """At most one a while about where the study stands."""
+        if self._began is None:
+            self._began = self._said = self._clock()
         super().heard(event, state)
-        if isinstance(event.body, EpochEnded) and self._clock() - self._said >= LINE_SECONDS:
+        if isinstance(event.body, EpochEnded) and self._clock() - self._stood >= LINE_SECONDS:
+            self._tell()
+
+    def watch(self) -> None:
+        """From now on a timer looks whether it has been silent for too long."""
+        self._ended = threading.Event()
+        threading.Thread(target=self._look_on, daemon=True).start()
+
+    def look(self) -> None:
+        """Where the study stands, where nothing was said for a while: a short one at its begin, a longer one later."""
+        if self._began is None:
+            return
+        long = self._clock() - self._began > FIRST_SECONDS
+        if self._clock() - self._said >= (LATER_SILENCE if long else SILENCE):
+            self._tell()
+
+    def close(self) -> None:
+        """The timer ends."""
+        if self._ended is not None:
+            self._ended.set()
+        super().close()
+
+    def _look_on(self) -> None:
+        while self._ended is not None and not self._ended.wait(1.0):
+            with suppress(RuntimeError, IndexError):  # a dict grew while it was read: a second later again
+                self.look()
+
+    def _tell(self) -> None:
+        self._stood = self._clock()
+        self._say(status_line(self.status()))
+
+    def _say(self, *lines: str) -> None:
+        if lines:
             self._said = self._clock()
-            self._say(status_line(self.status()))
+        super()._say(*lines)
 
 
 class LiveView(_Lines):

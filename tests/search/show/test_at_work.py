@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from search.show.at_work import at_work
+from search.show.at_work import at_work, working
 
 
 def test_it_is_said_again_until_it_ends() -> None:
@@ -34,3 +34,10 @@ def test_what_fails_is_passed_on() -> None:
     with pytest.raises(ValueError, match="torn"), at_work("Reading", lambda text: None):
         raise ValueError("torn")
     assert threading.active_count() == before
+
+
+def test_off_a_terminal_work_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a program's log has it."""
+    with working("Choosing on val"):
+        pass
+    assert capsys.readouterr().out == "Choosing on val\n"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,14 @@ def plain(told: Told, *, lag: Lag | None = None) -> io.StringIO:
     view = PlainView(Console(file=screen, width=40), told.state, lambda: lag, clock=lambda: told.now)
     told.ledger.listeners.append(view)
     return screen
+
+
+def watched(told: Told) -> tuple[PlainView, io.StringIO]:
+    """A plain view that listens, whose timer is the test, and what it prints."""
+    screen = io.StringIO()
+    view = PlainView(Console(file=screen, width=40), told.state, clock=lambda: told.now)
+    told.ledger.listeners.append(view)
+    return view, screen
 
 
 def live(told: Told, *, width: int = 100, height: int = 40, lag: Lag | None = None) -> tuple[LiveView, io.StringIO]:
@@ -236,6 +246,38 @@ def test_the_console_decides_which_view(told: Told, tmp_path: Path) -> None:
     ]
     assert [type(view) for view in views] == [LiveView, PlainView, JsonView]
     views[0].close()
+
+
+def test_plain_lines_are_never_silent_for_long(told: Told) -> None:
+    """Eight seconds after the last line at first, whatever happens or doesn't; a minute where it goes on for long."""
+    view, screen = watched(told)
+    view.look()
+    assert screen.getvalue() == "", "nothing has begun"
+    told.session()
+    told.begin("image_000")
+    began, lines = told.now, []
+    for second in range(1, 1200):
+        told.now = began + second
+        before = screen.getvalue()
+        view.look()
+        if screen.getvalue() != before:
+            lines.append(second)
+    assert lines[:3] == [8, 16, 24]
+    assert {later - one for one, later in itertools.pairwise(lines) if one > 900} == {60}
+    assert "image" in screen.getvalue()
+
+
+def test_a_timer_tells_it_until_the_study_ends(told: Told) -> None:
+    """A thread of its own, which is gone after the last lines."""
+    before = threading.active_count()
+    screen = io.StringIO()
+    view = make_view(Console(file=screen), study_config(), told.ledger)
+    assert threading.active_count() == before + 1
+    view.close()
+    until = time.monotonic() + 60
+    while threading.active_count() > before:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_a_study_without_gpus_shows_no_column_for_them(tmp_path: Path) -> None:
