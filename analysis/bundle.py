@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import Item
 from trainables.names import MANIFEST_FILE, VAL
-from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, Bundle
+from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, FUSION_FORMAT, Bundle
 
 TOLERANCE = 1e-4  # by which logits may differ from PyTorch's
 COMPARED = 48  # val samples at most, beside the odd ones that a modality has
@@ -171,7 +171,7 @@ def _write_rest(
     """What isn't one model's: how they decide, the card, the runtime, the digests."""
     final = read_final_test(study_folder)
     about = {
-        "format": FORMAT,
+        "format": FORMAT if selection.linear is None else FUSION_FORMAT,
         "study": selection.study,
         "created": now(),
         "selection_digest": selection_digest(selection),
@@ -179,6 +179,7 @@ def _write_rest(
         "system": selection.system,
         "weights": dict(weights_of(selection)),
         "temperatures": dict.fromkeys(weights_of(selection), 1.0),
+        **({} if selection.linear is None else {"fusion": asdict(selection.linear)}),
         "members": list(members),
         "parity": {"largest_difference": parity.difference, "samples": parity.samples},
         "licence": licence,

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from analysis.numbers.alpha_choice import FusionRule, chosen_alpha
 from analysis.numbers.ensemble import Gain, Limits, cross_fitted_gain, ensemble_weights
 from analysis.numbers.intervals import Blocks
+from analysis.numbers.logits import Labels
 from analysis.numbers.mixture import Mixture, best_mixture
 from analysis.numbers.pairs import Candidate, best_together
+from analysis.numbers.richer import can_be_fitted, fitted, fusion_gain
 from analysis.numbers.selection import best_epoch, ranked, select_best
-from trainables.heads.folds import grouped_folds
+from analysis.results import FusionResult
+from trainables.heads.folds import FOLDS, grouped_folds
+from trainables.names import ACCURACY, FusionName
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 MOST = 20  # trials of a modality that are candidates beside its heads: the best of them by themselves
@@ -100,11 +104,50 @@ def best_fusion(predictions: Mapping[str, Predictions], rule: FusionRule, blocks
     if len(predictions) < 2:
         return None
     labels = next(iter(predictions.values())).labels
-    logits = {modality: one.logits for modality, one in predictions.items()}
+    return _fusion_of({modality: one.logits for modality, one in predictions.items()}, labels, rule, blocks)
+
+
+def _fusion_of(
+    logits: Mapping[str, NDArray[np.floating]], labels: Labels, rule: FusionRule, blocks: Blocks | None
+) -> Mixture:
+    """The weights of two modalities and more; logits (N, C) by modality."""
     if rule == FusionRule() or len(logits) > 2:
         return best_mixture(logits, labels)
     (first, one), (second, other) = logits.items()
     return Mixture.of_alpha(chosen_alpha(one, other, labels, rule, blocks), first, second)
+
+
+def richer_fusions(
+    predictions: Mapping[str, Predictions],
+    names: Sequence[FusionName],
+    rule: FusionRule,
+    groups: NDArray[np.int64],
+    *,
+    deploy: bool,
+) -> dict[str, FusionResult]:
+    """By name, the richer fusions of models, by modality, on val, and whether one of them is to decide.
+
+    None where val has too few samples of a class, or alpha is for another score than accuracy, which the gain is of.
+    `deploy`: whether one may decide at all; groups (N,): samples of one are alike.
+    """
+    logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
+    labels = next(iter(predictions.values())).labels
+    if rule.metric != ACCURACY or not can_be_fitted(logits, labels) or len(np.unique(groups)) < FOLDS:
+        return {}
+
+    def weigh(some: Mapping[str, NDArray[np.float64]], truth: Labels, alike: Labels) -> Mapping[str, float]:
+        return _fusion_of(some, truth, rule, alike).weights
+
+    weights, folds = weigh(logits, labels, groups), grouped_folds(labels, groups, seed=0)
+    gains = {name: fusion_gain(name, logits, labels, groups, folds, weigh) for name in names}
+    shown = [name for name, gain in gains.items() if gain.shown] if deploy else []
+    best = max(shown, key=lambda name: gains[name].share, default=None)
+    return {
+        name: FusionResult(
+            fitted(name, logits, labels, weights, folds), gain.share, gain.standard_error, gain.p, name == best
+        )
+        for name, gain in gains.items()
+    }
 
 
 def best_heads(records: Sequence[TrialRecord], modalities: Sequence[str]) -> dict[str, TrialRecord]:

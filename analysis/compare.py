@@ -17,7 +17,7 @@ from analysis.numbers.mixture import mix
 from analysis.numbers.paired import Verdict
 from analysis.results import FinalTest, RowScores, Selection
 from trainables.errors import UserError
-from trainables.names import ENSEMBLE, FUSED, TEST
+from trainables.names import ENSEMBLE, TEST
 
 _SAID = {Verdict.BETTER: "is ahead of", Verdict.NOT_SHOWN: "is not shown to differ from", Verdict.WORSE: "is behind"}
 
@@ -97,8 +97,10 @@ def _decided(side: Side, folder: Path) -> Decided:
     one = next(iter(kept.values()))
     logits = {name: said.logits.astype(np.float64) for name, said in kept.items()}
     own = logits[names[0]]
-    if selection.system == FUSED and selection.fusion is not None:
+    if not selection.deploys_ensemble and selection.fusion is not None:
         own = mix(logits, selection.fusion.weights)
+    if selection.linear is not None:
+        own = selection.linear.logits(logits, own)
     missing = missing_rows(own)
     chosen = np.where(missing, selection.majority_class, np.where(missing[:, None], 0, own).argmax(axis=1))
     return Decided(one.ids, _named(one.labels.tolist(), one.classes), _named(chosen.tolist(), one.classes))

@@ -5,7 +5,7 @@ The models are given as callables, so that everything here runs without one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,15 @@ import numpy as np
 from analysis import opening, store, wording
 from analysis.answers import Answers, PredictSplit, answers_of, selected_ensemble, selected_model
 from analysis.checks import check_checkpoints, check_kept_logits, check_reproduced
-from analysis.choice import Choice, EnsembleChoice, best_fusion, best_heads, chosen_ensemble, chosen_trials
+from analysis.choice import (
+    Choice,
+    EnsembleChoice,
+    best_fusion,
+    best_heads,
+    chosen_ensemble,
+    chosen_trials,
+    richer_fusions,
+)
 from analysis.effort import measured_effort, write_effort
 from analysis.evidence import blocks_of, measured_optimism
 from analysis.lineage import OpeningTerms, admit, data_digests, recorded_contents
@@ -27,7 +35,7 @@ from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
 from analysis.opening import NoRecord, OpeningsRecord
 from analysis.register import other_openings
-from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
+from analysis.results import Chosen, Example, FinalTest, FusionResult, SelectedModel, Selection, linear_fusions
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of
 from analysis.versions import versions
@@ -35,7 +43,7 @@ from trainables.errors import UserError
 from trainables.heads.folds import groups_of
 from trainables.modalities import modality_of
 from trainables.modality import Item
-from trainables.names import DATA_FILE, ENSEMBLE, TEST, TRAIN, VAL
+from trainables.names import DATA_FILE, ENSEMBLE, RICHER, TEST, TRAIN, VAL, FusionName
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
 if TYPE_CHECKING:
@@ -98,13 +106,15 @@ def analyze(
     linear_baseline: bool = True,
     limits: Limits | None = None,
     rule: FusionRule | None = None,
+    fusions: Sequence[FusionName] = RICHER,
     record: OpeningsRecord | None = None,
     models: Models | None = None,
 ) -> Selection:
     """Select the best trial of each modality and the best fusion on val, and freeze both as `analysis/selection.json`.
 
     `limits`: what an ensemble may cost that decides in their place where val shows that it gains; `rule`: how alpha is
-    chosen; `record`: the study's ledger, as far as it is about the test. May be repeated until the test is opened.
+    chosen; `fusions`: the richer ones that are tried beside it, one of which decides where val shows that it gains;
+    `record`: the study's ledger, as far as it is about the test. May be repeated until the test is opened.
     Raises UserError where the test was opened, or no trial qualifies; RuntimeError where a checkpoint doesn't reproduce
     the val accuracy that its trial recorded, or the val logits that lie with it.
     """
@@ -128,7 +138,9 @@ def analyze(
         _check(trial, answers.by_trial[trial.trial_id], val_logits(study_checkpoint(study_folder, trial)))
     baseline = _val_baseline(study_folder, chosen, splits, models, say) if linear_baseline else {}
     optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(groups))
-    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups, rule or FusionRule())
+    rule = rule or FusionRule()
+    richer = richer_fusions(answers.models, fusions, rule, groups, deploy=not (ensemble and ensemble.gain.shown))
+    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups, rule, richer)
     selection = _frozen(study_folder, selection, record, val, answers)
     say("Froze the selection")
     return selection
@@ -234,6 +246,7 @@ def _evaluate(study_folder: Path, selection: Selection, test: Split, models: Mod
         frozen=answers.frozen,
         frozen_fusion=selection.frozen_fusion,
         ensemble=answers.ensemble,
+        fusions=linear_fusions(selection.fusions),
     )
 
 
@@ -282,6 +295,7 @@ def _selection(
     optimism: Optimism | None,
     groups: NDArray[np.int64],
     rule: FusionRule,
+    richer: Mapping[str, FusionResult],
 ) -> Selection:
     classes, blocks = splits[VAL].classes, blocks_of(groups)
     majority = majority_class(splits[TRAIN].labels, len(classes))
@@ -297,6 +311,7 @@ def _selection(
         frozen=answers.frozen,
         frozen_fusion=frozen_fusion,
         ensemble=answers.ensemble,
+        fusions=linear_fusions(richer),
     )
     return Selection(
         study=study,
@@ -313,6 +328,7 @@ def _selection(
         ensemble=chosen.ensemble,
         optimism=optimism,
         fusion_rule=rule,
+        fusions=richer,
     )
 
 

@@ -71,7 +71,10 @@ class Predictor:
         decided_by, weights = used[0], {used[0]: 1.0}
         if len(used) > 1:
             decided_by, weights = self.selection.system, _weights_of(used, weights_of(self.selection))
-            logits[decided_by] = mix(logits, weights)
+            single, linear = mix(logits, weights), self.selection.linear
+            whole = linear is not None and len(used) == len(self.models)
+            decided_by = decided_by if whole or linear is None else self.selection.pair
+            logits[decided_by] = linear.logits(logits, single) if linear is not None and whole else single
         return predictions_of(self.selection.classes, logits, decided_by, weights, list(self.models), given)
 
 

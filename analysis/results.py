@@ -12,6 +12,7 @@ from analysis.numbers.mixture import Mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.paired import Comparison
 from trainables.names import ENSEMBLE, FUSED, TEST, VAL
+from trainables.runtime.fusion import LinearFusion
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,17 @@ class EnsembleResult:
 
 
 @dataclass(frozen=True)
+class FusionResult:
+    """A richer fusion of the selected models, and what val says it gains over their single weights."""
+
+    fusion: LinearFusion
+    gain: float  # share of the samples, cross-fitted on val
+    standard_error: float
+    p: float  # one-sided sign test
+    deployed: bool  # whether the study ends with it; of several whose gain is shown, the one that gains the most
+
+
+@dataclass(frozen=True)
 class Chosen:
     """The trials that a study's rows are about."""
 
@@ -94,6 +106,8 @@ class Selection:
     optimism: Optimism | None = None  # of the system's val accuracy; None where val logits weren't kept
     test_digest: str = ""  # of the manifest of the test data that the study is bound to, before they are opened
     fusion_rule: FusionRule = field(default_factory=FusionRule)  # how alpha was chosen
+    # By name, those that were fitted: none where val has too few samples of a class, or none was wanted.
+    fusions: Mapping[str, FusionResult] = field(default_factory=dict)
 
     @property
     def chosen(self) -> Chosen:
@@ -102,13 +116,24 @@ class Selection:
 
     @property
     def system(self) -> str:
-        """The row that the study ends with: the ensemble where it is deployed, else fused, or the only modality."""
-        return ENSEMBLE if self.deploys_ensemble else self.pair
+        """The row that the study ends with: what is deployed of ensemble and richer fusions, else `pair`."""
+        return ENSEMBLE if self.deploys_ensemble else self.deployed_fusion or self.pair
 
     @property
     def deploys_ensemble(self) -> bool:
         """Whether several trials of each modality decide."""
         return self.ensemble is not None and self.ensemble.deployed
+
+    @property
+    def deployed_fusion(self) -> str | None:
+        """The name of the richer fusion that is deployed."""
+        return next((name for name, one in self.fusions.items() if one.deployed), None)
+
+    @property
+    def linear(self) -> LinearFusion | None:
+        """How logits are fused that all modalities have, where a richer fusion is deployed."""
+        name = self.deployed_fusion
+        return None if name is None else self.fusions[name].fusion
 
     @property
     def pair(self) -> str:
@@ -117,9 +142,9 @@ class Selection:
 
     @property
     def shown_rows(self) -> tuple[str, ...]:
-        """The rows that are looked at closely: each selected model, their fusion, the ensemble where it is deployed."""
+        """The rows that are looked at closely: each selected model, their fusion, what else is deployed."""
         fused = (FUSED,) if self.fusion else ()
-        return (*self.models, *fused, *((ENSEMBLE,) if self.deploys_ensemble else ()))
+        return tuple(dict.fromkeys((*self.models, *fused, self.system)))
 
     @property
     def best_single(self) -> str:
@@ -143,6 +168,7 @@ class Selection:
             lines.append(f"Selected {_weights_in_words(self.fusion)}: val accuracy {self.fusion.accuracy:.1%} fused")
         if self.ensemble:
             lines.append(_ensemble_in_words(self.ensemble))
+        lines += [_richer_in_words(name, one) for name, one in self.fusions.items()]
         return "\n".join(lines)
 
 
@@ -210,6 +236,11 @@ class Example:
     inputs: Mapping[str, str | None]  # by modality: words, or a picture's absolute path; None where it has none
 
 
+def linear_fusions(found: Mapping[str, FusionResult]) -> dict[str, LinearFusion]:
+    """How they fuse, by name."""
+    return {name: one.fusion for name, one in found.items()}
+
+
 def times(count: int) -> str:
     """`once`, `twice`, `3 times`."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
@@ -236,9 +267,17 @@ def _weights_in_words(fusion: Mixture) -> str:
 
 
 def _ensemble_in_words(ensemble: EnsembleResult) -> str:
-    together = ", ".join(ensemble.members)
-    gain = f"{100 * ensemble.gain:+.1f} points over the pair on val, cross-fitted (standard error "
-    gain += f"{100 * ensemble.standard_error:.1f})"
+    together, gain = ", ".join(ensemble.members), _gain_in_words(ensemble)
     if ensemble.deployed:
         return f"Selected the ensemble of {together}: {gain}"
     return f"An ensemble of {together} isn't deployed: {gain}"
+
+
+def _richer_in_words(name: str, found: FusionResult) -> str:
+    gain = _gain_in_words(found)
+    return f"Selected the fusion {name}: {gain}" if found.deployed else f"The fusion {name} isn't deployed: {gain}"
+
+
+def _gain_in_words(found: EnsembleResult | FusionResult) -> str:
+    error = f"{100 * found.standard_error:.1f}"
+    return f"{100 * found.gain:+.1f} points over the pair on val, cross-fitted (standard error {error})"

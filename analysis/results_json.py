@@ -18,9 +18,10 @@ from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.paired import Comparison, Verdict
-from analysis.results import EnsembleResult, Example, FinalTest, RowScores, SelectedModel, Selection
+from analysis.results import EnsembleResult, Example, FinalTest, FusionResult, RowScores, SelectedModel, Selection
 from analysis.rows import linear_row, ordered
-from trainables.names import TEST, VAL
+from trainables.names import RICHER, TEST, VAL
+from trainables.runtime.fusion import LinearFusion
 
 
 def to_json(value: Any) -> bytes:
@@ -54,6 +55,7 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "ensemble": _ensemble_from_json(raw.get("ensemble")),
             "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
             "fusion_rule": FusionRule(**raw.get("fusion_rule", {})),
+            "fusions": _richer_from_json(raw.get("fusions", {})),
         }
     )
 
@@ -78,7 +80,7 @@ def final_test_from_json(raw: Mapping[str, Any]) -> FinalTest:
 
 # Keys that say nothing where they are empty.
 _SINCE = (
-    *("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble"),
+    *("test_digest", "changes", "overlap", "frozen", "frozen_fusion", "ensemble", "fusions"),
     *("optimism", "comparisons", "blocks", "other_openings"),
 )
 
@@ -125,6 +127,12 @@ def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
     names = sorted(members, key=lambda name: (order.index(members[name].modality), name))
     weights = {name: float(raw["weights"][name]) for name in names}
     return EnsembleResult(**{**raw, "members": {name: members[name] for name in names}, "weights": weights})
+
+
+def _richer_from_json(raw: Mapping[str, Any]) -> dict[str, FusionResult]:
+    """Files sort their keys; fusions are in the order of their names' list."""
+    names = sorted(raw, key=RICHER.index)
+    return {name: FusionResult(**{**raw[name], "fusion": LinearFusion.parsed(raw[name]["fusion"])}) for name in names}
 
 
 def _row_scores(raw: Mapping[str, Any]) -> dict[str, RowScores]:

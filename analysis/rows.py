@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from trainables.modalities import in_order, needed
-from trainables.names import ENSEMBLE, FUSED
+from trainables.names import ENSEMBLE, FUSED, RICHER
 
 MAJORITY = "majority"  # always says the most frequent class of the training data
 LINEAR = "linear_"  # how the linear baseline's rows begin
@@ -29,7 +29,14 @@ def frozen_row(row: str) -> str:
 def row_order(modalities: Collection[str]) -> tuple[str, ...]:
     """Every row that a study of these modalities may have, in the order of the table; `modalities` are in order."""
     models = (*modalities, FUSED)
-    return (*models, ENSEMBLE, *(frozen_row(row) for row in models), *(linear_row(row) for row in models), MAJORITY)
+    return (
+        *models,
+        *RICHER,
+        ENSEMBLE,
+        *(frozen_row(row) for row in models),
+        *(linear_row(row) for row in models),
+        MAJORITY,
+    )
 
 
 def ordered(modalities: Collection[str]) -> list[str]:

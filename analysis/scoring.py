@@ -21,6 +21,7 @@ from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, MAJORITY
 from trainables.heads.temperature import best_factor, log_loss
 from trainables.names import ENSEMBLE, FUSED
 from trainables.records import Predictions
+from trainables.runtime.fusion import LinearFusion
 
 if TYPE_CHECKING:
     from trainables.data.samples import Split
@@ -76,11 +77,12 @@ def rows_of(
     frozen: Mapping[str, Predictions] | None = None,
     frozen_fusion: Mixture | None = None,
     ensemble: Predictions | None = None,
+    fusions: Mapping[str, LinearFusion] | None = None,
 ) -> dict[str, Row]:
     """By row of the results table; the predictions, by modality, are of one split and in one order.
 
     `baseline`: of the linear models; `frozen`: of the best heads on frozen features; `ensemble`: of its members
-    together.
+    together; `fusions`: richer ones by name.
 
     A single model says the class `majority` where a sample lacks its input, so that every row counts the same samples.
     """
@@ -88,7 +90,8 @@ def rows_of(
     linear = _with_fused(baseline, linear_fusion, majority)
     heads = _with_fused(frozen or {}, frozen_fusion, majority)
     return {
-        **_with_fused(predictions, fusion, majority),
+        **(own := _with_fused(predictions, fusion, majority)),
+        **_richer(predictions, fusions or {}, own),
         **({} if ensemble is None else {ENSEMBLE: _row(ensemble, majority)}),
         **{frozen_row(row): found for row, found in heads.items()},
         **{linear_row(row): found for row, found in linear.items()},
@@ -146,6 +149,17 @@ def _with_fused(predictions: Mapping[str, Predictions], fusion: Mixture | None, 
         seconds = sum(predictions[modality].seconds_per_sample for modality in fusion.weights)
         rows[FUSED] = Row(fused, seconds)
     return rows
+
+
+def _richer(
+    predictions: Mapping[str, Predictions], fusions: Mapping[str, LinearFusion], own: Mapping[str, Row]
+) -> dict[str, Row]:
+    """Each richer fusion's row; `own`: the fused row is what decides where a sample lacks a modality."""
+    logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
+    return {
+        name: Row(one.logits(logits, own[FUSED].said.astype(np.float64)), own[FUSED].seconds_per_sample)
+        for name, one in fusions.items()
+    }
 
 
 def _row(one: Predictions, majority: int) -> Row:

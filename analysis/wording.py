@@ -9,7 +9,7 @@ from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.mixture import Mixture
 from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
 from trainables.modalities import modality_of
-from trainables.names import ENSEMBLE, FUSED, LATENCY, SIZE
+from trainables.names import ENSEMBLE, FUSED, LATENCY, PER_CLASS, RICHER, SIZE, STACKING
 
 if TYPE_CHECKING:  # it brings scipy.stats, which takes a second: a bundle answers sooner
     from analysis.numbers.intervals import Interval
@@ -22,13 +22,25 @@ CHEAPER = {SIZE: "smaller", LATENCY: "faster"}
 CHEAPEST = {SIZE: "smallest", LATENCY: "fastest"}
 
 
+_KINDS = {PER_CLASS: "Weights by class", STACKING: "Stacking"}
+_NOTES: Mapping[str, str] = {
+    PER_CLASS: "Weights by class: the selected models, with a weight for each class.",
+    STACKING: "Stacking: logistic regression on the selected models’ calibrated log-probabilities.",
+}
+
+
+def fusion_kind(name: str) -> str:
+    """A richer fusion, as a sentence begins."""
+    return _KINDS[name]
+
+
 def row_name(row: str, majority: str) -> str:
     """A row of the results table as a person reads it; `majority` is the most frequent class's name."""
     if row == MAJORITY:
         return f"Always “{majority}”"
     if row.startswith(FROZEN):
         return f"Frozen: {row.removeprefix(FROZEN)}"
-    return f"Linear: {row.removeprefix(LINEAR)}" if row.startswith(LINEAR) else row.capitalize()
+    return f"Linear: {row.removeprefix(LINEAR)}" if row.startswith(LINEAR) else _KINDS.get(row, row.capitalize())
 
 
 def listed(names: Sequence[str]) -> str:
@@ -162,7 +174,12 @@ def baseline_notes(rows: Collection[str]) -> tuple[str, ...]:
     heads = any(row.startswith(FROZEN) for row in rows)
     said = "Frozen: the best heads on features of networks that didn't learn, fitted before anything was fine-tuned."
     several = "Ensemble: several trials of each modality, the mean of their calibrated logits."
-    notes = (several if ENSEMBLE in rows else "", said if heads else "", _linear_note(rows))
+    notes = (
+        several if ENSEMBLE in rows else "",
+        *(_NOTES[row] for row in RICHER if row in rows),
+        said if heads else "",
+        _linear_note(rows),
+    )
     return tuple(filter(None, notes))
 
 

@@ -7,6 +7,11 @@ from typing import Literal, get_args
 # What is made of several modalities.
 ENSEMBLE = "ensemble"
 FUSED = "fused"
+# Richer fusions of the selected models: a weight for each class, and logistic regression on their log-probabilities.
+PER_CLASS: Literal["per_class"] = "per_class"
+STACKING: Literal["stacking"] = "stacking"
+FusionName = Literal["per_class", "stacking"]
+RICHER: tuple[FusionName, ...] = (PER_CLASS, STACKING)
 
 # Splits.
 TRAIN = "train"

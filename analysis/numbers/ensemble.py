@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gain:
-    """What an ensemble has above the best pair on val, each fitted on the other folds' samples."""
+    """What an ensemble, or a richer fusion, has above the pair on val, each fitted on the other folds' samples."""
 
     share: float  # of the samples: the difference of both accuracies
     standard_error: float  # of that share, over groups of samples
@@ -116,7 +116,7 @@ def cross_fitted_gain(
         alone = _mixed(rest, pair, own)
         together = ensembled(rest, weights) if weights else alone
         more[held] = _right(together, truth).astype(float) - _right(alone, truth)
-    return _gain(more, groups)
+    return gain_of(more, groups)
 
 
 def _within(ordered: Candidates, limits: Limits) -> list[tuple[str, Candidate]]:
@@ -157,8 +157,8 @@ def _right(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np
     return found
 
 
-def _gain(more: NDArray[np.float64], groups: NDArray[np.int64]) -> Gain:
-    """From how many more samples are right, (N,) of -1, 0 and 1."""
+def gain_of(more: NDArray[np.float64], groups: NDArray[np.int64]) -> Gain:
+    """From how many more samples are right, (N,) of -1, 0 and 1; groups (N,): the samples of one count as one draw."""
     _, places = np.unique(groups, return_inverse=True)
     by_group = np.bincount(places, weights=more)
     better, worse = int((by_group > 0).sum()), int((by_group < 0).sum())

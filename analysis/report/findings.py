@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from analysis import wording
 from analysis.numbers.alpha_choice import FusionRule
+from analysis.numbers.ensemble import Gain
 from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.paired import Comparison, Verdict
-from analysis.results import FinalTest, RowScores, Selection, times
+from analysis.results import EnsembleResult, FinalTest, FusionResult, RowScores, Selection, times
 from analysis.rows import FROZEN, FROZEN_SYSTEM, LINEAR, LINEAR_SYSTEM, SINGLE, row_order
 from trainables.names import ACCURACY, ENSEMBLE, FUSED, TEST, VAL
 
@@ -52,6 +53,7 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
         _single(selection, split, rows),
         _fusion_gain(selection, final, rows),
         _ensemble(selection, split, rows),
+        *(_richer(selection, name, split, rows) for name in selection.fusions),
         _weights(selection.fusion, selection.fusion_rule, grid),
         _optimism(selection, final),
         _chances(selection, split, rows),
@@ -67,7 +69,9 @@ def system_name(selection: Selection) -> str:
     if selection.deploys_ensemble and selection.ensemble is not None:
         return f"The ensemble of {wording.count(len(selection.ensemble.members), 'model')}"
     if selection.fusion is not None:
-        return f"The fusion of {wording.listed(list(selection.models))}"
+        kind = selection.deployed_fusion
+        how = "" if kind is None else f" by {wording.fusion_kind(kind).lower()}"
+        return f"The fusion of {wording.listed(list(selection.models))}{how}"
     return f"The {selection.system} model"
 
 
@@ -157,14 +161,29 @@ def _ensemble(selection: Selection, split: str, rows: Mapping[str, RowScores]) -
     """What several trials of each modality gain, and why they decide or not."""
     if (ensemble := selection.ensemble) is None:
         return ""
-    members = wording.listed(list(ensemble.members))
-    gain, error = wording.points(ensemble.gain), wording.points(ensemble.standard_error)[1:]
-    found = f"{gain} on val over {selection.pair}, cross-fitted, with a standard error of {error}"
+    members, found = wording.listed(list(ensemble.members)), _over_pair(selection, ensemble)
     if not ensemble.deployed:
         return f"An ensemble of {members} isn't deployed: val doesn't show that it gains ({found})."
     here = wording.points(rows[ENSEMBLE].scores.accuracy - rows[selection.pair].scores.accuracy)
     on_split = "" if split == VAL else f", {here} on {split}"
     return f"The ensemble of {members} is deployed: {found}{on_split}."
+
+
+def _richer(selection: Selection, name: str, split: str, rows: Mapping[str, RowScores]) -> str:
+    """What a richer fusion gains, and why it decides or not."""
+    found, kind = selection.fusions[name], wording.fusion_kind(name)
+    gain = _over_pair(selection, found)
+    if found.deployed:
+        here = wording.points(rows[name].scores.accuracy - rows[selection.pair].scores.accuracy)
+        return f"{kind} decides: {gain}{'' if split == VAL else f', {here} on {split}'}."
+    if Gain(found.gain, found.standard_error, found.p).shown:
+        return f"{kind} isn't deployed: {selection.system} is, though it gains, too ({gain})."
+    return f"{kind} isn't deployed: val doesn't show that it gains ({gain})."
+
+
+def _over_pair(selection: Selection, found: EnsembleResult | FusionResult) -> str:
+    gain, error = wording.points(found.gain), wording.points(found.standard_error)[1:]
+    return f"{gain} on val over {selection.pair}, cross-fitted, with a standard error of {error}"
 
 
 def _weights(fusion: Mixture | None, rule: FusionRule, grid: AlphaGrid | None) -> str:

@@ -81,7 +81,7 @@ def _deploy(selection: Selection, final: FinalTest | None, effort: Effort) -> An
     if selection.deploys_ensemble and selection.ensemble is not None:
         members = list(selection.ensemble.members)
     of = f"Trial{'s' if len(members) > 1 else ''} {wording.listed(members)}"
-    if fusion is not None and not selection.deploys_ensemble:
+    if fusion is not None and selection.system == selection.pair:
         best = fusion.best_alpha
         each = ", ".join(f"{name} {weight}" for name, weight in wording.weights(fusion).items())
         of += f", weights {each}" if best is None else f", alpha {wording.alpha(best)} (the {fusion.towards}’s weight)"

@@ -22,7 +22,9 @@ def model_logits(
     """
     logits = {modality: one.logits.astype(np.float64) for modality, one in predictions.items()}
     if selection.fusion is not None:
-        logits[FUSED] = mix(logits, selection.fusion.weights)
+        own, logits[FUSED] = dict(logits), mix(logits, selection.fusion.weights)
+        if selection.linear is not None:
+            logits[selection.system] = selection.linear.logits(own, logits[FUSED])
     if ensemble is not None:
         logits[ENSEMBLE] = ensemble.logits.astype(np.float64)
     return logits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from trainables.modalities import registered
-from trainables.names import ENSEMBLE, FUSED
+from trainables.names import ENSEMBLE, FUSED, RICHER
 from trainables.records import StopReason
 
 Colours = tuple[str, str]  # on a light and on a dark ground
@@ -60,8 +60,9 @@ class Theme:
         return FUSED_COLOURS[self.dark]
 
     def colour(self, row: str) -> str:
-        """A modality's colour, the fusion's or the ensemble's; every other row of the results is muted."""
-        colours = {**modality_colours(), FUSED: FUSED_COLOURS, ENSEMBLE: ENSEMBLE_COLOURS}.get(row)
+        """A modality's colour, a fusion's or the ensemble's; every other row of the results is muted."""
+        together = {FUSED: FUSED_COLOURS, **dict.fromkeys((ENSEMBLE, *RICHER), ENSEMBLE_COLOURS)}
+        colours = {**modality_colours(), **together}.get(row)
         return colours[self.dark] if colours else self.muted
 
     def reason(self, reason: StopReason) -> str:

@@ -62,6 +62,7 @@ def analyze_study(config: StudyConfig, folder: Path) -> Selection:
             linear_baseline=config.linear_baseline,
             limits=ensemble_limits(config.deploy),
             rule=_fusion_rule(config),
+            fusions=config.deploy.fusions,
             record=record_of(folder),
         )
     say(selection.summary())

@@ -20,7 +20,7 @@ from trainables.config import Count, Natural
 from trainables.data.reading.options import LABEL
 from trainables.modalities import BUILT_IN, names
 from trainables.modality import Decode
-from trainables.names import ACCURACY, WIDEST_PLATEAU, AlphaRule, FusedMetric
+from trainables.names import ACCURACY, RICHER, WIDEST_PLATEAU, AlphaRule, FusedMetric, FusionName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d)")
@@ -188,6 +188,7 @@ class DeploySection(Frozen):
 
     fuse_for: FusedMetric = ACCURACY  # the score on val that alpha is chosen for
     alpha: AlphaRule = WIDEST_PLATEAU  # of the best ones; one_standard_error: of those that are as good, the calm one
+    fusions: tuple[FusionName, ...] = RICHER  # richer ones, of which one decides where val shows that it gains
     max_members: Count = 4  # as many as there are modalities: one of each
     max_ms: Annotated[float, Field(gt=0)] | None = None  # milliseconds a sample, as the trials measured them
     max_bytes: Count | None = None  # of all weights

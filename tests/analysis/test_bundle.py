@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from modality_names import IMAGE, TEXT
 
 from analysis import bundle as module
 from analysis.bundle import TOLERANCE, Exported, export_bundle
+from analysis.bundle_card import Parity
 from analysis.bundle_predictor import BundlePredictor
 from analysis.predictor import Predictor
+from analysis.results import FusionResult
+from analysis.store import read_selection
 from trainables.checkpoint import read_checkpoint
 from trainables.errors import UserError
 from trainables.image.weights import packaged_file
@@ -26,7 +30,8 @@ from trainables.inference import load_model
 from trainables.modality import DataAccess
 from trainables.names import VAL
 from trainables.runtime import Predictor as Runtime
-from trainables.runtime.bundle import DIGESTS_FILE
+from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE
+from trainables.runtime.fusion import LinearFusion
 
 pytestmark = pytest.mark.skipif(
     packaged_file("tf_efficientnet_lite0") is None, reason="needs the packaged weights of the extra `demo`"
@@ -73,6 +78,34 @@ def test_it_predicts_what_the_study_does(study: tuple[Path, DataAccess], exporte
                 assert list(said.logits[name].values()) == pytest.approx(list(logits.values()), abs=TOLERANCE)
     assert exported.parity.difference <= TOLERANCE
     assert exported.parity.samples > len(samples)
+
+
+def test_a_richer_fusion_says_what_the_study_says(study: tuple[Path, DataAccess], copied: Path) -> None:
+    """The frozen matrices decide in both; what lacks a modality is decided by the other one."""
+    folder, data = study
+    ensemble = read_selection(folder)
+    rng = np.random.default_rng(0)
+    count = len(ensemble.classes)
+    matrices = {name: tuple(map(tuple, rng.normal(size=(count, count)).tolist())) for name in ensemble.models}
+    linear = LinearFusion({IMAGE: 0.8, TEXT: 1.7}, matrices, tuple(rng.normal(size=count).tolist()))
+    result = FusionResult(linear, 0.02, 0.01, 0.03, deployed=True)
+    selection = replace(ensemble, ensemble=None, fusions={"stacking": result})
+    own = [one.trial_id for one in selection.models.values()]
+    told = json.loads((copied / BUNDLE_FILE).read_text("utf-8"))
+    members = [{**one, "share": 1.0} for one in told["members"] if one["name"] in own]
+    shutil.rmtree(copied / module.RUNTIME)
+    (copied / DIGESTS_FILE).unlink()
+    module._write_rest(folder, copied, selection, members, Parity(0.0, 1), "")
+    models = {name: load_model(folder / one.checkpoint)[1] for name, one in selection.models.items()}
+    theirs, ours = Predictor(selection, models), BundlePredictor.load(copied)
+    val = data.splits[VAL]
+    samples = [{IMAGE: picture, TEXT: text} for picture, text in zip(val.items(IMAGE), val.items(TEXT), strict=True)]
+    for expected, said in zip(theirs.predict_alike(samples), ours.predict_alike(samples), strict=True):
+        assert said.decided_by == expected.decided_by == "stacking"
+        assert list(said.logits["stacking"].values()) == pytest.approx(
+            list(expected.logits["stacking"].values()), abs=20 * TOLERANCE
+        )
+    assert ours.predict({TEXT: val.items(TEXT)[0]}).decided_by == TEXT
 
 
 def test_it_needs_none_of_our_packages(study: tuple[Path, DataAccess], exported: Exported, tmp_path: Path) -> None:

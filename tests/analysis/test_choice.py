@@ -6,14 +6,16 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 from analysis_fakes import trial
 from modality_names import IMAGE, TEXT
 from numpy.typing import NDArray
 
-from analysis.choice import MOST, best_heads, chosen_ensemble, chosen_trials
+from analysis.choice import MOST, best_heads, chosen_ensemble, chosen_trials, richer_fusions
+from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.ensemble import Limits
-from trainables.names import HEAD, trial_name
-from trainables.records import TrialRecord
+from trainables.names import HEAD, RICHER, FusedMetric, trial_name
+from trainables.records import Predictions, TrialRecord
 
 LABELS = np.zeros(10, dtype=np.int64)
 
@@ -87,3 +89,41 @@ def test_the_best_heads_are_of_the_modalities_that_have_some() -> None:
     """By val accuracy."""
     records = [trial(IMAGE, 0, (0.9,)), trial(TEXT, 0, (0.9,)), head(TEXT, 0, 0.6), head(TEXT, 1, 0.7)]
     assert {name: one.trial_id for name, one in best_heads(records, [IMAGE, TEXT]).items()} == {TEXT: "text_head_001"}
+
+
+def said(samples: int, swapped: bool) -> dict[str, Predictions]:
+    """Two models of four classes; `swapped`: the text model takes two of them for each other."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, samples)
+    found = {}
+    for modality in (IMAGE, TEXT):
+        logits = rng.normal(size=(samples, 4)).astype(np.float32)
+        logits[np.arange(samples), labels] += 2
+        order = [1, 0, 2, 3] if swapped and modality == TEXT else [0, 1, 2, 3]
+        ids = tuple(map(str, range(samples)))
+        found[modality] = Predictions(ids, logits[:, order], labels, ("a", "b", "c", "d"), 0.001)
+    return found
+
+
+def test_a_richer_fusion_decides_where_it_is_shown_to_gain() -> None:
+    """And nothing else is deployed; each that was asked for says what it gains, by itself, either way."""
+    alone = np.arange(400)
+    found = richer_fusions(said(400, swapped=True), RICHER, FusionRule(), alone, deploy=True)
+    assert {name: one.deployed for name, one in found.items()} == {"per_class": False, "stacking": True}
+    assert found["stacking"].gain > found["per_class"].gain
+    kept = richer_fusions(said(400, swapped=True), ["stacking"], FusionRule(), alone, deploy=False)
+    assert (kept["stacking"].deployed, kept["stacking"].gain) == (False, found["stacking"].gain)
+    none = richer_fusions(
+        said(400, swapped=False), ["per_class"], FusionRule(rule="one_standard_error"), alone, deploy=True
+    )
+    assert not none["per_class"].deployed
+
+
+@pytest.mark.parametrize(
+    ("samples", "metric", "groups"), [(60, "accuracy", 60), (400, "macro_f1", 400), (400, "accuracy", 3)]
+)
+def test_no_richer_fusion_where_its_gain_cannot_be_told(samples: int, metric: FusedMetric, groups: int) -> None:
+    """Of few samples of a class, of few groups, or where another score than accuracy counts."""
+    assert not richer_fusions(
+        said(samples, swapped=True), RICHER, FusionRule(metric), np.arange(samples) % groups, deploy=True
+    )

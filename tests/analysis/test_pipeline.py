@@ -14,16 +14,20 @@ from modality_names import IMAGE, TEXT
 from numpy.typing import NDArray
 
 from analysis import results_json, store
+from analysis.compare import compare
 from analysis.lineage import OpeningTerms
 from analysis.numbers.alpha_choice import FusionRule, chosen_alpha
 from analysis.numbers.ensemble import Limits
 from analysis.numbers.fusion import alpha_curve, best_alpha, fuse
 from analysis.pipeline import analyze, final_test
 from analysis.report.findings import headline, key_findings
+from analysis.report.said import model_logits
+from analysis.results import FusionResult
 from trainables.data.lineage.manifest import Manifest, Row, to_csv
 from trainables.data.reading.options import ReadOptions
 from trainables.errors import UserError
-from trainables.names import MANIFEST_CSV, VAL
+from trainables.names import MANIFEST_CSV, RICHER, VAL
+from trainables.runtime.fusion import LinearFusion, log_softmax
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -400,3 +404,34 @@ def test_val_logits_that_lie_with_a_checkpoint_are_compared(tmp_path: Path, fake
     with pytest.raises(RuntimeError, match="text_001 must decide as the val logits"):
         analyze(tmp_path, linear_baseline=False, models=fakes.models())
     assert not (tmp_path / "analysis/selection.json").exists()
+
+
+def test_a_richer_fusion_that_is_deployed_is_what_is_tested_shown_and_compared(tmp_path: Path) -> None:
+    """From `selection.json` on: its row on test, the report, `compare`, all of the same decisions."""
+    fakes = study_of_many(tmp_path)
+    frozen = analyze(tmp_path, linear_baseline=False, limits=Limits(members=2), models=fakes.models())
+    assert store.read_selection(tmp_path) == frozen
+    assert set(frozen.fusions) == set(RICHER) <= set(frozen.val)
+    assert all(f"The fusion {name} isn't deployed: " in frozen.summary() for name in RICHER)
+    swap = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    linear = LinearFusion({IMAGE: 1.0, TEXT: 2.0}, {IMAGE: swap, TEXT: swap}, (0.0, 0.1, 0.2))
+    forced = FusionResult(linear, 0.03, 0.01, 0.02, deployed=True)
+    selection = dataclasses.replace(
+        frozen, fusions={"stacking": forced}, val={**frozen.val, "stacking": frozen.val["fused"]}
+    )
+    store.write_selection(tmp_path, selection)
+    assert store.read_selection(tmp_path) == selection
+    assert (selection.system, selection.shown_rows) == ("stacking", (IMAGE, TEXT, "fused", "stacking"))
+    result = final_test(tmp_path, tmp_path / "pictures", models=fakes.models())
+    kept = {modality: store.load_predictions(tmp_path, "test", modality) for modality in (IMAGE, TEXT)}
+    logits = model_logits(selection, kept, None)
+    assert np.allclose(
+        logits["stacking"][:, 2],
+        log_softmax(kept[IMAGE].logits.astype(float))[:, 2] + log_softmax(kept[TEXT].logits / 2.0)[:, 2] + 0.2,
+    )
+    right = logits["stacking"].argmax(axis=1) == kept[TEXT].labels
+    assert result.test["stacking"].scores.accuracy == right.mean() != result.test["fused"].scores.accuracy
+    found = " ".join(key_findings(selection, result, None)).replace("\u00a0", " ")
+    assert "Stacking decides: +3.0 points on val over fused, cross-fitted, with a standard error of 1.0 points" in found
+    assert headline(selection, result).sentence.startswith("The fusion of image and text by stacking gets ")
+    assert compare({"one": tmp_path, "two": tmp_path}).common.accuracies["one"] == right.mean()  # type: ignore[union-attr]

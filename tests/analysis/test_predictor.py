@@ -18,8 +18,10 @@ from analysis.numbers.metrics import softmax
 from analysis.numbers.mixture import Mixture
 from analysis.pipeline import analyze
 from analysis.predictor import Prediction, Predictor
+from analysis.results import FusionResult
 from trainables.errors import UserError
 from trainables.modality import Item
+from trainables.runtime.fusion import LinearFusion, log_softmax
 
 LOGITS = {IMAGE: [2.0, 1.0, 0.0], TEXT: [0.0, 0.0, 3.0], NUMBERS: [0.0, 4.0, 0.0]}
 KINDS = {IMAGE: Path, TEXT: (str, tuple), NUMBERS: tuple}
@@ -189,3 +191,17 @@ def test_modalities_that_weigh_nothing_are_fused_alike(tmp_path: Path, numbers: 
     one = dataclasses.replace(one, selection=dataclasses.replace(one.selection, fusion=fusion))
     said = one.predict({TEXT: "a Green thing", numbers: (1.0, 2.0)})
     assert list(said.logits["fused"].values()) == pytest.approx([0.0, 2.0, 1.5])
+
+
+def test_a_richer_fusion_decides_where_all_inputs_are_there(tmp_path: Path) -> None:
+    """By its matrices; with one of two inputs that one's model decides."""
+    one = predictor(tmp_path)
+    swap = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    linear = LinearFusion({IMAGE: 1.0, TEXT: 2.0}, {IMAGE: swap, TEXT: swap}, (0.0, 0.1, 0.2))
+    fusions = {"stacking": FusionResult(linear, 0.03, 0.01, 0.02, deployed=True)}
+    richer = dataclasses.replace(one, selection=dataclasses.replace(one.selection, fusions=fusions))
+    said = richer.predict({IMAGE: tmp_path / "pictures/val_000.jpg", TEXT: "a Green thing"})
+    chances = [log_softmax(np.array(LOGITS[IMAGE])), log_softmax(np.array(LOGITS[TEXT]) / 2)]
+    assert (said.decided_by, set(said.logits)) == ("stacking", {IMAGE, TEXT, "stacking"})
+    assert list(said.logits["stacking"].values()) == pytest.approx(np.sum(chances, axis=0)[[1, 0, 2]] + [0, 0.1, 0.2])
+    assert richer.predict({TEXT: "a Green thing"}).decided_by == TEXT

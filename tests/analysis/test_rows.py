@@ -12,7 +12,7 @@ from trainables.errors import UserError
 def test_rows_stand_in_the_order_of_the_table() -> None:
     """The modalities, their fusion, the heads and the linear baseline likewise, the majority class last."""
     assert row_order([IMAGE, TEXT]) == (
-        "image", "text", "fused", "ensemble", "frozen_image", "frozen_text", "frozen_fused",
+        "image", "text", "fused", "per_class", "stacking", "ensemble", "frozen_image", "frozen_text", "frozen_fused",
         "linear_image", "linear_text", "linear_fused", "majority",
     )  # fmt: skip
     assert (frozen_row("numbers"), linear_row("numbers")) == ("frozen_numbers", "linear_numbers")

@@ -16,6 +16,7 @@ import numpy as np
 from harness import main
 from measure import Bound, Findings, at_least, at_most
 from numpy.typing import NDArray
+from simulated_gates import gate_bounds, gates, set_coverage
 
 from analysis.choice import Choice
 from analysis.evidence import measured_optimism
@@ -41,9 +42,21 @@ def benchmark(folder: Path, quick: bool) -> Findings:
     covered = coverage(studies)
     claimed = claims(studies)
     lucky = {name: luck_of(make, luck) for name, make in LUCKY.items()}
+    deployed, sets = gates(luck), set_coverage(luck)
     return Findings(
-        {"intervals that hold the truth": covered, "says that fusion helps": claimed, "val without its luck": lucky},
-        [*coverage_bounds(covered), *claim_bounds(claimed), *luck_bounds(lucky)],
+        {
+            "intervals that hold the truth": covered,
+            "says that fusion helps": claimed,
+            "val without its luck": lucky,
+            "deployed without a gain": deployed,
+            "sets of classes": sets,
+        },
+        [
+            *coverage_bounds(covered),
+            *claim_bounds(claimed),
+            *luck_bounds(lucky),
+            *gate_bounds(deployed, sets),
+        ],
         _NOTES,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,38 @@ from .errors import UserError
 
 Floats = NDArray[np.float64]
 _SUM = 1e-9  # by which weights may miss 1 in sum
+
+
+@dataclass(frozen=True)
+class LinearFusion:
+    """A fusion that is linear in log-probabilities: their products with a matrix of each modality, and a bias."""
+
+    temperatures: Mapping[str, float]  # by modality: its logits are divided by it
+    matrices: Mapping[str, tuple[tuple[float, ...], ...]]  # (C, C): what row k's log-probability adds to each class
+    bias: tuple[float, ...]  # (C,)
+
+    @classmethod
+    def parsed(cls, raw: Mapping[str, Any]) -> LinearFusion:
+        """From what JSON made of it. KeyError or TypeError where that is none."""
+        matrices = {name: tuple(tuple(map(float, row)) for row in rows) for name, rows in raw["matrices"].items()}
+        return cls(dict(raw["temperatures"]), matrices, tuple(map(float, raw["bias"])))
+
+    def logits(self, logits: Mapping[str, Floats], otherwise: Floats) -> Floats:
+        """(N, C) fused, from the logits (N, C) by modality; `otherwise` (N, C) of samples that lack a modality."""
+        names = [name for name in logits if name in self.matrices]
+        whole = ~np.any([np.isnan(logits[name]).any(axis=1) for name in names], axis=0)
+        found = np.array(otherwise, dtype=np.float64)
+        chances = [log_softmax(logits[name][whole] / self.temperatures[name]) for name in names]
+        told = [one @ np.array(self.matrices[name]) for name, one in zip(names, chances, strict=True)]
+        found[whole] = np.add.reduce(told) + np.array(self.bias)
+        return found
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """(N, C) the logarithms of `softmax`."""
+    above = logits - logits.max(axis=-1, keepdims=True)
+    found: Floats = above - np.log(np.exp(above).sum(axis=-1, keepdims=True))
+    return found
 
 
 def softmax(logits: Floats) -> Floats:

@@ -13,10 +13,11 @@ import numpy as np
 
 from .bundle import Bundle
 from .errors import UserError
-from .fusion import Floats, checked_weights, fused, softmax
+from .fusion import Floats, LinearFusion, checked_weights, fused, softmax
 from .members import CAPTIONS, PICTURES, Member, load_member
 
 ReturnType = Literal["logits", "probs", "both"]
+FUSED = "fused"  # what decides where weights do, though the bundle has another fusion
 RETURN_TYPES = ("logits", "probs", "both")
 
 
@@ -41,6 +42,7 @@ class Predictor:
     members: Mapping[str, tuple[tuple[float, Member], ...]]  # by modality: shares, 1 in sum, and models
     weights: Mapping[str, float]  # of the modalities, 1 in sum
     temperatures: Mapping[str, float]  # by modality: logits are divided by it
+    fusion: LinearFusion | None = None  # of samples that have all modalities, where it isn't the weights'
 
     @classmethod
     def load(cls, bundle: Path | str, *, threads: int = 0) -> Predictor:
@@ -71,6 +73,7 @@ class Predictor:
             members={name: tuple(own) for name, own in members.items()},
             weights=about["weights"],
             temperatures=about["temperatures"],
+            fusion=LinearFusion.parsed(about["fusion"]) if "fusion" in about else None,
         )
 
     def predict(
@@ -114,8 +117,10 @@ class Predictor:
         logits = {name: self._logits(name, own) for name, own in used.items()}
         decided_by = next(iter(used))
         if len(used) > 1:
-            decided_by = self.system
-            logits[decided_by] = fused(logits, chosen)
+            single = fused(logits, chosen)
+            richer = self.fusion if weights is None and len(used) == len(self.members) else None
+            decided_by = FUSED if self.fusion is not None and richer is None else self.system
+            logits[decided_by] = single if richer is None else richer.logits(logits, single)
         best = logits[decided_by].argmax(axis=1)
         return Answers(
             classes=self.classes,

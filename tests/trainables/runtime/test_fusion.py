@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.numbers.mixture import mix
 from trainables.runtime.errors import UserError
-from trainables.runtime.fusion import checked_weights, fused, softmax
+from trainables.runtime.fusion import LinearFusion, checked_weights, fused, log_softmax, softmax
 
 NAMES = ("one", "two", "three")
 
@@ -25,6 +27,21 @@ def test_the_fusion_is_the_studys(seed: int, shares: tuple[float, ...]) -> None:
         logits[name][row] = np.nan
     weights = dict(zip(NAMES, shares, strict=True))
     assert np.allclose(fused(logits, weights), mix(logits, weights))
+
+
+def test_a_fusion_by_matrices_is_read_back_as_it_was() -> None:
+    """Through JSON, to the bit; what it isn't is an error."""
+    rng = np.random.default_rng(0)
+    matrices = {name: tuple(map(tuple, rng.normal(size=(3, 3)).tolist())) for name in NAMES[:2]}
+    fusion = LinearFusion({"one": 0.7, "two": 1.3}, matrices, tuple(rng.normal(size=3).tolist()))
+    assert LinearFusion.parsed(json.loads(json.dumps(asdict(fusion)))) == fusion
+    with pytest.raises(KeyError):
+        LinearFusion.parsed({"matrices": {}, "bias": []})
+
+
+def test_log_probabilities_of_logits_whose_exponentials_overflow() -> None:
+    """They are finite, and those of the probabilities."""
+    assert np.allclose(np.exp(log_softmax(np.array([[1000.0, 999.0, 0.0]]))), softmax(np.array([[1000.0, 999.0, 0.0]])))
 
 
 def test_probabilities_are_1_in_sum() -> None:

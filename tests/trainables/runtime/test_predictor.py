@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainables.runtime import Predictor
 from trainables.runtime.errors import UserError
+from trainables.runtime.fusion import LinearFusion, log_softmax
 from trainables.runtime.members import CAPTIONS, PICTURES
 
 
@@ -61,6 +63,21 @@ def test_one_alone_decides_where_the_other_is_lacking(predictor: Predictor) -> N
     some = predictor.predict(images=["a.jpg", None, "c.jpg"], texts=[None, "old", "old"])
     assert some.predicted == ("Blue", "Green", "Green")
     assert predictor.members["seen"][0][1].asked[-1] == ["a.jpg", "c.jpg"]  # type: ignore[attr-defined]
+
+
+def test_a_fusion_by_matrices_decides_where_all_modalities_are_there(predictor: Predictor) -> None:
+    """Else, and with weights that are asked for, the weights do."""
+    swap = ((0.0, 1.0), (1.0, 0.0))
+    fusion = LinearFusion({"seen": 1.0, "read": 1.0}, {"seen": swap, "read": swap}, (0.0, 0.5))
+    richer = replace(predictor, system="stacking", fusion=fusion)
+    both = richer.predict(images=["a.jpg", None], texts=["old", "old"])
+    assert (both.decided_by, both.predicted) == ("stacking", ("Blue", "Green"))
+    seen, read = log_softmax(np.array([[2.0, 0.0]])), log_softmax(np.array([[0.0, 3.0]]))
+    assert both.logits is not None
+    assert np.allclose(both.logits["stacking"][0], (seen + read)[0, ::-1] + [0.0, 0.5])
+    assert richer.predict(texts="old").decided_by == "read"
+    asked = richer.predict(images="a.jpg", texts="old", weights=0.75)
+    assert (asked.decided_by, asked.predicted) == ("fused", ("Green",))
 
 
 def test_what_is_returned(predictor: Predictor) -> None:
