@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -98,6 +98,10 @@ def opened(path: Path, pixel_limit: int) -> Iterator[Image.Image]:
 def _opened(path: Path, pixel_limit: int) -> Image.Image:
     """ValueError where the picture is above Pillow's own limit."""
     try:
+        # Readers that are loaded first: a format among those asked for that isn't makes Pillow load all forty.
+        Image.preinit()
+        with suppress(UnidentifiedImageError):
+            return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
         return Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:  # Pillow's own limit, checked as it opens
         pixels = int("".join(re.findall(r"\((\d+) pixels", str(error))) or 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -323,3 +325,15 @@ def test_a_large_transparent_picture_is_put_on_white_in_strips(tmp_path: Path, m
         monkeypatch.setattr(pictures, "STRIP", strip)
         for path, expected in zip(paths, at_once, strict=True):
             np.testing.assert_array_equal(np.asarray(read_picture(path)), expected)
+
+
+def test_a_picture_loads_its_own_reader_alone(tmp_path: Path) -> None:
+    """Pillow's forty others take as long as a prediction; a format that isn't loaded yet is found all the same."""
+    path, other = saved(tmp_path / "a.png", halves(20, 10)), saved(tmp_path / "a.webp", halves(20, 10))
+    code = (
+        "import sys; from pathlib import Path; from trainables.runtime.pictures import load_picture\n"
+        f"load_picture(Path({str(path)!r}), 8, 'pad'); print('PIL.PdfImagePlugin' in sys.modules)\n"
+        f"print(load_picture(Path({str(other)!r}), 8, 'pad').shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["False", "(8, 8, 3)"]
