@@ -27,6 +27,7 @@ from analysis.choice import (
 )
 from analysis.effort import measured_effort, write_effort
 from analysis.evidence import blocks_of, measured_optimism
+from analysis.examples import examples_of
 from analysis.lineage import OpeningTerms, admit, data_digests, recorded_contents
 from analysis.numbers.alpha_choice import FusionRule
 from analysis.numbers.ensemble import Limits
@@ -35,14 +36,14 @@ from analysis.numbers.optimism import Optimism
 from analysis.numbers.selection import stop_reasons
 from analysis.opening import NoRecord, OpeningsRecord
 from analysis.register import other_openings
-from analysis.results import Chosen, Example, FinalTest, FusionResult, SelectedModel, Selection, linear_fusions
+from analysis.results import Chosen, FinalTest, SelectedModel, Selection, linear_fusions
 from analysis.rows import LINEAR, ordered
 from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of
+from analysis.train_doubts import train_doubts, write_train_doubts
 from analysis.versions import versions
 from trainables.errors import UserError
 from trainables.heads.folds import groups_of
 from trainables.modalities import modality_of
-from trainables.modality import Item
 from trainables.names import DATA_FILE, ENSEMBLE, RICHER, TEST, TRAIN, VAL, FusionName
 from trainables.records import Predictions, TrialRecord, study_checkpoint
 
@@ -70,17 +71,23 @@ class Models:
     predict_split: PredictSplit  # (checkpoint folder, split) -> predictions in any order of samples
     linear_baseline: LinearBaseline  # (checkpoints by modality, train, splits) -> split -> modality -> predictions
     val_logits: ValLogits  # checkpoint folder -> its trial's val logits (N, C); None where it has none
+    train_logits: ValLogits = lambda _: None  # the same of train, out of fold: heads alone have them
 
 
 def real_models() -> Models:
     """The project's own; imported here because torch takes seconds to load."""
-    from trainables.checkpoint import read_val_logits
+    from trainables.checkpoint import read_train_logits, read_val_logits
     from trainables.data.reading.read_split import read_split
     from trainables.data.study_data import read_study_data
     from trainables.inference import predict_split
 
     return Models(
-        lambda folder: read_study_data(folder / DATA_FILE), read_split, predict_split, linear_baselines, read_val_logits
+        lambda folder: read_study_data(folder / DATA_FILE),
+        read_split,
+        predict_split,
+        linear_baselines,
+        read_val_logits,
+        read_train_logits,
     )
 
 
@@ -138,9 +145,9 @@ def analyze(
         _check(trial, answers.by_trial[trial.trial_id], val_logits(study_checkpoint(study_folder, trial)))
     baseline = _val_baseline(study_folder, chosen, splits, models, say) if linear_baseline else {}
     optimism = measured_optimism(choice, ensemble, val.labels, blocks_of(groups))
-    rule = rule or FusionRule()
-    richer = richer_fusions(answers.models, fusions, rule, groups, deploy=not (ensemble and ensemble.gain.shown))
-    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups, rule, richer)
+    terms = (rule or FusionRule(), fusions)
+    selection = _selection(records[0].study, chosen, splits, answers, baseline, optimism, groups, *terms)
+    write_train_doubts(study_folder, train_doubts(study_folder, selection, splits[TRAIN], models.train_logits))
     selection = _frozen(study_folder, selection, record, val, answers)
     say("Froze the selection")
     return selection
@@ -295,13 +302,15 @@ def _selection(
     optimism: Optimism | None,
     groups: NDArray[np.int64],
     rule: FusionRule,
-    richer: Mapping[str, FusionResult],
+    names: Sequence[FusionName],
 ) -> Selection:
     classes, blocks = splits[VAL].classes, blocks_of(groups)
     majority = majority_class(splits[TRAIN].labels, len(classes))
     fusion, linear_fusion, frozen_fusion = (
         best_fusion(one, rule, blocks) for one in (answers.models, baseline, answers.frozen)
     )
+    deploy = chosen.ensemble is None or not chosen.ensemble.deployed
+    richer = richer_fusions(answers.models, names, rule, groups, deploy=deploy)
     rows = rows_of(
         answers.models,
         baseline,
@@ -337,13 +346,4 @@ def _save_rows(study_folder: Path, split_name: str, split: Split, answers: Answe
     rows = {**answers.models, **({} if answers.ensemble is None else {ENSEMBLE: answers.ensemble})}
     for row, one in rows.items():
         store.save_predictions(study_folder, split_name, row, one)
-    shown = {name: [_shown(name, item) for item in items] for name, items in split.inputs.items()}
-    examples = tuple(
-        Example(sample_id, {name: items[row] for name, items in shown.items()})
-        for row, sample_id in enumerate(split.ids)
-    )
-    store.save_examples(study_folder, split_name, examples)
-
-
-def _shown(modality: str, item: Item) -> str | None:
-    return None if item is None else modality_of(modality).shown(item)
+    store.save_examples(study_folder, split_name, examples_of(split))

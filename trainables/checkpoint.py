@@ -26,6 +26,7 @@ from trainables.names import (
     META_FILE,
     PREVIOUS_FOLDER,
     STATE_FILE,
+    TRAIN_LOGITS_FILE,
     VAL_LOGITS_FILE,
     WEIGHTS_FILE,
 )
@@ -185,7 +186,19 @@ def read_val_logits(folder: Path) -> NDArray[np.float32] | None:
 
     Raises UserError where they aren't what the manifest says.
     """
-    digest, path = read_manifest(folder).get(VAL_LOGITS_FILE), folder / VAL_LOGITS_FILE
+    return _read_logits(folder, VAL_LOGITS_FILE)
+
+
+def read_train_logits(folder: Path) -> NDArray[np.float32] | None:
+    """A head's logits of train (N, C), each of a fit without the sample's fold; None where it was written without.
+
+    Raises UserError where they aren't what the manifest says.
+    """
+    return _read_logits(folder, TRAIN_LOGITS_FILE)
+
+
+def _read_logits(folder: Path, name: str) -> NDArray[np.float32] | None:
+    digest, path = read_manifest(folder).get(name), folder / name
     if digest is None:
         return None
     if not path.is_file() or _file_sha256(path) != digest:

@@ -18,10 +18,11 @@ from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import softmax
 from analysis.report.thumbnails import thumbnail_uri
 from analysis.results import Example, Selection
+from analysis.train_doubts import TrainDoubts
 from trainables.modalities import modality_of
-from trainables.names import VAL
+from trainables.names import TRAIN, VAL
 
-MOST_DOUBTS = 12  # likely wrong labels that are shown
+MOST_DOUBTS = 12  # likely wrong labels of val and test that are shown
 THUMBNAIL = 72  # px
 
 Logits = Mapping[str, NDArray[np.float64]]
@@ -64,8 +65,13 @@ class SplitSaid:
     examples: Sequence[Example]
 
 
-def closer_look(selection: Selection, splits: Mapping[str, SplitSaid], split: str) -> Look:
-    """What is to be seen of the splits, val and, once there is a result, test; `split` is the one spoken of."""
+def closer_look(
+    selection: Selection, splits: Mapping[str, SplitSaid], split: str, train: TrainDoubts | None = None
+) -> Look:
+    """What is to be seen of the splits, val and, once there is a result, test; `split` is the one spoken of.
+
+    `train`: what heads doubt of its labels.
+    """
     spoken, system = splits[split], selection.system
     tested = (_known(splits[VAL], system), _known(spoken, system)) if split != VAL else None
     found = {name: _doubts(selection, name, one) for name, one in splits.items()}
@@ -76,9 +82,9 @@ def closer_look(selection: Selection, splits: Mapping[str, SplitSaid], split: st
         _cases(selection, spoken),
         tuple(abstentions(*tested)) if tested else (),
         tuple(conformal_sets(*tested)) if tested else (),
-        tuple(_shown(one, by_id[one.split, one.id]) for one in first[:MOST_DOUBTS]),
-        {name: len(own) for name, own in found.items()},
-        {name: len(one.ids) for name, one in splits.items()},
+        (*(_shown(one, by_id[one.split, one.id]) for one in first[:MOST_DOUBTS]), *_of_train(selection, train)),
+        {name: len(own) for name, own in found.items()} | ({TRAIN: train.doubted} if train else {}),
+        {name: len(one.ids) for name, one in splits.items()} | ({TRAIN: train.checked} if train else {}),
     )
 
 
@@ -99,6 +105,12 @@ def _doubts(selection: Selection, split: str, said: SplitSaid) -> list[Doubt]:
     """Of samples that no model learned from: their chances are held-out ones."""
     logits = said.logits[selection.system]
     return [_doubt(selection, split, said.ids[one.row], one) for one in likely_errors(softmax(logits), said.labels)]
+
+
+def _of_train(selection: Selection, train: TrainDoubts | None) -> list[Doubt]:
+    """Those that were kept, as they are shown."""
+    kept = () if train is None else train.kept
+    return [_shown(_doubt(selection, TRAIN, example.id, one), example) for one, example in kept]
 
 
 def _doubt(selection: Selection, split: str, sample: str, one: LikelyError) -> Doubt:

@@ -39,6 +39,7 @@ from analysis.report.record import report_json, result_values, results_csv
 from analysis.report.said import model_logits
 from analysis.report.trial_plots import trial_pictures
 from analysis.results import FinalTest, SelectedModel, Selection
+from analysis.train_doubts import read_train_doubts
 from trainables.names import (
     ANALYSIS_FOLDER,
     ENSEMBLE,
@@ -164,7 +165,8 @@ def build_report(study_folder: Path) -> Report:
     grid, scores = eleven_points(val), _model_scores(selection, final)
     top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
     effort, letters = read_effort(study_folder), lettering(selection.classes)
-    look = closer_look(selection, _said(study_folder, selection, {VAL: val, split: shown}, ensemble), split)
+    said, doubts = _said(study_folder, selection, {VAL: val, split: shown}, ensemble), read_train_doubts(study_folder)
+    look = closer_look(selection, said, split, doubts)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     fronts = _fronts(records, selection)
     pictures = (

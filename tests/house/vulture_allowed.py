@@ -57,7 +57,6 @@ _.tiles
 _.aimed
 _.mean_size
 _.system_right
-_.doubts
 _.leads
 _.true_class
 _.remarks

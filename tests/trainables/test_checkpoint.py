@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,12 +19,13 @@ from trainables.checkpoint import (
     read_checkpoint,
     read_meta,
     read_state,
+    read_train_logits,
     replace_checkpoint,
     save_state,
     write_checkpoint,
 )
 from trainables.errors import UserError
-from trainables.names import MANIFEST_FILE, META_FILE, STATE_FILE, WEIGHTS_FILE
+from trainables.names import MANIFEST_FILE, META_FILE, STATE_FILE, TRAIN_LOGITS_FILE, WEIGHTS_FILE
 
 META = {"modality": "image", "classes": ["Böse", "Blue"]}
 
@@ -294,3 +296,16 @@ def test_states_are_dropped_and_the_best_stays(tmp_path: Path) -> None:
     (tmp_path / ".last.0123abcd").mkdir()
     drop_states(tmp_path)
     assert names(tmp_path) == ["best"]
+
+
+def test_a_heads_logits_of_train_lie_beside_its_weights(tmp_path: Path) -> None:
+    """Read back as they were; None of a checkpoint without them; an altered file is refused."""
+    logits = np.arange(6, dtype=np.float32).reshape(3, 2)
+    write_checkpoint(tmp_path / "old", {"w": torch.ones(1)}, {})
+    assert read_train_logits(tmp_path / "old") is None
+    folder = tmp_path / "new"
+    write_checkpoint(folder, {"w": torch.ones(1)}, {}, companions=lambda own: np.save(own / TRAIN_LOGITS_FILE, logits))
+    np.testing.assert_array_equal(read_train_logits(folder), logits)
+    np.save(folder / TRAIN_LOGITS_FILE, logits + 1)
+    with pytest.raises(UserError, match="must be as its manifest says"):
+        read_train_logits(folder)
