@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.numbers.fusion import BestAlpha
@@ -32,6 +32,17 @@ _NOTES: Mapping[str, str] = {
 def fusion_kind(name: str) -> str:
     """A richer fusion, as a sentence begins."""
     return _KINDS[name]
+
+
+def empty_sets_note(mean_sizes: Iterable[float]) -> str:
+    """Why sets of classes may have less than one on average; empty where none does."""
+    if all(size >= 1 for size in mean_sizes):
+        return ""
+    return (
+        "Fewer than one class on average: on val the model is right more often than is promised, so that sets may be "
+        "empty where it is least sure. Take its likeliest class there, and the true one is held more often than "
+        "promised."
+    )
 
 
 def row_name(row: str, majority: str) -> str:

@@ -64,7 +64,10 @@ def conformal_sets(
     """Split conformal sets (Sadinle, Lei and Wasserman 2019, https://doi.org/10.1080/01621459.2017.1395341).
 
     Of exchangeable samples they hold the true class with at least each of `LEVELS`, on average over samples of val, and
-    by at most 1 / (N + 1) more where no two chances are equal. A set may be empty. Logits (N, C), labels (N,).
+    by at most 1 / (N + 1) more where no two chances are equal. Logits (N, C), labels (N,).
+
+    A set may be empty, and is in as many samples as are needed where the model is right more often than the level
+    asks (their null region): with its likeliest class instead, sets would hold the true class more often than promised.
     """
     own = np.sort(softmax(val[0])[np.arange(len(val[1])), val[1]])
     chances, labels = softmax(checked[0]), checked[1]

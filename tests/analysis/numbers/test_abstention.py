@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.numbers.abstention import LEVELS, SHARES, abstentions, conformal_sets
+from analysis.wording import empty_sets_note
 
 Split = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -37,6 +38,19 @@ def test_sets_grow_with_what_they_promise() -> None:
     assert all(one.covered in one.interval for one in found)
     few = conformal_sets(drawn(rng, 5), drawn(rng, 50))[-1]
     assert (few.threshold, few.covered, few.mean_size, few.single) == (0.0, 1.0, 4.0, 0.0)
+
+
+def test_a_set_may_be_empty_where_more_is_right_than_promised() -> None:
+    """So that no more than the level is held; the report says so in words, and only there."""
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 3, 4000)
+    logits = rng.normal(size=(4000, 3))
+    logits[np.arange(4000), labels] += 5
+    sets = conformal_sets((logits[:2000], labels[:2000]), (logits[2000:], labels[2000:]))
+    assert sets[0].mean_size == pytest.approx(sets[0].covered, abs=0.01)
+    assert sets[0].covered == pytest.approx(0.8, abs=0.02)
+    assert "sets may be empty" in empty_sets_note([one.mean_size for one in sets])
+    assert empty_sets_note([1.0, 1.4]) == ""
 
 
 def test_who_abstains_is_right_more_often() -> None:
