@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from analysis.numbers.cost import TUNING, Cost
 from analysis.numbers.fusion import BestAlpha
 from analysis.numbers.mixture import Mixture
 from analysis.rows import FROZEN, LINEAR, MAJORITY, linear_row, ordered
@@ -153,6 +154,19 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}{_SPACE}min{_SPACE}{whole % 60:02d}{_SPACE}s"
     return f"{whole // 3600}{_SPACE}h{_SPACE}{whole % 3600 // 60:02d}{_SPACE}min"
+
+
+def cost_sentence(found: Sequence[Cost]) -> str:
+    """What trials took, by kind, and what stopping early saved."""
+    said = [
+        f"{one.kind} {duration(one.seconds)} ({count(one.trials, 'trial')}"
+        + (f", {count(one.epochs, 'epoch')})" if one.kind == TUNING else ")")
+        + (f", {duration(one.gpu_seconds)} of it on a GPU" if one.gpu_seconds else "")
+        for one in found
+    ]
+    if saved := sum(one.saved for one in found):
+        said.append(f"stopping early saved {count(saved, 'epoch')} at most")
+    return f"Cost of trials, one after the other: {'; '.join(said)}."
 
 
 def times(ratio: float) -> str:

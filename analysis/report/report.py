@@ -17,6 +17,7 @@ from analysis import store, wording
 from analysis.effort import effort_sentence, read_effort
 from analysis.files import replace_file
 from analysis.lineage import data_digests
+from analysis.numbers.cost import Cost, cost_of
 from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import Scores
 from analysis.numbers.pareto import Front, front_of
@@ -78,7 +79,8 @@ class Report:
     weights: tuple[WeightRow, ...]  # of more than two; else empty
     boards: tuple[Board, ...]
     fronts: tuple[Front, ...]  # of the modalities whose search had two objectives
-    effort: str  # what fine-tuning gained over heads on frozen features; empty where there weren't both
+    effort: str  # what fine-tuning gained over heads on frozen features where there were both, and what trials took
+    cost: tuple[Cost, ...]
     shown_words: tuple[str, ...]  # the modalities that a sample's words are of
     samples: tuple[SampleCard, ...]
     look: Look
@@ -124,6 +126,7 @@ class Report:
             "who_is_right": [asdict(one) for one in self.look.cases],
             "abstention": [asdict(one) for one in self.look.abstention],
             "conformal_sets": [asdict(one) for one in self.look.sets],
+            "cost": [asdict(one) for one in self.cost],
             "importances": [asdict(one) for one in self.importances],
             "likely_wrong_labels": dict(self.look.doubted),
             "comparisons": {}
@@ -162,13 +165,12 @@ def build_report(study_folder: Path) -> Report:
     split = TEST if final else VAL
     val, shown = (_kept(study_folder, selection, name) for name in (VAL, split))
     ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
-    grid, scores = eleven_points(val), _model_scores(selection, final)
+    grid, scores, letters = eleven_points(val), _model_scores(selection, final), lettering(selection.classes)
     top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
-    effort, letters = read_effort(study_folder), lettering(selection.classes)
+    effort, cost, fronts = read_effort(study_folder), cost_of(records), _fronts(records, selection)
     said, doubts = _said(study_folder, selection, {VAL: val, split: shown}, ensemble), read_train_doubts(study_folder)
     look = closer_look(selection, said, split, doubts)
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
-    fronts = _fronts(records, selection)
     pictures = (
         draw_pictures(records, selection, final, val, grid, fronts, letters)
         | effort_pictures(effort)
@@ -193,7 +195,8 @@ def build_report(study_folder: Path) -> Report:
         weights=weight_rows(selection),
         boards=tuple(board(records, selection, modality) for modality in selection.models),
         fronts=fronts,
-        effort=effort_sentence(effort) if effort else "",
+        effort=" ".join(filter(None, (effort_sentence(effort) if effort else "", wording.cost_sentence(cost)))),
+        cost=cost,
         shown_words=words,
         samples=samples,
         look=look,

@@ -57,6 +57,7 @@ _.tiles
 _.aimed
 _.mean_size
 _.system_right
+_.empty_sets_note
 _.leads
 _.true_class
 _.remarks
