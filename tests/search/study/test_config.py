@@ -98,7 +98,7 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
         ("deploy: {max_ms: 0}", "deploy.max_ms: must be greater than 0, but got 0."),
         (
             "deploy: {members: 4}",
-            "deploy.members: unknown key; did you mean max_members? Known: fuse_for, alpha, max_members, max_ms",
+            "deploy.members: unknown key; did you mean max_members? Known: fuse_for, alpha, fusions, max_members",
         ),
         (
             "image: {search: {trials: 0, heads: none}}",
