@@ -108,6 +108,8 @@ def _members(selection: Selection, members: Sequence[Mapping[str, Any]]) -> Iter
     yield "\n".join(lines) + "\n"
     said = ", ".join(f"{name} {weight:.4f}" for name, weight in weights_of(selection).items())
     yield f"\nWeights of the modalities' logits where they decide together: {said}.\n"
+    if selection.linear is not None:
+        yield f"\nA sample that has all of them is decided by {selection.system}: the matrices in `bundle.json`.\n"
 
 
 def _caveats(selection: Selection, final: FinalTest | None, parity: Parity) -> Iterator[str]:

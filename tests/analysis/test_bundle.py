@@ -106,6 +106,7 @@ def test_a_richer_fusion_says_what_the_study_says(study: tuple[Path, DataAccess]
             list(expected.logits["stacking"].values()), abs=20 * TOLERANCE
         )
     assert ours.predict({TEXT: val.items(TEXT)[0]}).decided_by == TEXT
+    assert "is decided by stacking: the matrices in `bundle.json`" in (copied / module.CARD_FILE).read_text("utf-8")
 
 
 def test_it_needs_none_of_our_packages(study: tuple[Path, DataAccess], exported: Exported, tmp_path: Path) -> None:
