@@ -141,6 +141,8 @@ def test_an_idle_worker_s_death_costs_no_trial(tmp_path: Path) -> None:
 
     def fault(config: Mapping[str, Any], epoch: int) -> None:
         if config["number"] == 1 and epoch == EPOCHS:
+            while not mark(config, "killed").exists():  # else the other, if it begins late, may get this very worker
+                time.sleep(0.05)
             mark(config, "pid").write_text(str(os.getpid()))
         if config["number"] == 0 and epoch == 2 and not mark(config, "killed").exists():
             mark(config, "killed").touch()
