@@ -134,6 +134,7 @@ class Modality(Protocol):
     shown_as: ClassVar[Literal["picture", "words"]] = "words"  # what a report shows of an item
     colours: ClassVar[tuple[str, str] | None] = None  # on a light and on a dark ground; None: one that is free
     baseline_note: ClassVar[str] = ""  # what the linear baseline sees: `frozen image features`
+    imported: ClassVar[tuple[str, ...]] = ()  # modules with what its trials take seconds to import, imported ahead
 
     # What may be searched and changed, beside what holds for all modalities
     not_searched: ClassVar[Mapping[str, str]] = {}  # hyperparameter -> why no trial may vary it

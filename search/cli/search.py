@@ -109,14 +109,19 @@ def search_to_its_end(config: StudyConfig, *, resume: bool, replace: bool, more:
 def searched(config: StudyConfig, mode: Mode, json_out: TextIO | None = None) -> SearchOutcome:
     """Run the search, to its end or to whatever stops it. UserError as `run_search`."""
     from search.machines.local import check_local_resources
+    from search.preflight.here import forks_for
     from search.show.console import console
+    from search.study.folder import Layout
 
     check_local_resources(config)
-    # From here on it takes seconds: Ray and torch are imported.
-    from search.session.run import run_search
-
     _mind_the_test(config, mode)
-    return run_search(config, console(), mode, json_out=json_out)
+    with forks_for(config) as forks:
+        if forks is not None and (mode.replace or not Layout.of(config).ledger_file.is_file()):
+            forks.start()
+        # From here on it takes seconds: Ray is imported here, torch there.
+        from search.session.run import run_search
+
+        return run_search(config, console(), mode, json_out=json_out, forks=forks)
 
 
 def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:

@@ -21,6 +21,11 @@ def check_local_resources(study: StudyConfig) -> None:
         check_resources(study, [Node(float(os.cpu_count() or 1), float(gpus))])
 
 
+def runs_here(study: StudyConfig, environment: Mapping[str, str]) -> bool:
+    """Whether the study's trials run on this machine, in a Ray of its own."""
+    return study.cluster.address is None and not environment.get("RAY_ADDRESS")
+
+
 def count_gpus(environment: Mapping[str, str], root: Path = Path("/")) -> int | None:
     """How many GPUs a process may use; None where that can't be told without asking their driver."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")

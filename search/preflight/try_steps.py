@@ -99,13 +99,27 @@ def measure(
     """
     import ray
 
-    configs = probe_configs(study, modality)
-    data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
+    steps = Steps.of(study, modality, splits, cpus)
     # A process that has a GPU ends, so that nothing of its memory stays; any other one goes on to the next task.
     task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=int(gpu), max_retries=0)(measure_all)
-    begun = task.remote(modality, configs, data)
-    labels = [label_of(modality, config, configs[0]) for config in configs]
-    return partial(_waited, begun, modality, labels)
+    begun = task.remote(modality, steps.configs, steps.data)
+    return partial(_waited, begun, modality, steps.labels)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is tried of one modality, as `measure_all` takes it."""
+
+    configs: Sequence[Mapping[str, Any]]
+    labels: Sequence[str]
+    data: DataAccess
+
+    @classmethod
+    def of(cls, study: StudyConfig, modality: str, splits: Mapping[str, Split], cpus: int) -> Steps:
+        """Of a study's modality, whose trials will have so many CPUs."""
+        configs = probe_configs(study, modality)
+        data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
+        return cls(configs, [label_of(modality, config, configs[0]) for config in configs], data)
 
 
 def _waited(begun: Any, modality: str, labels: Sequence[str]) -> list[Probe]:
@@ -120,11 +134,16 @@ def _waited(begun: Any, modality: str, labels: Sequence[str]) -> list[Probe]:
             "with `ray status` whether others use it."
         ) from error
     except ray.exceptions.RayError as error:
-        raise UserError(
-            f"A trial must run before a search begins, but {modality}'s process ended ({type(error).__name__}), most "
-            "likely for want of memory: search smaller batches, sizes or backbones, or free some memory."
-        ) from error
+        raise process_ended(modality, type(error).__name__) from error
     return probes_of(modality, labels, results)
+
+
+def process_ended(modality: str, how: str) -> UserError:
+    """The error for steps whose process is gone."""
+    return UserError(
+        f"A trial must run before a search begins, but {modality}'s process ended ({how}), most likely for want of "
+        "memory: search smaller batches, sizes or backbones, or free some memory."
+    )
 
 
 def probes_of(modality: str, labels: Sequence[str], results: Sequence[ProbeResult | _Failure]) -> list[Probe]:

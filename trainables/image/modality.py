@@ -50,6 +50,7 @@ class ImageModality(Modality):
     shown_as: ClassVar[Literal["picture", "words"]] = "picture"
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
+    imported: ClassVar[tuple[str, ...]] = ("trainables.image.head", "trainables.image.learner")
     local_paths: ClassVar[tuple[str, ...]] = ("weights", "backbone")
     bare_names: ClassVar[frozenset[str]] = frozenset({"backbone"})  # whatever folder is called resnet50
     ranked: ClassVar[str | None] = "backbone"
