@@ -41,7 +41,10 @@ MERGED = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for 
         ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]\n", "at most 20000 values"),
         ("a0: &a0 {x: 1}\n" + MERGED, "study.yaml:5:5: must hold at most 20000 values, aliases resolved."),
         ("a: &a 1\nb: [" + "*a," * 60_000 + "]\n", "must hold at most 20000 values"),
-        ("seed: 0x" + "f" * 60_000, "study.yaml:1:7: a number must have at most 400 characters, but this one has 60002."),
+        (
+            "seed: 0x" + "f" * 60_000,
+            "study.yaml:1:7: a number must have at most 400 characters, but this one has 60002.",
+        ),
         ("seed: " + "9" * 60_000, "a number must have at most 400 characters"),
         ("seed: " + "1" * 500 + ".5", "a number must have at most 400 characters"),
         ("# " + "x" * 1_000_000, "must have at most 1000000 bytes"),
