@@ -22,7 +22,7 @@ from search.study.yaml_bounds import DEPTH_LIMIT, bounded_yaml
 from trainables.errors import UserError
 from trainables.modalities import names, registered
 from trainables.names import LEDGER_FILE, STUDY_FILE
-from trainables.words import counted, one_line
+from trainables.words import counted
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
 SHOWN = 100  # faults; nobody reads more at a time

@@ -66,6 +66,7 @@ COVERED = {
     "search/session/session.py": "tests/integration/test_study.py",
     "search/show/logs.py": "tests/search/cli/test_status.py",
     "search/show/terminal_picture.py": "tests/search/cli/test_status.py",
+    "search/study/yaml_bounds.py": "tests/search/study/test_yaml_file.py",
     "search/study/faults.py": "tests/search/study/test_config.py",
     "trainables/data/check/digits.py": "tests/trainables/data/check/test_shortcuts.py",
     "trainables/data/check/picture_facts.py": "tests/trainables/data/check/test_shortcuts.py",

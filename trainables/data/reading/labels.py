@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,7 +141,9 @@ def shown_label(label: str) -> str:
 def _difference(label: str, main: str) -> str:
     """`U+0065 U+0301 for U+00E9`: the code points that differ."""
     # From where they differ on, and not far: to compare all of two long texts takes the square of their length.
-    same = len(os.path.commonprefix([main, label]))
+    same = next(
+        (place for place, (a, b) in enumerate(zip(main, label, strict=False)) if a != b), min(len(main), len(label))
+    )
     main, label = main[same : same + _COMPARED], label[same : same + _COMPARED]
     codes = SequenceMatcher(None, main, label, autojunk=False).get_opcodes()
     parts = [_change(main[a:b], label[i:j]) for tag, a, b, i, j in codes if tag != "equal"]
