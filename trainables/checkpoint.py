@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.files import fsync
+from trainables.data.files import fsync, leave_to_umask
 from trainables.errors import UserError
 from trainables.names import (
     LAST_FOLDER,
@@ -65,6 +65,7 @@ def write_checkpoint(
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
+    leave_to_umask(folder / WEIGHTS_FILE)
     (folder / META_FILE).write_text(json.dumps({"format": FORMAT, **meta}, ensure_ascii=False, indent=1), "utf-8")
     if state is not None:
         torch.save(dict(state), folder / STATE_FILE)

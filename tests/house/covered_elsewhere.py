@@ -73,7 +73,6 @@ COVERED = {
     "trainables/data/demo/sessions.py": "tests/trainables/data/demo/test_demo.py",
     "trainables/data/demo/shots.py": "tests/trainables/data/demo/test_demo.py",
     "trainables/data/demo/photograph.py": "tests/trainables/data/demo/test_demo.py",
-    "trainables/data/files.py": "tests/trainables/data/reading/test_read_split.py",
     "trainables/data/making/candidates.py": "tests/trainables/data/making/test_import_folder.py",
     "trainables/data/making/import_options.py": "tests/trainables/data/making/test_import_folder.py",
     "trainables/data/making/split_up.py": "tests/trainables/data/making/test_import_folder.py",
