@@ -11,6 +11,7 @@ from rich.console import Console
 from search.exports.cursor import without_password
 from search.ledger.state import Outcome, StudyState
 from search.machines.mps import mps_daemon
+from search.machines.private_ray import token_warning
 from search.machines.ray_cluster import cluster_nodes, ray_cluster
 from search.machines.shares import check_resources
 from search.preflight.data import begun_with, read_test
@@ -70,7 +71,7 @@ def run_search(
             check_resources(study, nodes)
             earlier = earlier_shares(study, state, nodes)
             checked = preflight(study, nodes, layout, splits, earlier=earlier, counter=counter, say=say)
-            _say(console, [*([said] if said else []), *checked.lines])
+            _say(console, [*filter(None, [said, token_warning(study.cluster.address)]), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
             ledger = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
