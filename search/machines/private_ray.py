@@ -82,8 +82,8 @@ def token_warning(address: str | None, environment: Mapping[str, str] = os.envir
         return None
     return (
         f"Warning: the cluster at {address} is used without a token: whoever reaches its ports runs code there, as "
-        f"you. Make one with `ray get-auth-token --generate` and {MODE}=token, for all of its machines; until then keep its "
-        "ports inside a network that you trust."
+        f"you. Make one with `ray get-auth-token --generate` and {MODE}=token, for all of its machines; until then "
+        "keep its ports inside a network that you trust."
     )
 
 
