@@ -21,6 +21,7 @@ from analysis.numbers.paired import Comparison, Verdict
 from analysis.results import EnsembleResult, Example, FinalTest, RowScores, SelectedModel, Selection
 from analysis.rows import linear_row, ordered
 from trainables.names import TEST, VAL
+from trainables.records import is_inside
 
 
 def to_json(value: Any) -> bytes:
@@ -45,17 +46,25 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
         **{
             **raw,
             "classes": tuple(raw["classes"]),
-            "models": {modality: SelectedModel(**raw["models"][modality]) for modality in modalities},
+            "models": {modality: _model(raw["models"][modality]) for modality in modalities},
             "fusion": _fusion_from_json(raw["fusion"], modalities),
             "linear_fusion": _fusion_from_json(raw["linear_fusion"], linear),
             "val": _row_scores(raw["val"]),
-            "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
+            "frozen": {modality: _model(frozen[modality]) for modality in ordered(frozen)},
             "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
             "ensemble": _ensemble_from_json(raw.get("ensemble")),
             "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
             "fusion_rule": FusionRule(**raw.get("fusion_rule", {})),
         }
     )
+
+
+def _model(raw: Mapping[str, Any]) -> SelectedModel:
+    model = SelectedModel(**raw)
+    for path in (model.checkpoint, *model.checkpoint_sha256):
+        if not is_inside(path):
+            raise ValueError(f"a model's files must lie in the study's folder, but got {path!r}")
+    return model
 
 
 def example_from_json(raw: Mapping[str, Any]) -> Example:
@@ -119,7 +128,7 @@ def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) 
 def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
     if raw is None:
         return None
-    members = {name: SelectedModel(**one) for name, one in raw["members"].items()}
+    members = {name: _model(one) for name, one in raw["members"].items()}
     # Files sort their keys; members are in the registry's order of modalities.
     order = ordered({one.modality for one in members.values()})
     names = sorted(members, key=lambda name: (order.index(members[name].modality), name))

@@ -296,7 +296,7 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, BadZipFile) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, RecursionError, BadZipFile) as error:
         raise UserError(f"{path} must be readable, but got {type(error).__name__}: {error}. {remedy}") from error
 
 

@@ -33,10 +33,15 @@ def serve(runs: Path, port: int, uri: str | None) -> int:
     server = subprocess.Popen(  # noqa: S603
         [
             *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free), "--workers", "1"),
-            *("--backend-store-uri", uri or f"sqlite:///{runs / 'mlflow.db'}"),
             *("--default-artifact-root", (runs / "artifacts").as_uri()),
         ],
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        env={
+            **os.environ,
+            # A store's password would stand in the list of processes, which all users of a machine see.
+            "MLFLOW_BACKEND_STORE_URI": uri or f"sqlite:///{runs / 'mlflow.db'}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

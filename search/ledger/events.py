@@ -5,11 +5,21 @@ A class a kind, a `Body`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from search.ledger.body import Body, Kind
+from search.ledger.checked import (
+    check_config,
+    check_fields,
+    check_finite,
+    check_inside,
+    check_name,
+    check_texts,
+    check_time,
+    check_trial,
+)
 from search.ledger.state import RETRIED, AttemptRecord, OpeningRecord, Outcome, SessionRecord, StudyState, Trial
 from trainables.errors import UserError
 from trainables.names import TEST
@@ -37,6 +47,11 @@ class StudyCreated(Body):
         """No test where none is named."""
         return () if self.test is not None else ("test",)
 
+    def check(self) -> None:
+        """The config has the shape of one."""
+        check_config(self.study)
+        check_texts(versions=self.versions)
+
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """UserError where the ledger's format is newer than this version's."""
         if self.format > FORMAT:
@@ -58,6 +73,10 @@ class StudyChanged(Body):
     kind = Kind.STUDY_CHANGED
     of_session = False
     study: Mapping[str, Any]
+
+    def check(self) -> None:
+        """The config has the shape of one."""
+        check_config(self.study)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The study goes on with this config."""
@@ -117,6 +136,11 @@ class TrialCreated(Body):
     config: Mapping[str, Any]  # every hyperparameter
     inside: bool  # whether the space could have proposed it
 
+    def check(self) -> None:
+        """Its folder lies in the study's, and what is shown of it is a number."""
+        check_name(modality=self.modality)
+        check_trial(self.config)
+
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The state has one trial more, which waits for its first attempt."""
         assert trial_id is not None  # noqa: S101
@@ -131,6 +155,10 @@ class AttemptBegan(Body):
     kind = Kind.ATTEMPT_BEGAN
     cpus: float
     gpus: float
+
+    def check(self) -> None:
+        """What it was given can be counted."""
+        check_finite(cpus=self.cpus, gpus=self.gpus)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial runs; what it ended with before is no end any more."""
@@ -148,6 +176,10 @@ class EpochEnded(Body):
     stop: bool = False  # by the scheduler
     ends: StopReason | None = None  # why the trial ends by itself
     worker: str | None = None  # host and process
+
+    def check(self) -> None:
+        """The numbers are numbers."""
+        check_fields(self.result)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial has one epoch more: each once, in order."""
@@ -206,6 +238,11 @@ class TrialEnded(Body):
     error: str | None = None  # of the last attempt
     checkpoint: str | None = None  # the best one's folder, relative to the study's
     digests: Mapping[str, str] = field(default_factory=dict)  # of the checkpoint's files
+
+    def check(self) -> None:
+        """Its checkpoint lies in the study's folder."""
+        check_inside(checkpoint=self.checkpoint)
+        check_texts(digests=self.digests)
 
     def unwritten(self) -> tuple[str, ...]:
         """No error of an interrupted trial that had none."""
@@ -294,15 +331,11 @@ class Event:
     def from_json(cls, raw: Mapping[str, Any]) -> Event:
         """The event of such values; KeyError, TypeError or ValueError where they aren't one."""
         body = BODIES[Kind(raw["kind"])].from_json(raw.get("body", {}))
-        return cls(raw["seq"], raw["at"], body, raw.get("trial_id"))
-
-
-def fold(events: Iterable[Event]) -> StudyState:
-    """The state after these events."""
-    state = StudyState()
-    for event in events:
-        event.apply(state)
-    return state
+        trial_id = raw.get("trial_id")
+        check_time(raw["at"])
+        if trial_id is not None:
+            check_name(trial_id=trial_id)
+        return cls(raw["seq"], raw["at"], body, trial_id)
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from search.ledger.body import Body
-from search.ledger.events import Event, StudyCreated, fold
+from search.ledger.events import Event, StudyCreated
 from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
 from search.ledger.state import StudyState
 from trainables.errors import UserError
+from trainables.words import one_line
 
 log = logging.getLogger("binwise.ledger")
 
@@ -42,8 +43,8 @@ class Ledger:
         self._file = LinesFile(path)
         self._clock = clock
         self.notes = self._file.recovered.notes
-        self.events = _parsed(path, self._file.recovered.events)  # what was on record when it was opened
-        self.state = fold(self.events)
+        # What was on record when it was opened.
+        self.events, self.state = _parsed(path, self._file.recovered.events)
         self.listeners: list[Listener] = []
         self.failure: OSError | None = None  # why the disk doesn't take any more
 
@@ -80,14 +81,26 @@ def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
     """A ledger's events and state, for readers; another process may be writing it. UserError where it is damaged."""
     if not path.is_file() and not mirror_of(path).is_file():
         raise UserError(f"A study must have its ledger, but {path} isn't there: run the study first.")
-    events = _parsed(path, read_lines(path).events)
-    return events, fold(events)
+    return _parsed(path, read_lines(path).events)
 
 
-def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
-    try:
-        return [Event.from_json(one) for one in raw]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: a line isn't an event of this version ({error}): use the version that wrote it."
-        ) from error
+def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> tuple[list[Event], StudyState]:
+    """The events and the state that they fold into. UserError where one is none, or doesn't follow."""
+    events: list[Event] = []
+    state = StudyState()
+    for one in raw:
+        try:
+            events.append(Event.from_json(one))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: line {len(events) + 1} isn't an event of this version ({one_line(str(error))}): use the "
+                "version that wrote it; where the file was changed, put a backup in its place."
+            ) from error
+        try:
+            events[-1].apply(state)
+        except (AssertionError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{path}: line {len(events)} ({events[-1].kind}) doesn't follow from the lines before it "
+                f"({one_line(str(error))}): the file was changed; put a backup in its place."
+            ) from error
+    return events, state

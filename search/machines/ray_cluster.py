@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import ParamSpec, TypeVar
 
 import ray
 
+from search.machines.private_ray import close_token, private_ray, secrets_withheld
 from search.machines.shares import Node
 from search.machines.signals import first_signal, handlers_stay
 from trainables.errors import UserError
@@ -22,17 +23,20 @@ WAIT_SECONDS = 1200  # for room on the cluster, and for weights that are fetched
 @contextmanager
 def ray_cluster(address: str | None) -> Iterator[None]:
     """A Ray to run trials on: the running cluster at `address`, or one on this machine that ends with the block."""
-    start_ray(address)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    if address is not None:
+        close_token()
+    with private_ray() if address is None else nullcontext():
+        start_ray(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def start_ray(address: str | None) -> None:
     """Connect to the cluster, or start one here. UserError where it can't be reached."""
     try:
-        with _signals_wait():
+        with _signals_wait(), secrets_withheld():
             ray.init(
                 address=address,
                 include_dashboard=None if address else False,

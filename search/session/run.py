@@ -12,6 +12,7 @@ from search.exports.cursor import without_password
 from search.ledger.state import Outcome, StudyState
 from search.machines.forks import Forks
 from search.machines.mps import mps_daemon
+from search.machines.private_ray import token_warning
 from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
 from search.machines.shares import Node, Share, check_resources
 from search.preflight.data import begun_with, read_test
@@ -73,7 +74,7 @@ def run_search(
             nodes = cluster_nodes()
             earlier = earlier_shares(study, state, nodes)
             checked = _checked(study, layout, splits, nodes, earlier, looking, counter, console, forks)
-            _say(console, [*([said] if said else []), *checked.lines])
+            _say(console, [*filter(None, [said, token_warning(study.cluster.address)]), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
             ledger = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)

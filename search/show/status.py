@@ -174,7 +174,10 @@ def _budget(study: Mapping[str, Any]) -> float | None:
         return None
     from search.study.config import budget_seconds
 
-    return budget_seconds(study["time_budget"])
+    try:
+        return budget_seconds(str(study["time_budget"]))
+    except ValueError:  # of another version
+        return None
 
 
 def _ended_word(state: StudyState) -> str:

@@ -92,6 +92,19 @@ def test_selection_comes_back_equal_with_the_same_digest(tmp_path: Path) -> None
     assert store.selection_digest(changed) != store.selection_digest(SELECTION)
 
 
+@pytest.mark.parametrize("key", ["checkpoint", "file"])
+def test_a_selection_names_no_file_elsewhere(tmp_path: Path, key: str) -> None:
+    """What it names is hashed and loaded: a changed one can't name a device, or another user's files."""
+    store.write_selection(tmp_path, SELECTION)
+    path = tmp_path / "analysis/selection.json"
+    raw = json.loads(path.read_text())
+    model = raw["models"][IMAGE]
+    model |= {"checkpoint": "../../x"} if key == "checkpoint" else {"checkpoint_sha256": {"/dev/zero": "0" * 64}}
+    path.write_text(json.dumps(raw))
+    with pytest.raises(UserError, match="a model's files must lie in the study's folder"):
+        store.read_selection(tmp_path)
+
+
 def test_selection_is_frozen_by_the_opening(tmp_path: Path) -> None:
     """Before the opening a selection may be rewritten, afterwards not."""
     store.write_selection(tmp_path, SELECTION)

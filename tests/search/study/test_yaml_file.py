@@ -21,6 +21,11 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-5, 300) | st.floats(allow_nan=False, allow_infinity=False)
 
 
+# Each mapping has nine of the one before: a kilobyte that names 9^20 keys.
+MERGED = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 21))
+
+
+@pytest.mark.timeout(30)  # milliseconds each; hours where a bomb goes off
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -30,9 +35,18 @@ numbers = st.integers(-5, 300) | st.floats(allow_nan=False, allow_infinity=False
         ("", "a study must be a mapping of keys such as name and data, but got null."),
         ("a: 1\n---\nb: 2\n", "but found another document"),
         ("a: !!python/object:os.system x\n", "could not determine a constructor"),
-        ("a: &a [*a]\n", "an alias contains itself"),
-        ("a: " + "[" * 3000, "is nested too deep"),
-        ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]\n", "at most 100000 values"),
+        ("a: &a [*a]\n", "study.yaml:1:4: an alias must not contain itself."),
+        ("a: " + "[" * 3000, "must be nested at most 50 deep."),
+        ("{a: " * 60, "must be nested at most 50 deep."),
+        ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]\n", "at most 20000 values"),
+        ("a0: &a0 {x: 1}\n" + MERGED, "study.yaml:5:5: must hold at most 20000 values, aliases resolved."),
+        ("a: &a 1\nb: [" + "*a," * 60_000 + "]\n", "must hold at most 20000 values"),
+        (
+            "seed: 0x" + "f" * 60_000,
+            "study.yaml:1:7: a number must have at most 400 characters, but this one has 60002.",
+        ),
+        ("seed: " + "9" * 60_000, "a number must have at most 400 characters"),
+        ("seed: " + "1" * 500 + ".5", "a number must have at most 400 characters"),
         ("# " + "x" * 1_000_000, "must have at most 1000000 bytes"),
     ],
 )
@@ -93,6 +107,7 @@ def test_overrides_set_single_values(load: Load) -> None:
         ("image..size=3", "must be dotted.key=value"),
         ("name.x=3", '--set name.x=3: name must be a mapping, but it is "small".'),
         ("name=[", "--set name=[:1:"),
+        (".".join("a" * 60) + "=1", "must be at most 50 keys deep, but has 60."),
         ("imgae.size=64", "imgae: unknown key; did you mean image? Known: name,"),
         ("image.sise=64", "image.sise: unknown key; did you mean size? Known: "),
         ("image.size=big", 'image.size: must be a valid integer, but got "big".'),
