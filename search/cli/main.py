@@ -28,6 +28,7 @@ from search.cli.search import finish, resume_command, say_next, search_command
 from search.cli.serve import serve as serve_bundle
 from search.cli.status import status_app
 from search.cli.sync import sync
+from search.machines.signals import heard, leave_terminal
 from search.show.say import say, take_all_letters
 from trainables.errors import UserError
 
@@ -76,16 +77,17 @@ def main() -> None:
 
     def handler(number: int, _: FrameType | None) -> None:
         """Before a search has begun, or a second one: nothing is half-written, and the exit code says why."""
+        leave_terminal(number)
         terminated.append(number)
         sys.exit(128 + number)
 
     take_all_letters()
-    before = signal.signal(signal.SIGTERM, handler)
+    before = {number: signal.signal(number, handler) for number in heard() if number != signal.SIGINT}
     try:
         app()
     except SystemExit:
         if terminated:  # within Ray's calls an exit becomes a Ctrl-C
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + terminated[0])
         raise
     except UserError as error:
         say(f"Error: {error}", err=True)
@@ -99,7 +101,8 @@ def main() -> None:
         say(f"Error: Names must be short enough for the file system, but {error.filename} isn't.", err=True)
         sys.exit(2)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import ray
+from ray._private import services
 
 from search.machines.private_ray import close_token, private_ray, secrets_withheld
 from search.machines.shares import Node
@@ -36,7 +37,7 @@ def ray_cluster(address: str | None) -> Iterator[None]:
 def start_ray(address: str | None) -> None:
     """Connect to the cluster, or start one here. UserError where it can't be reached."""
     try:
-        with _signals_wait(), secrets_withheld():
+        with _signals_wait(), secrets_withheld(), own_session():
             ray.init(
                 address=address,
                 include_dashboard=None if address else False,
@@ -54,8 +55,26 @@ def start_ray(address: str | None) -> None:
 
 
 @contextmanager
+def own_session() -> Iterator[None]:
+    """Within the block Ray's processes are started outside of this one's group, and end with it all the same.
+
+    A batch system signals a whole group, and Ctrl-C does: Ray's would end at once, before trials have saved.
+    """
+
+    class Apart(services.ConsolePopen):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "start_new_session": True})
+
+    before, services.ConsolePopen = services.ConsolePopen, Apart
+    try:
+        yield
+    finally:
+        services.ConsolePopen = before
+
+
+@contextmanager
 def _signals_wait() -> Iterator[None]:
-    """SIGINT and SIGTERM wait for the block's end: they crash a Ray that starts. A second one doesn't wait.
+    """Signals that ask for an end wait for the block's: they crash a Ray that starts. A second one doesn't wait.
 
     Ray's own handler for SIGTERM is kept out: what it raises is swallowed where Ray happens to be in a callback, and
     the signal is lost. Its core's handler, below Python's, is left out by `environment`.

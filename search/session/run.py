@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TextIO
 
@@ -77,13 +78,12 @@ def run_search(
             _say(console, [*filter(None, [said, token_warning(study.cluster.address)]), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
-            ledger = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
+            opened = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
             del lineage  # a search takes hours
-            try:
+            with closing(opened) as ledger:
                 machine = Machine(nodes, checked.shares)
-                return StudySession(study, layout, machine, checked.heads, prepared, ledger, console, json_out).run()
-            finally:
-                ledger.close()
+                session = StudySession(study, layout, machine, checked.heads, prepared, ledger, console, json_out)
+                return session.run(mode.deadline)
 
 
 def _looking(
@@ -130,7 +130,7 @@ def _over(study: StudyConfig, layout: Layout, state: StudyState, console: Consol
     restore_ended(study, layout, state)
     _say(console, [f"{study.name}: the search is over; --more N extends it"])
     ended = sum(trial.over for trial in state.trials.values())
-    return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
+    return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, False, ended, ended)
 
 
 def _lineage(
