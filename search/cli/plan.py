@@ -81,7 +81,7 @@ def _preflighted(config: StudyConfig, scratch: Path, forks: Forks | None) -> tup
     looking = Looking(as_run, splits, Reading.of(as_run, layout.caches, scratch), tell, again=False)
     if forks is not None:
         looking.begin(forks.begin)
-    with mps_daemon(config), ray_cluster(config.cluster.address):
+    with mps_daemon(config), ray_cluster(config.cluster, tell):
         try:
             looking.begin(on_worker)
             nodes = cluster_nodes()
@@ -96,13 +96,13 @@ def _preflighted(config: StudyConfig, scratch: Path, forks: Forks | None) -> tup
 
 def plan_lines(config: StudyConfig, found: Preflight, test: Split | None, load: Load) -> list[str]:
     """The plan as a person reads it. `test`: the test split, of which nothing but its size is said."""
-    from search.machines.private_ray import token_warning
+    from search.machines.ray_address import cluster_lines
     from search.show.time_range import time_line
 
     lines = [found.lines[0], *_count_lines(found), *_test_lines(test)]
     for modality in config.modalities:
         lines += _search_lines(config, modality, found)
-    lines += filter(None, [token_warning(config.cluster.address)])
+    lines += cluster_lines(config.cluster.address)
     return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds, load)]
 
 

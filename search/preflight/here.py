@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from search.machines.forks import ForkEndedError, Forks, forks_of
-from search.machines.local import runs_here
+from search.machines.ray_address import is_own
 from search.machines.shares import Node
 from search.preflight.try_steps import Probe, Steps, measure, measure_all, probes_of, process_ended
 from search.preflight.trying import Measure
@@ -21,7 +20,7 @@ MODULES = ("search.preflight.networks", "search.preflight.try_steps", "trainable
 @contextmanager
 def forks_for(study: StudyConfig) -> Iterator[Forks | None]:
     """Processes with all that the study's modalities import; None where its trials run on other machines."""
-    if not runs_here(study, os.environ):
+    if not is_own(study.cluster.address):
         yield None
         return
     with forks_of([*MODULES, *(module for name in study.modalities for module in modality_of(name).imported)]) as forks:

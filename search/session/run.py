@@ -13,7 +13,7 @@ from search.exports.cursor import without_password
 from search.ledger.state import Outcome, StudyState
 from search.machines.forks import Forks
 from search.machines.mps import mps_daemon
-from search.machines.private_ray import token_warning
+from search.machines.ray_address import cluster_lines
 from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
 from search.machines.shares import Node, Share, check_resources
 from search.preflight.data import begun_with, read_test
@@ -69,13 +69,13 @@ def run_search(
         reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
         reading.look(SOON)
         looking = _looking(study, layout, splits, state, console, forks)
-        with mps_daemon(study) as said, ray_cluster(study.cluster.address):
+        with mps_daemon(study) as said, ray_cluster(study.cluster, partial(_say_line, console)):
             lineage = reading.value()
             del reading
             nodes = cluster_nodes()
             earlier = earlier_shares(study, state, nodes)
             checked = _checked(study, layout, splits, nodes, earlier, looking, counter, console, forks)
-            _say(console, [*filter(None, [said, token_warning(study.cluster.address)]), *checked.lines])
+            _say(console, [*filter(None, [said]), *cluster_lines(study.cluster.address), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
             opened = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)

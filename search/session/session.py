@@ -173,7 +173,7 @@ class StudySession:
                     highlight=False,
                     markup=False,
                 )
-                restart_ray(self._study.cluster.address)
+                restart_ray(self._study.cluster)
             driver.attempts_vanished()
 
     def _progress(self) -> int:

@@ -173,6 +173,7 @@ class ClusterSection(Frozen):
     """Ray: the address of a running cluster; null starts one here."""
 
     address: Text | None = None
+    connect_timeout: Annotated[float, Field(gt=0, le=3600)] = 20.0  # seconds within which its address must answer
     mps: Literal["auto", "off"] = "auto"  # CUDA MPS where trials share a GPU of this machine
 
 

@@ -54,7 +54,6 @@ COVERED = {
     "search/exports/trial_page.py": "tests/search/exports/test_run_images.py",
     "search/ledger/body.py": "tests/search/ledger/test_events.py",
     "search/machines/fork_server.py": "tests/search/machines/test_forks.py",
-    "search/machines/ray_cluster.py": "tests/integration/test_executor_tune.py",
     "search/methods/draws.py": "tests/search/methods/test_sampler.py",
     "search/preflight/checks.py": "tests/search/preflight/test_inputs.py",
     "search/preflight/data.py": "tests/search/preflight/test_preflight.py",

@@ -19,9 +19,10 @@ from search.cli import main as cli
 @cli.app.command("hold")
 def hold():
     from search.machines.ray_cluster import ray_cluster
+    from search.study.config import ClusterSection
     import ray
     print("starting", flush=True)
-    with ray_cluster(None):
+    with ray_cluster(ClusterSection()):
         print("up", flush=True)
         ray.get(ray.remote(lambda: time.sleep(60)).remote())
 

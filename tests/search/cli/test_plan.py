@@ -81,7 +81,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Ray that isn't there, nor other processes."""
 
     @contextmanager
-    def nothing(address: str | None) -> Iterator[None]:
+    def nothing(*given: object) -> Iterator[None]:
         yield
 
     monkeypatch.setattr("search.machines.ray_cluster.ray_cluster", nothing)

@@ -38,7 +38,7 @@ class Calls(Forks):
         return wait
 
 
-def test_forks_serve_where_trials_run_here(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forks_serve_where_trials_run_here(data: Path) -> None:
     """With what their modalities import; not beside another Ray, whose machines are what is to be looked at."""
     here = study(data)
     with forks_for(here) as forks:
@@ -46,9 +46,6 @@ def test_forks_serve_where_trials_run_here(data: Path, monkeypatch: pytest.Monke
         assert {"trainables.probe", "trainables.image.learner", "trainables.text.head"} <= {*forks._modules}
     elsewhere = here.model_copy(update={"cluster": here.cluster.model_copy(update={"address": "10.0.0.1:6379"})})
     with forks_for(elsewhere) as forks:
-        assert forks is None
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
-    with forks_for(here) as forks:
         assert forks is None
 
 
