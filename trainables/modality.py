@@ -144,6 +144,7 @@ class Modality(Protocol):
     network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
     ranked: ClassVar[str | None] = None  # the one that names it: a section may list several, which head trials rank
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
+    relieving: ClassVar[tuple[str, ...]] = ()  # the larger, the less
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
     counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
     head_config_type: ClassVar[type[HeadConfig] | None] = None  # of head trials; None: the modality has no such trials

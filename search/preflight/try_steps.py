@@ -46,6 +46,7 @@ def probe_configs(study: StudyConfig, modality: str) -> list[Mapping[str, Any]]:
     section, kind = study.section(modality), modality_of(modality)
     values = searched_values(section)
     largest = {key: max(values.space[key]) for key in kind.demanding}
+    largest |= {key: min(values.space[key]) for key in kind.relieving}
     if values.own["ema_decay"] is None:
         largest["ema_decay"] = _average(section)
     corners = combined(values, kind.network[:1], **largest)  # the first one says which network, the others its sizes
@@ -67,6 +68,7 @@ def _covered(point: Mapping[str, Any], corners: Sequence[Mapping[str, Any]], kin
     return any(
         all(point.get(key) == corner.get(key) for key in kind.network)
         and all(point[key] <= corner[key] for key in kind.demanding)
+        and all(point[key] >= corner[key] for key in kind.relieving)
         and (point["ema_decay"] is None or corner["ema_decay"] is not None)
         for corner in corners
     )
@@ -76,7 +78,8 @@ def _distinct(configs: Sequence[Mapping[str, Any]], kind: Modality) -> list[Mapp
     """Without those that differ in nothing that matters here."""
     found: dict[str, Mapping[str, Any]] = {}
     for config in configs:
-        key = repr([config[name] for name in (*kind.network, *kind.demanding)] + [config["ema_decay"] is None])
+        keys = (*kind.network, *kind.demanding, *kind.relieving)
+        key = repr([config[name] for name in keys] + [config["ema_decay"] is None])
         found.setdefault(key, config)
     return list(found.values())
 
@@ -84,7 +87,7 @@ def _distinct(configs: Sequence[Mapping[str, Any]], kind: Modality) -> list[Mapp
 def label_of(modality: str, config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     """What a tried trial differs in from the section's own values: `batch_size 128, size 224`."""
     kind = modality_of(modality)
-    keys = (*kind.network, *kind.demanding, "ema_decay")
+    keys = (*kind.network, *kind.demanding, *kind.relieving, "ema_decay")
     changed = [f"{key} {shown(config[key])}" for key in keys if key in own and config[key] != own[key]]
     return ", ".join(changed) or OWN
 
