@@ -84,7 +84,7 @@ def _build_partial(config: ImageTrialConfig, data: DataAccess, seed: int) -> Par
     device = pick_device()
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     groups = [
-        Group(tuple(network.upper.parameters()), config.backbone_learning_rate, config.backbone_weight_decay),
+        Group(tuple(network.learning()), config.backbone_learning_rate, config.backbone_weight_decay),
         Group(tuple(network.head.parameters()), config.head_learning_rate, config.head_weight_decay),
     ]
 

@@ -23,6 +23,7 @@ from trainables.image.backbones import Backbone
 from trainables.image.kept_rows import Prepared, Rows
 from trainables.image.network import ImageNetwork
 from trainables.image.stages import split_stages
+from trainables.learning.groups import set_learning
 from trainables.learning.learner import TorchLearner
 from trainables.learning.precision import EXACT
 from trainables.learning.steps import Batch, Stepper, batch_rows, predict_logits
@@ -46,14 +47,14 @@ class PartlyFrozen(ImageNetwork):
         """The frozen stages."""
         return self._parts[0]
 
-    @property
-    def upper(self) -> nn.Sequential:
-        """What learns beside the head."""
-        return self._parts[1]
+    def learning(self) -> list[nn.Parameter]:
+        """What of the backbone may learn: all that the frozen stages haven't."""
+        frozen = {id(parameter) for parameter in self.lower.parameters()}
+        return [parameter for parameter in self.backbone.parameters() if id(parameter) not in frozen]
 
     def forward(self, found: Tensor) -> Tensor:
         """What `lower` made of pictures -> logits (N, C)."""
-        logits: Tensor = self.head(self.upper(found))
+        logits: Tensor = self.head(self._parts[1](found))
         return logits
 
     def train(self, mode: bool = True) -> PartlyFrozen:
@@ -171,7 +172,7 @@ class PartialLearner(TorchLearner):
 
     def before_epoch(self) -> None:
         """In the first `frozen_epochs` only the head learns."""
-        self.network.upper.requires_grad_(self.epoch > self._frozen_epochs)
+        set_learning(self.network.learning(), self.epoch > self._frozen_epochs)
 
     def plan_epoch(self) -> list[Tensor]:
         """Every sample once, in random order, each as one of its copies."""
