@@ -178,7 +178,7 @@ def _write_rest(
         "classes": list(selection.classes),
         "system": selection.system,
         "weights": dict(weights_of(selection)),
-        "temperatures": dict.fromkeys(weights_of(selection), 1.0),
+        "temperatures": selection.temperatures,
         "members": list(members),
         "parity": {"largest_difference": parity.difference, "samples": parity.samples},
         "licence": licence,

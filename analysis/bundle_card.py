@@ -108,6 +108,8 @@ def _members(selection: Selection, members: Sequence[Mapping[str, Any]]) -> Iter
     yield "\n".join(lines) + "\n"
     said = ", ".join(f"{name} {weight:.4f}" for name, weight in weights_of(selection).items())
     yield f"\nWeights of the modalities' logits where they decide together: {said}.\n"
+    at = ", ".join(f"{name} {temperature:.4f}" for name, temperature in selection.temperatures.items())
+    yield f"\nTemperatures, by which logits are divided before they become probabilities: {at}.\n"
 
 
 def _caveats(selection: Selection, final: FinalTest | None, parity: Parity) -> Iterator[str]:

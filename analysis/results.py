@@ -51,6 +51,7 @@ class EnsembleResult:
     standard_error: float
     p: float  # one-sided sign test
     deployed: bool  # whether the study ends with it: where its gain is shown
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # by modality: of its members where they are alone
 
     def shares(self) -> dict[str, float]:
         """The weight of each modality's members together."""
@@ -125,6 +126,21 @@ class Selection:
     def best_single(self) -> str:
         """The modality of the best single model on val; of equals the first in the registry's order."""
         return max(self.models, key=lambda modality: self.val[modality].scores.accuracy)
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By what may decide, the system or a modality alone: what its logits are divided by to be chances.
+
+        1 where none was frozen.
+        """
+        alone = {name: self.row_temperature(name) for name in self.models}
+        if self.deploys_ensemble and self.ensemble is not None:
+            alone = {name: self.ensemble.temperatures.get(name, 1.0) for name in self.ensemble.shares()}
+        return {**alone, self.system: self.row_temperature(self.system)}
+
+    def row_temperature(self, row: str) -> float:
+        """The same of a row of the results table."""
+        return self.val[row].temperature or 1.0
 
     def metrics(self) -> dict[str, float]:
         """The val scores of every row by name: `val_fused_accuracy`, `val_fused_macro_f1`, ...

@@ -35,7 +35,7 @@ from analysis.report.leaderboard_csv import write_trials_table
 from analysis.report.look_plots import look_pictures
 from analysis.report.missing_inputs import missing_note
 from analysis.report.parts import Board, ResultRow, WeightRow, board, eleven_points, result_rows, weight_rows
-from analysis.report.record import report_json, result_values, results_csv
+from analysis.report.record import chance_values, report_json, result_values, results_csv
 from analysis.report.said import model_logits
 from analysis.report.trial_plots import trial_pictures
 from analysis.results import FinalTest, SelectedModel, Selection
@@ -119,6 +119,10 @@ class Report:
             "findings": list(self.findings),
             "results": result_values(self.results),
             "classes": class_values(self.scores, self.selection.system),
+            "chances": {
+                model: chance_values(one, self.selection.row_temperature(model))
+                for model, one in self.look.chances.items()
+            },
             "reliability": {model: [asdict(one) for one in bins] for model, bins in self.look.reliability.items()},
             "who_is_right": [asdict(one) for one in self.look.cases],
             "abstention": [asdict(one) for one in self.look.abstention],
@@ -165,6 +169,7 @@ def build_report(study_folder: Path) -> Report:
     top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
     effort, letters = read_effort(study_folder), lettering(selection.classes)
     look = closer_look(selection, _said(study_folder, selection, {VAL: val, split: shown}, ensemble), split)
+    chances = look.chances[selection.system]
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     fronts = _fronts(records, selection)
     pictures = (
@@ -181,8 +186,8 @@ def build_report(study_folder: Path) -> Report:
         split=split,
         headline=top,
         data_warnings=warnings,
-        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets),
-        findings=key_findings(selection, final, grid),
+        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets, chances),
+        findings=key_findings(selection, final, grid, chances),
         results=result_rows(selection, final),
         remarks=_remarks(selection, missing_note(selection, shown, split), letters.note),
         scores=scores,

@@ -69,6 +69,9 @@ def test_it_predicts_what_the_study_does(study: tuple[Path, DataAccess], exporte
     for given in (samples, [{TEXT: one[TEXT]} for one in samples], [{IMAGE: one[IMAGE]} for one in samples]):
         for expected, said in zip(theirs.predict_alike(given), ours.predict_alike(given), strict=True):
             assert (said.decided_by, said.note) == (expected.decided_by, expected.note)
+            assert said.temperatures == expected.temperatures
+            for name, chances in expected.probabilities.items():
+                assert list(said.probabilities[name].values()) == pytest.approx(list(chances.values()), abs=TOLERANCE)
             for name, logits in expected.logits.items():
                 assert list(said.logits[name].values()) == pytest.approx(list(logits.values()), abs=TOLERANCE)
     assert exported.parity.difference <= TOLERANCE
