@@ -11,6 +11,7 @@ from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.paired import Comparison
+from analysis.rows import SINGLE
 from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 
 
@@ -224,6 +225,22 @@ class Example:
 
     id: str
     inputs: Mapping[str, str | None]  # by modality: words, or a picture's absolute path; None where it has none
+
+
+def quoted_numbers(selection: Selection, final: FinalTest) -> dict[str, float]:
+    """What is quoted of a study's one test, by name: of what it ends with, and what fusing gained over a single model.
+
+    Ends of intervals, and the gain, only where they are known.
+    """
+    row, gained = final.test[selection.system], final.comparisons.get(SINGLE)
+    found: dict[str, float] = {"test_accuracy": row.scores.accuracy}
+    if row.interval is not None:
+        found |= {"test_accuracy_low": row.interval.low, "test_accuracy_high": row.interval.high}
+    if gained is not None:
+        ends = {"test_gain_low": gained.interval.low, "test_gain_high": gained.interval.high}
+        found |= {"test_gain": gained.gain, **ends}
+    counts = {"test_samples": final.samples, "test_openings": final.openings}
+    return {**found, **counts, "temperature": selection.row_temperature(selection.system)}
 
 
 def times(count: int) -> str:

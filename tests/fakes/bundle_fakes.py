@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from trainables.build import build_trial
 from trainables.checkpoint import write_checkpoint
 from trainables.modality import DataAccess
 from trainables.names import ENSEMBLE, HEAD, VAL, WEIGHTS_FILE
+from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT
 
 STUDY = "small"
 ALONE = {IMAGE: 1.5, TEXT: 0.8}  # temperatures of an ensemble's members where one modality is alone
@@ -72,3 +74,14 @@ def trained(study: Path, data: DataAccess, modality: str, *, head: bool = False)
     write_checkpoint(study / checkpoint, built.learner.weights(), built.meta, companions=built.companions)
     digests = {WEIGHTS_FILE: file_sha256(study / checkpoint / WEIGHTS_FILE)}
     return SelectedModel(modality, trial_id, checkpoint, digests, 1, 0.9)
+
+
+def written_bundle(folder: Path, digest: str) -> Path:
+    """A bundle that has what the registry reads of it, and no model."""
+    members = [{"modality": name, "input": {"kind": kind}} for name, kind in ((IMAGE, "pictures"), (TEXT, "captions"))]
+    about = {"format": FORMAT, "selection_digest": digest, "tested": True, "members": members}
+    (folder / "binwise_runtime").mkdir(parents=True)
+    (folder / "binwise_runtime" / "__init__.py").touch()
+    (folder / BUNDLE_FILE).write_text(json.dumps(about), "utf-8")
+    (folder / DIGESTS_FILE).write_text(f"{file_sha256(folder / BUNDLE_FILE)}  {BUNDLE_FILE}\n", "utf-8")
+    return folder

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import ast
+import base64
+import contextlib
 import gzip
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import mlflow.pyfunc
 import optuna
+import pandas as pd
 import pytest
 from command_line import CODE, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from analysis.store import selection_digest
 from search import Study
+from search.cli.mlflow_ui import free_port
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
 from trainables.errors import UserError
@@ -57,6 +69,7 @@ text:
     points: [{learning_rate: 5e-3, cleaning: words}]
     scheduler: {name: asha, grace: 1, factor: 2}
 """
+VERSIONS: dict[str, int] = {}  # of its model in the registry, after each command
 pytestmark = pytest.mark.timeout(480)
 
 
@@ -88,7 +101,19 @@ def reported(searched: Path, study_folder: Path) -> Path:
     for command in ("analyze", "test", "report"):
         done = binwise_here(searched, command, "small")
         assert done.returncode == 0, done.stdout + done.stderr
+        VERSIONS[command] = len(model_versions(searched))
+        assert ("Model: small@champion" in done.stdout) == (command == "test")
     return study_folder
+
+
+def store_of(folder: Path) -> str:
+    """Where its record is."""
+    return f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
+
+
+def model_versions(folder: Path) -> list[ModelVersion]:
+    """What the registry has of the study."""
+    return list(MlflowClient(store_of(folder)).search_model_versions("name = 'small'"))
 
 
 def trial_records(study_folder: Path) -> list[TrialRecord]:
@@ -98,7 +123,7 @@ def trial_records(study_folder: Path) -> list[TrialRecord]:
 
 def mlflow_runs(folder: Path) -> list[Run]:
     """Every run of the record, read with MLflow's own client."""
-    client = MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    client = MlflowClient(store_of(folder))
     experiment = client.get_experiment_by_name("binwise")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id]))
@@ -225,6 +250,122 @@ def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
         assert sum(system.values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_the_model_is_registered_after_the_test_alone(searched: Path, reported: Path) -> None:
+    """Once, whatever is repeated; it says of which test and selection it is, and is the champion."""
+    assert VERSIONS == {"analyze": 0, "test": 1, "report": 1}
+    for arguments in (("report", "small"), ("sync", "small"), ("sync", "small")):
+        done = binwise_here(searched, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing was lacking" in done.stdout
+    [version] = model_versions(searched)
+    champion = MlflowClient(store_of(searched)).get_model_version_by_alias("small", "champion")
+    assert champion.version == version.version
+    final = json.loads((reported / "analysis" / FINAL_TEST_FILE).read_text())
+    assert version.tags["binwise.selection"] == version.tags["selection_digest"] == final["selection_digest"]
+
+
+def asked(searched: Path) -> list[dict[str, str | None]]:
+    """Samples of test to ask models of: some as they are, some of one modality alone."""
+    pictures = sorted((searched / "data" / "Test").rglob("*.jpg"))[:6]
+    pairs = [(str(one), one.stem.replace("_", " ")) for one in pictures]
+    return [
+        {"image": None if row == 4 else picture, "text": None if row == 5 else text}
+        for row, (picture, text) in enumerate(pairs)
+    ]
+
+
+def told(searched: Path, models: str, samples: list[dict[str, str | None]]) -> list[dict[str, Any]]:
+    """What `binwise predict` says of them."""
+    found = []
+    for one in samples:
+        inputs = [f"--input={name}={value}" for name, value in one.items() if value is not None]
+        found.append(json.loads(binwise_here(searched, "predict", models, *inputs, "--json").stdout))
+    return found
+
+
+def assert_alike(said: list[dict[str, Any]], expected: list[dict[str, Any]], within: float) -> None:
+    """The same classes by the same models, with the same probabilities."""
+    for one, other in zip(said, expected, strict=True):
+        assert (one["predicted"], one["decided_by"]) == (other["predicted"], other["decided_by"])
+        assert one["probabilities"] == pytest.approx(other["probabilities"][other["decided_by"]], abs=within)
+
+
+def test_the_registered_model_says_what_predict_says(
+    searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the study and as its bundle: a picture by its path, as bytes or in base64; what can't be read is refused."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(searched))
+    model = mlflow.pyfunc.load_model("models:/small@champion")
+    samples = asked(searched)
+    given = [dict(one) for one in samples]
+    content = Path(str(samples[1]["image"])).read_bytes()
+    given[1]["image"] = content  # type: ignore[assignment]
+    given[2]["image"] = base64.b64encode(Path(str(samples[2]["image"])).read_bytes()).decode()
+    said = model.predict(pd.DataFrame(given)).to_dict("records")
+    assert_alike(said, told(searched, str(reported / "bundle"), samples), 1e-9)
+    assert_alike(said, told(searched, "small", samples), 1e-5)
+    assert model.predict(pd.DataFrame([{"text": "a yogurt bottle"}]))["decided_by"].item() == "text"
+    for wrong in ({"image": "no such picture"}, {"text": " "}, {"image": b"text"}):
+        with pytest.raises(MlflowException, match="must"):
+            model.predict(pd.DataFrame([wrong]))
+
+
+@pytest.mark.skipif("BINWISE_SERVE" not in os.environ, reason="starts MLflow's server of models: BINWISE_SERVE=1")
+def test_mlflow_serves_the_model_as_it_is(searched: Path, reported: Path) -> None:
+    """`mlflow models serve` on this machine answers what `binwise predict` does, and a mistake with a 400."""
+    samples, port = asked(searched), free_port(25000)
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/small@champion", "--workers", "1"]
+    options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # it calls uvicorn
+    environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": store_of(searched)}
+    server = subprocess.Popen([*command, *options], env=environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not answers(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sent = [
+            one
+            if one["image"] is None
+            else {**one, "image": base64.b64encode(Path(one["image"]).read_bytes()).decode()}
+            for one in samples
+        ]
+        status, said = posted(f"{address}/invocations", {"dataframe_records": sent})
+        assert (status, posted(f"{address}/invocations", {"dataframe_records": [{"image": "nonsense"}]})[0]) == (
+            200,
+            400,
+        )
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+    expected = told(searched, "small", samples)
+    assert_alike(said["predictions"], expected, 1e-5)
+    largest = max(
+        abs(one["probabilities"][name] - share)
+        for one, other in zip(said["predictions"], expected, strict=True)
+        for name, share in other["probabilities"][other["decided_by"]].items()
+    )
+    print(f"largest difference between served and predicted probabilities: {largest:.2g}")
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def posted(address: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """The status and the answer of a request."""
+    request = Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  # ours
+    try:
+        with urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except HTTPError as error:
+        return error.code, None
+
+
 def test_selected_trials_are_trained_again_bit_for_bit(searched: Path, reported: Path, tmp_path: Path) -> None:
     """Without Ray, from the record alone: the same logits and the same weights; other seeds give other ones."""
     done = binwise_here(searched, "reproduce", "small", "--refit", "1", "--into", str(tmp_path / "again"), "--json")
@@ -331,6 +472,7 @@ def test_json_lines_stand_alone(searched: Path) -> None:
         "text.search.trials=1",
         "text.search.points=[]",
         "text.max_epochs=8",
+        "tracking.registered_model=null",
     )
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]
