@@ -103,8 +103,8 @@ def _numbers(selection: Selection, final: FinalTest | None) -> Iterator[str]:
 
 
 def _row(name: str, row: RowScores) -> str:
-    interval = "" if row.interval is None else f"{row.interval.low:.1%} to {row.interval.high:.1%}"
-    return f"| {name} | {row.scores.accuracy:.1%} | {interval} | {row.scores.macro_f1:.3f} |"
+    interval = "" if row.interval is None else wording.shares(row.interval)
+    return f"| {name} | {wording.percent(row.scores.accuracy)} | {interval} | {wording.percent(row.scores.macro_f1)} |"
 
 
 def _members(selection: Selection, members: Sequence[Mapping[str, Any]]) -> Iterator[str]:

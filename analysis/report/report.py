@@ -39,7 +39,7 @@ from analysis.report.record import chance_values, report_json, result_values, re
 from analysis.report.said import model_logits
 from analysis.report.tracked import class_rows, prediction_rows, table_json, trial_rows, verdict
 from analysis.report.trial_plots import trial_pictures
-from analysis.results import FinalTest, SelectedModel, Selection
+from analysis.results import FinalTest, SelectedModel, Selection, quoted_numbers
 from trainables.names import (
     ANALYSIS_FOLDER,
     CLASSES_TABLE,
@@ -119,6 +119,8 @@ class Report:
             "study": self.study,
             "selection": self.digest,
             "split": self.split,
+            "numbers": {} if self.final is None else quoted_numbers(self.selection, self.final),
+            "weights": {} if self.selection.fusion is None else dict(self.selection.fusion.weights),
             "sentence": self.headline.sentence,
             "warning": self.headline.warning,
             "data_warnings": list(self.data_warnings),

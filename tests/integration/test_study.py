@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import base64
 import contextlib
+import csv
 import gzip
+import html
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -69,6 +73,16 @@ text:
     points: [{learning_rate: 5e-3, cleaning: words}]
     scheduler: {name: asha, grace: 1, factor: 2}
 """
+# How numbers are told to people, by what they are; a minus is a hyphen here.
+SAID = {
+    "accuracy": r"gets ([\d.]+) % of ([\d,]+) test samples right",
+    "interval": r"are right; 95 % interval ([\d.]+) to ([\d.]+) %",
+    "gain": r"([-+±][\d.]+) points on test over \w+ alone \(95 % interval ([-+±][\d.]+) to ([-+±][\d.]+)\)",
+    "alpha": r"Alpha ([\d.]+) is",
+    "temperature": r"at the temperature ([\d.]+) that",
+    "opened": r"with ([\d,]+) samples? \(([\d,]+) opening",
+    "card_opened": r"On ([\d,]+) test samples that no model was chosen by; the test was opened once",
+}
 VERSIONS: dict[str, int] = {}  # of its model in the registry, after each command
 pytestmark = pytest.mark.timeout(480)
 
@@ -127,6 +141,12 @@ def mlflow_runs(folder: Path) -> list[Run]:
     experiment = client.get_experiment_by_name("binwise")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id]))
+
+
+def parent_run(folder: Path) -> Run:
+    """The study's own."""
+    [run] = [one for one in mlflow_runs(folder) if one.info.run_name == "small"]
+    return run
 
 
 def test_every_trial_has_a_record(study_folder: Path) -> None:
@@ -308,6 +328,138 @@ def test_the_registered_model_says_what_predict_says(
     for wrong in ({"image": "no such picture"}, {"text": " "}, {"image": b"text"}):
         with pytest.raises(MlflowException, match="must"):
             model.predict(pd.DataFrame([wrong]))
+
+
+def as_read(text: str) -> dict[str, list[float]]:
+    """The numbers that a text says, as a person reads them: shares and gains in points."""
+    plain = re.sub(r"<[^>]+>", "", html.unescape(text)).replace("\u00a0", " ").replace("\\", "").replace("−", "-")
+    found = {name: re.search(pattern, plain) for name, pattern in SAID.items()}
+    groups = {name: one.groups() for name, one in found.items() if one is not None}
+    return {name: [float(one.lstrip("±").replace(",", "")) for one in own] for name, own in groups.items()}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the study's records say, of what it ends with."""
+
+    system: str
+    selection: dict[str, Any]
+    final: dict[str, Any]
+
+    @classmethod
+    def of(cls, study_folder: Path) -> Truth:
+        """From `selection.json` and `final_test.json`."""
+        names = ("selection.json", FINAL_TEST_FILE)
+        selection, final = (json.loads((study_folder / "analysis" / name).read_text()) for name in names)
+        return cls("ensemble" if selection.get("ensemble", {}).get("deployed") else "fused", selection, final)
+
+    @property
+    def alpha(self) -> float:
+        """The text's weight in the fusion."""
+        return float(self.selection["fusion"]["alpha"])
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By row."""
+        return {name: one["temperature"] for name, one in self.selection["val"].items() if "temperature" in one}
+
+    @property
+    def exact(self) -> dict[str, float]:
+        """What is quoted of the test, by the names that MLflow has."""
+        row, gain = self.final["test"][self.system], self.final["comparisons"]["single"]
+        ends = {"test_accuracy": row["interval"], "test_gain": gain["interval"]}
+        return {
+            **{"test_accuracy": row["scores"]["accuracy"], "test_gain": gain["gain"]},
+            **{f"{name}_{end}": value for name, interval in ends.items() for end, value in interval.items()},
+            **{"test_samples": self.final["samples"], "test_openings": self.final["openings"]},
+            "temperature": self.temperatures[self.system],
+        }
+
+    @property
+    def rounded(self) -> dict[str, list[float]]:
+        """The same as it is told to people, in percent and points."""
+        one = {name: round(100 * value, 1) for name, value in self.exact.items()}
+        samples, openings = self.final["samples"], self.final["openings"]
+        return {
+            "accuracy": [one["test_accuracy"], samples],
+            "interval": [one["test_accuracy_low"], one["test_accuracy_high"]],
+            "gain": [one["test_gain"], one["test_gain_low"], one["test_gain_high"]],
+            "temperature": [round(self.exact["temperature"], 2)],
+            "opened": [samples, openings],
+        }
+
+
+def test_every_number_is_the_same_wherever_people_read_it(searched: Path, reported: Path) -> None:
+    """Accuracy, interval, gain, alpha, temperatures, openings, samples: both reports, MLflow's page, registry, card."""
+    truth, store = Truth.of(reported), MlflowClient(store_of(searched))
+    rounded, system = truth.rounded, truth.system
+    texts = {name: as_read((reported / "analysis" / f"report.{name}").read_text()) for name in ("html", "md")}
+    for name, said in texts.items():
+        assert {key: said[key] for key in rounded} == rounded, name
+        assert said["alpha"] == [pytest.approx(truth.alpha, abs=0.005)], name
+    assert texts["html"] == texts["md"]
+    note = as_read(parent_run(searched).data.tags["mlflow.note.content"])
+    assert {key: note[key] for key in ("accuracy", "interval", "gain")}.items() <= rounded.items()
+    version = store.get_model_version_by_alias("small", "champion")
+    assert as_read(str(version.description)) == {"accuracy": rounded["accuracy"]}
+    card = (reported / "bundle" / "MODEL_CARD.md").read_text().replace("\u00a0", " ")
+    (accuracy, samples), (low, high) = rounded["accuracy"], rounded["interval"]
+    assert as_read(card)["gain"] == rounded["gain"]
+    assert as_read(card)["card_opened"] == [samples]
+    assert f"| {system.capitalize()} | {accuracy:.1f} % | {low:.1f} to {high:.1f} % |" in card
+    assert f"text {truth.alpha:.4f}" in card
+    assert f"{system} {truth.temperatures[system]:.4f}" in card
+
+
+def test_every_number_is_the_same_wherever_programs_read_it(searched: Path, reported: Path) -> None:
+    """To the last digit: `report.json`, `results.csv`, MLflow's metrics, the registry's tags, the bundle."""
+    truth, store = Truth.of(reported), MlflowClient(store_of(searched))
+    exact, metrics = truth.exact, parent_run(searched).data.metrics
+    assert {key: metrics[key] for key in exact} == exact
+    assert metrics["alpha"] == truth.alpha
+    tags = store.get_model_version_by_alias("small", "champion").tags
+    assert {key: float(tags[key]) for key in exact} == exact
+    data = json.loads((reported / "analysis" / "report.json").read_text())
+    assert data["numbers"] == exact
+    assert data["weights"]["text"] == truth.alpha
+    assert data["chances"][truth.system]["temperature"] == truth.temperatures[truth.system]
+    rows = {(one["row"], one["split"]): one for one in data["results"]}
+    with (reported / "analysis" / "results.csv").open(newline="") as stream:
+        table = {(one["row"], one["split"]): one for one in csv.DictReader(stream)}
+    assert table.keys() == rows.keys() == {(row, split) for split in ("val", "test") for row in truth.final["test"]}
+    for (row, split), one in rows.items():
+        scored = (truth.final["test"] if split == "test" else truth.selection["val"])[row]
+        own = {"accuracy": scored["scores"]["accuracy"], "samples": sum(map(sum, scored["scores"]["confusion"]))}
+        own |= {f"accuracy_{end}": value for end, value in scored["interval"].items()}
+        own |= {"temperature": truth.temperatures[row]} if row in truth.temperatures else {}
+        assert {name: one[name] for name in own} == own, (row, split)
+        assert {name: float(table[row, split][name]) for name in own} == own, (row, split)
+    bundle = json.loads((reported / "bundle" / "bundle.json").read_text())
+    assert bundle["temperatures"][truth.system] == truth.temperatures[truth.system]
+    assert bundle["weights"]["text"] == (truth.alpha if truth.system == "fused" else bundle["weights"]["text"])
+
+
+def test_mlflow_s_tables_are_of_the_same_numbers(
+    searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As MLflow loads them: the rows that are right make the accuracy; their chances are those that predict gives."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(searched))
+    parent, client = parent_run(searched), MlflowClient(store_of(searched))
+    names = ("test_predictions.json", "classes.json", "leaderboard.json")
+    predictions, classes, trials = (client.load_table(parent.info.experiment_id, name) for name in names)
+    final = json.loads((reported / "analysis" / FINAL_TEST_FILE).read_text())
+    assert predictions["right"].mean() == parent.data.metrics["test_accuracy"]
+    assert len(predictions) == classes["samples"].sum() == final["samples"]
+    assert set(trials["trial_id"]) == {record.trial_id for record in trial_records(reported)}
+    assert client.list_artifacts(parent.info.run_id)[0].path == "00_performance.png"
+    shown = predictions.head(4).to_dict("records")
+    samples = [{"image": str(searched / "data" / "Test" / one["image"]), "text": one["text"]} for one in shown]
+    assert_alike(shown, told(searched, "small", samples), 1e-5)
+    assert_alike(shown, told(searched, str(reported / "bundle"), samples), 1e-4)
+    for name in names:
+        path = client.download_artifacts(parent.info.run_id, name)
+        assert str(searched) not in Path(path).read_text("utf-8")
+    assert str(searched) not in parent.data.tags["mlflow.note.content"]
 
 
 @pytest.mark.skipif("BINWISE_SERVE" not in os.environ, reason="starts MLflow's server of models: BINWISE_SERVE=1")
