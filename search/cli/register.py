@@ -43,16 +43,16 @@ def keep_tested_model(config: StudyConfig, folder: Path) -> bool:
 
     if config.registered_model is None or (final := read_final_test(folder)) is None:
         return False
-    selection = read_selection(folder)
     try:
+        selection = read_selection(folder)
         if not _has_bundle(folder, final.selection_digest):
             with working("Making the model for MLflow"):
                 _make_bundle(folder)
+        keep_model(folder, config.registered_model, model_tags(selection, final), *_shown(folder, selection, final))
     except Exception as error:  # the test's result stands, whatever torch, ONNX or the disk say
         reason = str(error) or type(error).__name__
         say(f"MLflow's registry gets no model: {reason} `binwise report {config.name}` tries it again.", err=True)
         return False
-    keep_model(folder, config.registered_model, model_tags(selection, final), *_shown(folder, selection, final))
     return True
 
 

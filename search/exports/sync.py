@@ -184,14 +184,16 @@ class _Pass:
         return did
 
     def put_model(self, layout: Layout) -> bool:
-        """The model of a study that was tested, in the registry."""
+        """The model of a study that was tested and wants one registered, in the registry."""
         assert self._parent is not None  # noqa: S101  # likewise
         model = read_model(layout.folder)
+        if model is None or recorded_study(layout.folder).registered_model is None:
+            return False
         try:
-            if model is None or not self._store.put_model(self._parent, model):
+            if not self._store.put_model(self._parent, model):
                 return False
         except RefusedError as error:
-            self._result.problems.append(f"the model {model.name if model else ''}: {error}")
+            self._result.problems.append(f"the model {model.name}: {error}")
             return False
         self._result.registered.append(model.name)
         return True

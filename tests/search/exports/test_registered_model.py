@@ -52,6 +52,16 @@ def test_it_is_registered_at_once_where_the_store_is_there(tmp_path: Path, datab
     assert len(MlflowClient(database).search_model_versions("name = 'demo'")) == 1
 
 
+def test_a_study_that_wants_none_gets_none(tmp_path: Path, database: str) -> None:
+    """Whatever was kept before its author said so."""
+    _, layout, ledger = new_study(tmp_path, tracking={"registered_model": None})
+    live(ledger, seed=1, trials=2)
+    end(ledger)
+    kept(layout)
+    assert sync(layout.folder).registered == []
+    assert MlflowClient(database).search_registered_models() == []
+
+
 def test_what_is_damaged_is_not_registered(tmp_path: Path) -> None:
     """Half a file, or a bundle that isn't what was written."""
     _, layout, _ = new_study(tmp_path)
