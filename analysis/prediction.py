@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Prediction:
         str, Mapping[str, float]
     ]  # modality, and what decided (those that were used) -> class -> share
     logits: Mapping[str, Mapping[str, float]]  # likewise
-    temperatures: Mapping[str, float]  # likewise: the logits, divided by it, have these probabilities
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # likewise: by it logits are divided, 1 where none
 
     def as_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""

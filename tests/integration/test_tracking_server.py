@@ -202,6 +202,7 @@ def test_long_trials_go_in_several_calls(tmp_path: Path, direct: str) -> None:
     assert_holds(direct, layout)
 
 
+@pytest.mark.skipif("BINWISE_SERVE" not in os.environ, reason="takes seconds of both processes: BINWISE_SERVE=1")
 def test_a_model_is_registered_on_a_server(tmp_path: Path, direct: str) -> None:
     """Once, its files with it, wherever the server keeps them."""
     config, layout = ended_study(tmp_path, direct, seed=3)
