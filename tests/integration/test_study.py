@@ -273,8 +273,10 @@ def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
 def test_the_model_is_registered_after_the_test_alone(searched: Path, reported: Path) -> None:
     """Once, whatever is repeated; it says of which test and selection it is, and is the champion."""
     assert VERSIONS == {"analyze": 0, "test": 1, "report": 1}
-    done = binwise_here(searched, "sync", "small")
-    assert done.returncode == 0, done.stdout + done.stderr
+    for _ in range(2):
+        done = binwise_here(searched, "sync", "small")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Registered" not in done.stdout
     assert "nothing was lacking" in done.stdout
     [version] = model_versions(searched)
     champion = MlflowClient(store_of(searched)).get_model_version_by_alias("small", "champion")
