@@ -29,7 +29,7 @@ from analysis.opening import NoRecord, OpeningsRecord
 from analysis.register import other_openings
 from analysis.results import Chosen, Example, FinalTest, SelectedModel, Selection
 from analysis.rows import LINEAR, ordered
-from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of
+from analysis.scoring import Row, comparisons, member_temperatures, rows_of, score_rows, temperatures_of
 from analysis.versions import versions
 from trainables.errors import UserError
 from trainables.heads.folds import groups_of
@@ -310,7 +310,8 @@ def _selection(
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,
-        ensemble=chosen.ensemble,
+        ensemble=chosen.ensemble
+        and replace(chosen.ensemble, temperatures=member_temperatures(answers.by_trial, chosen.ensemble)),
         optimism=optimism,
         fusion_rule=rule,
     )

@@ -72,7 +72,10 @@ class Predictor:
         if len(used) > 1:
             decided_by, weights = self.selection.system, _weights_of(used, weights_of(self.selection))
             logits[decided_by] = mix(logits, weights)
-        return predictions_of(self.selection.classes, logits, decided_by, weights, list(self.models), given)
+        temperatures = self.selection.temperatures
+        return predictions_of(
+            self.selection.classes, logits, decided_by, weights, temperatures, list(self.models), given
+        )
 
 
 def _real_load_model() -> LoadModel:

@@ -100,6 +100,8 @@ def _plain(record: Any) -> dict[str, Any]:
     raw[split] = {row: row_json(one) for row, one in getattr(record, split).items()}
     raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
+        if record.ensemble is not None and not record.ensemble.temperatures:
+            del raw["ensemble"]["temperatures"]
         if record.fusion_rule == FusionRule():
             del raw["fusion_rule"]
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}

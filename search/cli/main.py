@@ -65,7 +65,7 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
     uri: Annotated[str | None, typer.Option(help="Another tracking store than the one among the runs.")] = None,
 ) -> None:
-    """Browse every trial in MLflow's UI, on this machine only."""
+    """Browse every trial in MLflow's UI, on this machine only; says where the reports are."""
     from search.cli.mlflow_ui import serve
 
     sys.exit(serve(runs.absolute(), port, uri))

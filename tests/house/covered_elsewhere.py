@@ -47,6 +47,8 @@ COVERED = {
     "search/decide/terms.py": "tests/search/decide/test_driver.py",
     "search/exports/analysis_results.py": "tests/search/exports/test_sync.py",
     "search/exports/cursor.py": "tests/search/exports/test_sync.py",
+    "search/exports/kept_results.py": "tests/search/exports/test_sync.py",
+    "search/exports/mlflow/served_model.py": "tests/integration/test_study.py",
     "search/exports/mlflow/store.py": "tests/search/exports/test_run_store_conformance.py",
     "search/exports/outbox.py": "tests/search/exports/test_listener.py",
     "search/exports/run_store.py": "tests/search/exports/test_run_store_conformance.py",
