@@ -51,6 +51,7 @@ class SearchOutcome:
     signal: int | None  # that stopped it
     ended: int  # trials
     planned: int
+    epochs: int = 0  # of all trials, on record
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class StudySession:
         ended = sum(trial.over for trial in ledger.state.trials.values())
         state, of = ledger.state, study.modalities
         planned = sum(study.section(name).trial_count() + state.heads_count(name) for name in of)
-        return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
+        return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned, state.epochs)
 
     def _begin(self) -> None:
         self._ledger.append(
