@@ -127,7 +127,8 @@ def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:
     if outcome.outcome == Outcome.TIME_BUDGET and not outcome.epochs:
         return (
             f"The time budget (time_budget: {config.time_budget}) was used up before the first epoch ended, so "
-            f"there is nothing to analyze yet. Go on with more: binwise search STUDY.yaml --resume --set time_budget={RAISED}"
+            "there is nothing to analyze yet. Go on with more: binwise search STUDY.yaml --resume --set "
+            f"time_budget={RAISED}"
         )
     if outcome.outcome in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
         return None
