@@ -72,9 +72,10 @@ check: $(READY)
 wheel: $(READY)
 	@$(BIN)/python tests/house/check_wheel.py $(WHEEL)
 
-# The extra `docs` beside the locked packages, none of which it may move; it has no digests of its own, so none are asked.
+# The extra `docs` beside the locked packages, none of which it may move. It has no digests, so none are asked; pip's
+# constraints have no extras.
 $(DOCS_READY): $(READY)
-	@sed -e '/--hash=/d' -e 's/ \\$$//' requirements.lock > $(VENV)/constraints.txt
+	@sed -e '/--hash=/d' -e 's/ \\$$//' -e 's/^\([A-Za-z0-9_.-]*\)\[.*\]==/\1==/' requirements.lock > $(VENV)/constraints.txt
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv pip install --quiet --python $(BIN)/python --constraint $(VENV)/constraints.txt --editable '.[docs]' ; \
 	else \
@@ -106,7 +107,7 @@ screenshots: $(READY)
 
 # No index address may enter the lock: it serves any mirror, whose files are known by their digests.
 lock:
-	uv pip compile --universal --python-version 3.11 --extra demo --extra dev --no-header --no-emit-index-url --quiet \
+	uv pip compile --universal --python-version 3.11 --extra demo --extra dev --no-header --no-emit-index-url --no-strip-extras --quiet \
 	  --generate-hashes --upgrade -o requirements.lock pyproject.toml
 
 openclipart: $(READY)

