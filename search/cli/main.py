@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from search.cli.sync import sync
 from search.machines.signals import heard, leave_terminal
 from search.show.say import say, take_all_letters
 from trainables.errors import UserError
+from trainables.words import one_line
 
 app = typer.Typer(
     name="binwise",
@@ -71,6 +73,13 @@ def ui(
     sys.exit(serve(runs.absolute(), port, uri))
 
 
+def _check_options(arguments: Sequence[str]) -> None:
+    """UserError where an option's name isn't one: the parser says unknown ones as they are, commands and all."""
+    names = [argument.partition("=")[0] for argument in arguments if argument.startswith("-")]
+    if odd := [name for name in names if not name.isprintable()]:
+        raise UserError(f"Options must be written in letters, but got {one_line(odd[0])}: binwise --help lists them.")
+
+
 def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 2, never a traceback."""
     terminated: list[int] = []
@@ -84,6 +93,7 @@ def main() -> None:
     take_all_letters()
     before = {number: signal.signal(number, handler) for number in heard() if number != signal.SIGINT}
     try:
+        _check_options(sys.argv[1:])
         app()
     except SystemExit:
         if terminated:  # within Ray's calls an exit becomes a Ctrl-C

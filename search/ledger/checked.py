@@ -44,6 +44,13 @@ def check_finite(**values: float) -> None:
             raise ValueError(f"{name} must be a number from 0, but got {_said(value)}")
 
 
+def check_seconds(**values: object) -> None:
+    """ValueError where a duration, if there is one, isn't one that a calendar has room for."""
+    for name, value in values.items():
+        if value is not None and (type(value) not in (int, float) or not 0 <= value < LAST_SECOND):  # type: ignore[operator]
+            raise ValueError(f"{name} must be in seconds, but got {_said(value)}")
+
+
 def check_name(**names: object) -> None:
     """ValueError where a name can't be a folder's within the study."""
     for name, value in names.items():

@@ -9,17 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.ledger import checked
 from search.ledger.body import Body, Kind
-from search.ledger.checked import (
-    check_config,
-    check_fields,
-    check_finite,
-    check_inside,
-    check_name,
-    check_texts,
-    check_time,
-    check_trial,
-)
 from search.ledger.state import RETRIED, AttemptRecord, OpeningRecord, Outcome, SessionRecord, StudyState, Trial
 from trainables.errors import UserError
 from trainables.names import TEST
@@ -49,8 +40,8 @@ class StudyCreated(Body):
 
     def check(self) -> None:
         """The config has the shape of one."""
-        check_config(self.study)
-        check_texts(versions=self.versions)
+        checked.check_config(self.study)
+        checked.check_texts(versions=self.versions)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """UserError where the ledger's format is newer than this version's."""
@@ -76,7 +67,7 @@ class StudyChanged(Body):
 
     def check(self) -> None:
         """The config has the shape of one."""
-        check_config(self.study)
+        checked.check_config(self.study)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The study goes on with this config."""
@@ -138,8 +129,8 @@ class TrialCreated(Body):
 
     def check(self) -> None:
         """Its folder lies in the study's, and what is shown of it is a number."""
-        check_name(modality=self.modality)
-        check_trial(self.config)
+        checked.check_name(modality=self.modality)
+        checked.check_trial(self.config)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The state has one trial more, which waits for its first attempt."""
@@ -158,7 +149,7 @@ class AttemptBegan(Body):
 
     def check(self) -> None:
         """What it was given can be counted."""
-        check_finite(cpus=self.cpus, gpus=self.gpus)
+        checked.check_finite(cpus=self.cpus, gpus=self.gpus)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial runs; what it ended with before is no end any more."""
@@ -179,7 +170,7 @@ class EpochEnded(Body):
 
     def check(self) -> None:
         """The numbers are numbers."""
-        check_fields(self.result)
+        checked.check_fields(self.result)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial has one epoch more: each once, in order."""
@@ -241,8 +232,8 @@ class TrialEnded(Body):
 
     def check(self) -> None:
         """Its checkpoint lies in the study's folder."""
-        check_inside(checkpoint=self.checkpoint)
-        check_texts(digests=self.digests)
+        checked.check_inside(checkpoint=self.checkpoint)
+        checked.check_texts(digests=self.digests)
 
     def unwritten(self) -> tuple[str, ...]:
         """No error of an interrupted trial that had none."""
@@ -307,6 +298,8 @@ class Event:
     at: float  # seconds since 1970
     body: Body
     trial_id: str | None = None
+    used: float | None = None  # seconds of its session until then, where they aren't those since its first event's `at`
+    asleep: float = 0.0  # seconds of the session in which the machine slept, where `used` is told
 
     @property
     def kind(self) -> Kind:
@@ -316,15 +309,18 @@ class Event:
     def apply(self, state: StudyState) -> None:
         """Change the state by this event. ValueError where it isn't the next one."""
         state.advance(self.seq, self.at)
-        self.body.apply(state, self.at, self.trial_id)
+        lived = state.lived_at(self.at, self.used) if self.body.of_session else self.at
+        self.body.apply(state, lived, self.trial_id)
         if state.sessions and self.body.of_session:
-            state.sessions[-1].last_seen = self.at
+            state.sessions[-1].seen(lived, self.at, self.asleep)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         head: dict[str, Any] = {"seq": self.seq, "at": self.at, "kind": self.kind.value}
         if self.trial_id is not None:
             head["trial_id"] = self.trial_id
+        if self.used is not None:
+            head |= {"used": self.used, "asleep": self.asleep}
         return {**head, "body": self.body.to_json()}
 
     @classmethod
@@ -332,10 +328,12 @@ class Event:
         """The event of such values; KeyError, TypeError or ValueError where they aren't one."""
         body = BODIES[Kind(raw["kind"])].from_json(raw.get("body", {}))
         trial_id = raw.get("trial_id")
-        check_time(raw["at"])
+        checked.check_time(raw["at"])
         if trial_id is not None:
-            check_name(trial_id=trial_id)
-        return cls(raw["seq"], raw["at"], body, trial_id)
+            checked.check_name(trial_id=trial_id)
+        used, asleep = raw.get("used"), raw.get("asleep", 0.0)
+        checked.check_seconds(used=used, asleep=asleep)
+        return cls(raw["seq"], raw["at"], body, trial_id, used, asleep)
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -19,6 +20,7 @@ LONGEST = 16  # characters of the folder that the private one lies in: Ray adds 
 TOKEN, TOKEN_PATH, MODE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"  # variables' names
 FOLDER = "RAY_TMPDIR"
 HANDED_ON = "BINWISE_HAND_ON"  # names of variables, with commas, that workers get although they look like secrets
+LEFT_SECONDS = 3600.0
 _LOCK = "in-use"
 # What workers need themselves: Ray's own token, and the hub's for weights that aren't open to all.
 _NEEDED = frozenset({TOKEN, TOKEN_PATH, MODE, "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN"})
@@ -146,13 +148,18 @@ def _restore(environment: dict[str, str] | os._Environ[str], before: Mapping[str
 
 
 def _remove_left(place: Path | None) -> None:
-    """Folders of processes that were killed."""
+    """Folders of processes that were killed, and what Ray made anew while it ended."""
     for folder in (place or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if folder.lstat().st_uid == os.getuid() and (folder / _LOCK).is_file():
+            status = folder.lstat()
+            if status.st_uid != os.getuid() or folder.is_symlink():
+                continue
+            if (folder / _LOCK).is_file():
                 lock = try_lock(folder / _LOCK)
                 if lock is not None:
                     _remove(folder, lock)
+            elif time.time() - status.st_mtime > LEFT_SECONDS:  # a younger one may be about to get its lock
+                _remove(folder, None)
 
 
 def _remove(folder: Path, lock: FileLock | None) -> None:

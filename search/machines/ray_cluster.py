@@ -37,11 +37,12 @@ def ray_cluster(cluster: ClusterSection, say: Say = lambda line: None) -> Iterat
     if not own:
         close_token()
     with private_ray() if own else nullcontext():
-        start_ray(cluster, say)
         try:
+            start_ray(cluster, say)
             yield
         finally:
-            ray.shutdown()
+            # Also of one whose start was broken off: whatever still runs makes its folder anew.
+            ray.shutdown(wait_for_processes=own)
 
 
 def start_ray(cluster: ClusterSection, say: Say = lambda line: None) -> None:

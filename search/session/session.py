@@ -53,6 +53,7 @@ class SearchOutcome:
     by_deadline: bool  # whether its deadline did
     ended: int  # trials
     planned: int
+    epochs: int = 0  # of all trials, on record
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ class StudySession:
         ended = sum(trial.over for trial in ledger.state.trials.values())
         state, of = ledger.state, study.modalities
         planned = sum(study.section(name).trial_count() + state.heads_count(name) for name in of)
-        return SearchOutcome(layout.folder, outcome, detail, stop.signal, stop.by_deadline, ended, planned)
+        by_deadline = stop.by_deadline
+        return SearchOutcome(layout.folder, outcome, detail, stop.signal, by_deadline, ended, planned, state.epochs)
 
     def _begin(self) -> None:
         self._ledger.append(

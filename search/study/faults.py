@@ -32,7 +32,8 @@ class Fault:
     def line(self) -> str:
         """`image.search.trials: must be ...`."""
         place = ".".join(one_line(str(part)) for part in self.path)
-        return f"{place}: {self.text}" if place else self.text
+        text = one_line(self.text)
+        return f"{place}: {text}" if place else text
 
     def under(self, prefix: KeyPath) -> Fault:
         """The same fault, seen from the mapping that holds `prefix`."""

@@ -22,7 +22,7 @@ from search.study.yaml_bounds import DEPTH_LIMIT, bounded_yaml
 from trainables.errors import UserError
 from trainables.modalities import names, registered
 from trainables.names import LEDGER_FILE, STUDY_FILE
-from trainables.words import counted
+from trainables.words import counted, enumerated, one_line
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
 SHOWN = 100  # faults; nobody reads more at a time
@@ -46,7 +46,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         faults = faults_of(error, raw, StudyConfig)
     if len(faults) <= SHOWN:
         faults = list(dict.fromkeys([*faults, *_hidden_faults(raw, faults)]))
-    origin = " ".join([str(path), *(f"--set {override}" for override in overrides)])
+    origin = one_line(" ".join([str(path), *(f"--set {override}" for override in overrides)]))
     lines = [f"{origin}: {counted(len(faults), 'fault')}", *(fault.line for fault in faults[:SHOWN])]
     lines += [f"... and {counted(len(faults) - SHOWN, 'fault')} more"] if len(faults) > SHOWN else []
     # Half of a character pair, which YAML can escape, can't be printed.
@@ -101,28 +101,31 @@ _Representer.add_representer(str, _Representer.represent_str)
 
 def _mapping(path: Path) -> dict[str, Any]:
     """The file's top-level mapping."""
-    raw = _parsed(_text(path), str(path))
+    raw = _parsed(_text(path), one_line(str(path)))
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: a study must be a mapping of keys such as name and data, but got {shown(raw)}.")
+        raise UserError(
+            f"{one_line(str(path))}: a study must be a mapping of keys such as name and data, but got {shown(raw)}."
+        )
     return raw
 
 
 def _text(path: Path) -> str:
+    origin, parent = one_line(str(path)), one_line(str(path.parent))
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        there = f"{path.parent} has {', '.join(beside)}" if beside else f"{path.parent} has no YAML file"
-        raise UserError(f"{path}: a study must be a YAML file, but there is none of this name; {there}.")
+        there = f"{parent} has {enumerated(beside)}" if beside else f"{parent} has no YAML file"
+        raise UserError(f"{origin}: a study must be a YAML file, but there is none of this name; {there}.")
     try:
         with path.open("rb") as stream:
             content = stream.read(SIZE_LIMIT + 1)
     except OSError as error:
-        raise UserError(f"{path}: can't be read: {error.strerror}.") from error
+        raise UserError(f"{origin}: can't be read: {error.strerror}.") from error
     if len(content) > SIZE_LIMIT:
-        raise UserError(f"{path}: a study must have at most {SIZE_LIMIT} bytes, but this file has more.")
+        raise UserError(f"{origin}: a study must have at most {SIZE_LIMIT} bytes, but this file has more.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: must be UTF-8, but byte {error.start} isn't. Save it as UTF-8.") from error
+        raise UserError(f"{origin}: must be UTF-8, but byte {error.start} isn't. Save it as UTF-8.") from error
 
 
 def _parsed(text: str, origin: str) -> Any:
@@ -132,9 +135,9 @@ def _parsed(text: str, origin: str) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
-        raise UserError(f"{place}: {error.problem or error.context}.") from error
+        raise UserError(f"{place}: {one_line(str(error.problem or error.context))}.") from error
     except (YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError) as error:
-        raise UserError(f"{origin}: isn't YAML: {error}.") from error
+        raise UserError(f"{origin}: isn't YAML: {one_line(str(error))}.") from error
 
 
 def _plain(node: object) -> Any:
@@ -153,19 +156,22 @@ def _key(key: object) -> str:
 def _override(raw: dict[str, Any], override: str) -> None:
     """Set one `dotted.key=value` in place."""
     dotted, equals, text = override.partition("=")
+    origin = f"--set {one_line(override)}"
     parts = dotted.strip().split(".")
     if not equals or not all(parts):
-        raise UserError(f"--set {override}: must be dotted.key=value, such as --set image.search.trials=10.")
+        raise UserError(f"{origin}: must be dotted.key=value, such as --set image.search.trials=10.")
     if len(parts) > DEPTH_LIMIT:
-        raise UserError(f"--set {override}: must be at most {DEPTH_LIMIT} keys deep, but has {len(parts)}.")
+        raise UserError(f"{origin}: must be at most {DEPTH_LIMIT} keys deep, but has {len(parts)}.")
     node = raw
     for place, part in enumerate(parts[:-1], start=1):
         if node.get(part) is None:  # missing, or a section with nothing under it
             node[part] = {}
         node = node[part]
         if not isinstance(node, dict):
-            raise UserError(f"--set {override}: {'.'.join(parts[:place])} must be a mapping, but it is {shown(node)}.")
-    node[parts[-1]] = _parsed(text, f"--set {override}")
+            raise UserError(
+                f"{origin}: {one_line('.'.join(parts[:place]))} must be a mapping, but it is {shown(node)}."
+            )
+    node[parts[-1]] = _parsed(text, origin)
 
 
 def _prepare(raw: dict[str, Any]) -> None:

@@ -75,6 +75,13 @@ def test_unreadable_trials_name_the_file(tmp_path: Path, content: str | None) ->
         store.read_trials(tmp_path)
 
 
+def test_without_a_trial_there_is_nothing_to_analyze(tmp_path: Path) -> None:
+    """As where a study's time budget was used up before its first epoch: what to do is said."""
+    (tmp_path / "trials.jsonl").touch()
+    with pytest.raises(UserError, match=r"holds none: there is nothing to analyze yet.*--set time_budget="):
+        store.read_trials(tmp_path)
+
+
 def test_a_trial_must_stand_once(tmp_path: Path) -> None:
     """Two lines of one trial are refused: a ranking would count it twice."""
     (tmp_path / "trials.jsonl").write_text(2 * (trial(IMAGE, 0, (0.5,)).to_json() + "\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def test_the_user_s_token_and_place_stay(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_with_the_next_start() -> None:
-    """One in use stays."""
+    """One in use stays, and a fresh one that has no lock yet; what Ray made anew after its end goes later."""
+    anew, fresh = Path(SHM, f"{PREFIX}anew{os.getpid()}"), Path(SHM, f"{PREFIX}fresh{os.getpid()}")
+    for folder in (anew, fresh):
+        (folder / "ray").mkdir(parents=True)
+    os.utime(anew, (0, 0))
     left, used = Path(SHM, f"{PREFIX}left{os.getpid()}"), Path(SHM, f"{PREFIX}used{os.getpid()}")
     for folder in (left, used):
         folder.mkdir(mode=0o700)
@@ -66,11 +71,13 @@ def test_what_a_killed_process_left_goes_with_the_next_start() -> None:
     try:
         with private_ray({FOLDER: SHM}):
             assert (left.exists(), used.exists()) == (False, True)
+            assert (anew.exists(), fresh.exists()) == (False, True)
     finally:
         assert lock is not None
         lock.release()
         with private_ray({FOLDER: SHM}):
             assert not used.exists()
+        shutil.rmtree(fresh)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,40 @@ def test_a_bad_override_is_named(load: Load, override: str, message: str) -> Non
     text = "\n".join(faults(load, "", override))
     assert message in text
     assert f"--set {override}" in text
+
+
+EVIL = "k\n\x1b[31mFAKED\u202e\r"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{json.dumps(EVIL)}: 1\n",
+        f"{json.dumps(EVIL)}: 1\n{json.dumps(EVIL)}: 2\n",
+        f"modalities: [{json.dumps(EVIL)}]\n",
+        f"image: {{search: {{space: {{{json.dumps(EVIL)}: {{type: float, low: 1, high: 2}}}}}}}}\n",
+        f"image: {{search: {{space: {{size: {{type: choice, choices: [64], when: {{{json.dumps(EVIL)}: [1]}}}}}}}}}}\n",
+        f"image: {{search: {{points: [{{{json.dumps(EVIL)}: 1}}]}}}}\n",
+        f"tracking: {{uri: {json.dumps(EVIL)}}}\n",
+        f"time_budget: {json.dumps(EVIL)}\n",
+    ],
+)
+def test_keys_and_values_make_no_lines(load: Load, text: str) -> None:
+    """What a file from elsewhere holds is told as escapes: no line of its own, and nothing that a terminal obeys."""
+    said = "\n".join(faults(load, text))
+    assert "FAKED" in said
+    assert not [line for line in said.splitlines() if "FAKED" in line.split(" ", 1)[0] and line.startswith("\\x1b")]
+    assert set("\x1b\r").isdisjoint(said)
+
+
+def test_overrides_and_file_names_make_no_lines(tmp_path: Path) -> None:
+    """The same of what stands in the command."""
+    (tmp_path / f"{EVIL}.yaml").write_text("a: 1")
+    for path, override in ((tmp_path / f"{EVIL}.yaml", "seed=1"), (tmp_path / EVIL, "a=1")):
+        with pytest.raises(UserError) as raised:
+            load_study(path, [override])
+        assert "\n\\x1b" not in str(raised.value)
+        assert "\x1b" not in str(raised.value)
 
 
 @st.composite
