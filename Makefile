@@ -37,12 +37,12 @@ $(READY): requirements.lock pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \
 	  echo "Setting up $(VENV) with uv"; \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
 	else \
 	  echo "Setting up $(VENV) with pip"; \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
 	fi
 	@touch $(READY)
@@ -72,12 +72,14 @@ check: $(READY)
 wheel: $(READY)
 	@$(BIN)/python tests/house/check_wheel.py $(WHEEL)
 
-# The extra `docs` beside the locked packages, none of which it may move.
+# The extra `docs` beside the locked packages, none of which it may move. It has no digests, so none are asked; pip's
+# constraints have no extras.
 $(DOCS_READY): $(READY)
+	@sed -e '/--hash=/d' -e 's/ \\$$//' -e 's/^\([A-Za-z0-9_.-]*\)\[.*\]==/\1==/' requirements.lock > $(VENV)/constraints.txt
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[docs]' ; \
+	  uv pip install --quiet --python $(BIN)/python --constraint $(VENV)/constraints.txt --editable '.[docs]' ; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[docs]' ; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/constraints.txt --editable '.[docs]' ; \
 	fi
 	@touch $(DOCS_READY)
 
@@ -103,10 +105,10 @@ screenshots: $(READY)
 	@BINWISE_SCREENSHOTS=$(CURDIR)/.github/pictures \
 	  $(BIN)/python -m pytest tests/integration/test_mlflow_ui.py tests/integration/test_status_picture.py
 
-# No index address may enter the lock: it serves any mirror.
+# No index address may enter the lock: it serves any mirror, whose files are known by their digests.
 lock:
-	uv pip compile --universal --python-version 3.11 --extra demo --extra dev --no-header --no-emit-index-url --quiet \
-	  --upgrade -o requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra demo --extra dev --no-header --no-emit-index-url --no-strip-extras --quiet \
+	  --generate-hashes --upgrade -o requirements.lock pyproject.toml
 
 openclipart: $(READY)
 	@configs/fetch_openclipart.sh data/openclipart-source

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ from trainables.errors import UserError
 from trainables.modalities import modality_of
 from trainables.modality import Item
 from trainables.names import MANIFEST_FILE, VAL
-from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, FUSION_FORMAT, Bundle
+from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, Bundle
 
 TOLERANCE = 1e-4  # by which logits may differ from PyTorch's
 COMPARED = 48  # val samples at most, beside the odd ones that a modality has
+EXTRA = ("onnx", "onnxruntime")  # packages of the extra `export`
 RUNTIME = "binwise_runtime"
 CARD_FILE = "MODEL_CARD.md"
 Tell = Callable[[str], None]
@@ -73,6 +75,7 @@ def export_bundle(study_folder: Path, destination: Path, *, licence: str = "", t
     """
     if destination.exists():
         raise UserError(f"A bundle needs a free place, but {destination} exists. Name another, or remove it first.")
+    _require_extra()
     selection = read_selection(study_folder)
     with new_folder(destination) as folder:
         members, differences = [], {}
@@ -86,6 +89,15 @@ def export_bundle(study_folder: Path, destination: Path, *, licence: str = "", t
         parity = Parity(max(one for one, _ in differences.values()), min(count for _, count in differences.values()))
         _write_rest(study_folder, folder, selection, members, parity, licence)
     return Exported(destination, sum(path.stat().st_size for path in destination.rglob("*") if path.is_file()), parity)
+
+
+def _require_extra() -> None:
+    """UserError where a package isn't installed that graphs are written with or run by; torch would tell of neither."""
+    for name in EXTRA:
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
 
 
 def shares_of(selection: Selection) -> dict[str, tuple[float, SelectedModel]]:
@@ -114,8 +126,6 @@ def _write_member(
     for file, graph in zip(networks, portable.graphs, strict=True):
         try:
             write_graph(graph, own / file)
-        except ModuleNotFoundError as error:
-            raise missing_extra(error) from error
         except Exception as error:  # torch raises errors of many kinds for what it can't trace
             raise UserError(
                 f"The network of {name} must be one that ONNX can express, but: {str(error)[:500]}"
@@ -171,14 +181,14 @@ def _write_rest(
     """What isn't one model's: how they decide, the card, the runtime, the digests."""
     final = read_final_test(study_folder)
     about = {
-        "format": FORMAT if selection.linear is None else FUSION_FORMAT,
+        "format": FORMAT,
         "study": selection.study,
         "created": now(),
         "selection_digest": selection_digest(selection),
         "classes": list(selection.classes),
         "system": selection.system,
         "weights": dict(weights_of(selection)),
-        "temperatures": dict.fromkeys(weights_of(selection), 1.0),
+        "temperatures": selection.temperatures,
         **({} if selection.linear is None else {"fusion": asdict(selection.linear)}),
         "members": list(members),
         "parity": {"largest_difference": parity.difference, "samples": parity.samples},

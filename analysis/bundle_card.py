@@ -9,8 +9,11 @@ from typing import Any
 
 from analysis import wording
 from analysis.predictor import weights_of
-from analysis.results import FinalTest, RowScores, Selection
+from analysis.report.findings import compared_words
+from analysis.results import FinalTest, RowScores, Selection, times
+from analysis.rows import SINGLE
 from trainables.modalities import modality_of
+from trainables.names import TEST
 from trainables.words import one_line
 
 _MARKS = re.compile(r"([\\`*_\[\]<>|#$])")
@@ -89,15 +92,19 @@ def _numbers(selection: Selection, final: FinalTest | None) -> Iterator[str]:
     if final is None:
         yield "On val, by which the models were chosen: too good on average. No test was made.\n"
     else:
-        yield f"On {final.samples:,} test samples that no model was chosen by.\n"
+        opened = f"the test was opened {times(final.openings)}"
+        yield f"On {final.samples:,} test samples that no model was chosen by; {opened}.\n"
     lines = ["| | Accuracy | 95 % interval | Macro F1 |", "|---|--:|--:|--:|"]
     lines += [_row(wording.row_name(name, plain(majority)), one) for name, one in rows.items()]
     yield "\n".join(lines) + "\n"
+    gained = None if final is None else final.comparisons.get(SINGLE)
+    if gained is not None:
+        yield f"\nFusing: {plain(compared_words(gained, TEST))}.\n"
 
 
 def _row(name: str, row: RowScores) -> str:
-    interval = "" if row.interval is None else f"{row.interval.low:.1%} to {row.interval.high:.1%}"
-    return f"| {name} | {row.scores.accuracy:.1%} | {interval} | {row.scores.macro_f1:.3f} |"
+    interval = "" if row.interval is None else wording.shares(row.interval)
+    return f"| {name} | {wording.percent(row.scores.accuracy)} | {interval} | {wording.percent(row.scores.macro_f1)} |"
 
 
 def _members(selection: Selection, members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -110,6 +117,8 @@ def _members(selection: Selection, members: Sequence[Mapping[str, Any]]) -> Iter
     yield f"\nWeights of the modalities' logits where they decide together: {said}.\n"
     if selection.linear is not None:
         yield f"\nA sample that has all of them is decided by {selection.system}: the matrices in `bundle.json`.\n"
+    at = ", ".join(f"{name} {temperature:.4f}" for name, temperature in selection.temperatures.items())
+    yield f"\nTemperatures, by which logits are divided before they become probabilities: {at}.\n"
 
 
 def _caveats(selection: Selection, final: FinalTest | None, parity: Parity) -> Iterator[str]:

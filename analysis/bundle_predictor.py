@@ -39,7 +39,8 @@ class BundlePredictor:
         own = {name: self.runtime.weights[name] for name in used}
         total = sum(own.values())
         weights = {name: weight / total if total else 1 / len(own) for name, weight in own.items()}
-        return predictions_of(self.runtime.classes, answers.logits or {}, answers.decided_by, weights, models, given)
+        temperatures, logits = self.runtime.temperatures, answers.logits or {}
+        return predictions_of(self.runtime.classes, logits, answers.decided_by, weights, temperatures, models, given)
 
 
 def missing_extra(error: ModuleNotFoundError) -> UserError:

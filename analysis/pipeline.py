@@ -38,7 +38,7 @@ from analysis.opening import NoRecord, OpeningsRecord
 from analysis.register import other_openings
 from analysis.results import Chosen, FinalTest, SelectedModel, Selection, linear_fusions
 from analysis.rows import LINEAR, ordered
-from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of
+from analysis.scoring import Row, comparisons, rows_of, score_rows, temperatures_of, with_temperatures
 from analysis.train_doubts import train_doubts, write_train_doubts
 from analysis.versions import versions
 from trainables.errors import UserError
@@ -334,7 +334,7 @@ def _selection(
         versions=versions(),
         frozen=chosen.frozen,
         frozen_fusion=frozen_fusion,
-        ensemble=chosen.ensemble,
+        ensemble=with_temperatures(chosen.ensemble, answers.by_trial),
         optimism=optimism,
         fusion_rule=rule,
         fusions=richer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Prediction:
         str, Mapping[str, float]
     ]  # modality, and what decided (those that were used) -> class -> share
     logits: Mapping[str, Mapping[str, float]]  # likewise
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # likewise: by it logits are divided, 1 where none
 
     def as_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""
@@ -51,13 +52,16 @@ def predictions_of(
     logits: Mapping[str, NDArray[np.float64]],
     decided_by: str,
     weights: Mapping[str, float],
+    temperatures: Mapping[str, float],
     models: Sequence[str],
     samples: Sequence[Mapping[str, Item]],
 ) -> list[Prediction]:
     """What is said of N samples that have the same modalities; `logits` (N, C) by those that were used and by what
-    decided, `weights` of those that were used, `models` the modalities that there are models for.
+    decided, `weights` of those that were used, `temperatures` by what may decide, `models` the modalities that there
+    are models for.
     """
-    probabilities = {name: softmax(values) for name, values in logits.items()}
+    used = {name: temperatures.get(name, 1.0) for name in logits}
+    probabilities = {name: softmax(values / used[name]) for name, values in logits.items()}
     return [
         Prediction(
             predicted=classes[int(logits[decided_by][row].argmax())],
@@ -65,6 +69,7 @@ def predictions_of(
             note=_notes(models, weights, items),
             probabilities={name: _by_class(classes, values[row]) for name, values in probabilities.items()},
             logits={name: _by_class(classes, values[row]) for name, values in logits.items()},
+            temperatures=used,
         )
         for row, items in enumerate(samples)
     ]

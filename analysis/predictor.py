@@ -75,7 +75,10 @@ class Predictor:
             whole = linear is not None and len(used) == len(self.models)
             decided_by = decided_by if whole or linear is None else self.selection.pair
             logits[decided_by] = linear.logits(logits, single) if linear is not None and whole else single
-        return predictions_of(self.selection.classes, logits, decided_by, weights, list(self.models), given)
+        temperatures = self.selection.temperatures
+        return predictions_of(
+            self.selection.classes, logits, decided_by, weights, temperatures, list(self.models), given
+        )
 
 
 def _real_load_model() -> LoadModel:

@@ -11,6 +11,7 @@ from analysis.numbers.metrics import Scores
 from analysis.numbers.mixture import Mixture
 from analysis.numbers.optimism import Optimism
 from analysis.numbers.paired import Comparison
+from analysis.rows import SINGLE
 from trainables.names import ENSEMBLE, FUSED, TEST, VAL
 from trainables.runtime.fusion import LinearFusion
 
@@ -52,6 +53,7 @@ class EnsembleResult:
     standard_error: float
     p: float  # one-sided sign test
     deployed: bool  # whether the study ends with it: where its gain is shown
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # by modality: of its members where they are alone
 
     def shares(self) -> dict[str, float]:
         """The weight of each modality's members together."""
@@ -151,6 +153,22 @@ class Selection:
         """The modality of the best single model on val; of equals the first in the registry's order."""
         return max(self.models, key=lambda modality: self.val[modality].scores.accuracy)
 
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By what may decide, the system, a modality alone, or the pair that stands in for a richer fusion.
+
+        What its logits are divided by to be chances; 1 where none was frozen.
+        """
+        alone = {name: self.row_temperature(name) for name in self.models}
+        if self.deploys_ensemble and self.ensemble is not None:
+            alone = {name: self.ensemble.temperatures.get(name, 1.0) for name in self.ensemble.shares()}
+        deciding = (self.system,) if self.linear is None else (self.pair, self.system)
+        return {**alone, **{row: self.row_temperature(row) for row in deciding}}
+
+    def row_temperature(self, row: str) -> float:
+        """The same of a row of the results table."""
+        return (row in self.val and self.val[row].temperature) or 1.0
+
     def metrics(self) -> dict[str, float]:
         """The val scores of every row by name: `val_fused_accuracy`, `val_fused_macro_f1`, ...
 
@@ -239,6 +257,22 @@ class Example:
 def linear_fusions(found: Mapping[str, FusionResult]) -> dict[str, LinearFusion]:
     """How they fuse, by name."""
     return {name: one.fusion for name, one in found.items()}
+
+
+def quoted_numbers(selection: Selection, final: FinalTest) -> dict[str, float]:
+    """What is quoted of a study's one test, by name: of what it ends with, and what fusing gained over a single model.
+
+    Ends of intervals, and the gain, only where they are known.
+    """
+    row, gained = final.test[selection.system], final.comparisons.get(SINGLE)
+    found: dict[str, float] = {"test_accuracy": row.scores.accuracy}
+    if row.interval is not None:
+        found |= {"test_accuracy_low": row.interval.low, "test_accuracy_high": row.interval.high}
+    if gained is not None:
+        ends = {"test_gain_low": gained.interval.low, "test_gain_high": gained.interval.high}
+        found |= {"test_gain": gained.gain, **ends}
+    counts = {"test_samples": final.samples, "test_openings": final.openings}
+    return {**found, **counts, "temperature": selection.row_temperature(selection.system)}
 
 
 def times(count: int) -> str:

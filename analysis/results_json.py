@@ -21,6 +21,7 @@ from analysis.numbers.paired import Comparison, Verdict
 from analysis.results import EnsembleResult, Example, FinalTest, FusionResult, RowScores, SelectedModel, Selection
 from analysis.rows import linear_row, ordered
 from trainables.names import RICHER, TEST, VAL
+from trainables.records import is_inside
 from trainables.runtime.fusion import LinearFusion
 
 
@@ -46,11 +47,11 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
         **{
             **raw,
             "classes": tuple(raw["classes"]),
-            "models": {modality: SelectedModel(**raw["models"][modality]) for modality in modalities},
+            "models": {modality: _model(raw["models"][modality]) for modality in modalities},
             "fusion": _fusion_from_json(raw["fusion"], modalities),
             "linear_fusion": _fusion_from_json(raw["linear_fusion"], linear),
             "val": _row_scores(raw["val"]),
-            "frozen": {modality: SelectedModel(**frozen[modality]) for modality in ordered(frozen)},
+            "frozen": {modality: _model(frozen[modality]) for modality in ordered(frozen)},
             "frozen_fusion": _fusion_from_json(raw.get("frozen_fusion"), ordered(frozen)),
             "ensemble": _ensemble_from_json(raw.get("ensemble")),
             "optimism": Optimism(**raw["optimism"]) if "optimism" in raw else None,
@@ -58,6 +59,14 @@ def selection_from_json(raw: Mapping[str, Any]) -> Selection:
             "fusions": _richer_from_json(raw.get("fusions", {})),
         }
     )
+
+
+def _model(raw: Mapping[str, Any]) -> SelectedModel:
+    model = SelectedModel(**raw)
+    for path in (model.checkpoint, *model.checkpoint_sha256):
+        if not is_inside(path):
+            raise ValueError(f"a model's files must lie in the study's folder, but got {path!r}")
+    return model
 
 
 def example_from_json(raw: Mapping[str, Any]) -> Example:
@@ -93,6 +102,8 @@ def _plain(record: Any) -> dict[str, Any]:
     raw[split] = {row: row_json(one) for row, one in getattr(record, split).items()}
     raw = {key: value for key, value in raw.items() if value or key not in _SINCE}
     if isinstance(record, Selection):
+        if record.ensemble is not None and not record.ensemble.temperatures:
+            del raw["ensemble"]["temperatures"]
         if record.fusion_rule == FusionRule():
             del raw["fusion_rule"]
         fusions = {"fusion": record.fusion, "linear_fusion": record.linear_fusion}
@@ -121,7 +132,7 @@ def _fusion_from_json(raw: Mapping[str, Any] | None, modalities: Sequence[str]) 
 def _ensemble_from_json(raw: Mapping[str, Any] | None) -> EnsembleResult | None:
     if raw is None:
         return None
-    members = {name: SelectedModel(**one) for name, one in raw["members"].items()}
+    members = {name: _model(one) for name, one in raw["members"].items()}
     # Files sort their keys; members are in the registry's order of modalities.
     order = ordered({one.modality for one in members.values()})
     names = sorted(members, key=lambda name: (order.index(members[name].modality), name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +59,13 @@ class Row:
 
     said: NDArray[np.generic]  # logits (N, C); where samples lack its input, the decisions (N,)
     seconds_per_sample: float | None  # of inference; None where nothing is computed
+    partial: NDArray[np.floating] | None = None  # logits (N, C) where samples lack its input: there NaN
+
+    @property
+    def logits(self) -> NDArray[np.float64] | None:
+        """(N, C), NaN where a sample lacks its input; None of a row of mere decisions."""
+        logits = self.partial if self.said.ndim == 1 else self.said
+        return None if logits is None else logits.astype(np.float64)
 
     @property
     def decisions(self) -> NDArray[np.int64]:
@@ -100,12 +107,37 @@ def rows_of(
 
 
 def temperatures_of(rows: Mapping[str, Row], split: Split) -> dict[str, float]:
-    """By row: what its logits are to be divided by for the least log loss on val; none of a row of mere decisions."""
-    return {
-        name: round(1 / best_factor(row.said.astype(np.float64), split.labels), 4)
-        for name, row in rows.items()
-        if row.said.ndim == 2
-    }
+    """By row: what its logits are to be divided by for the least log loss on val; none of a row of mere decisions.
+
+    Samples that lack a row's input don't count.
+    """
+    logits = {name: row.logits for name, row in rows.items()}
+    return {name: _temperature(own, split.labels) for name, own in logits.items() if own is not None}
+
+
+def with_temperatures(ensemble: EnsembleResult | None, members: Mapping[str, Predictions]) -> EnsembleResult | None:
+    """The ensemble with those of its members; `members`: predictions by trial id, in one order."""
+    return ensemble and replace(ensemble, temperatures=member_temperatures(members, ensemble))
+
+
+def member_temperatures(members: Mapping[str, Predictions], ensemble: EnsembleResult) -> dict[str, float]:
+    """By modality: the same of an ensemble's members of it, which decide where a sample has no other modality.
+
+    `members`: predictions by trial id, in one order.
+    """
+    found = {}
+    for modality, share in ensemble.shares().items():
+        own = {
+            name: ensemble.weights[name] / share for name, one in ensemble.members.items() if one.modality == modality
+        }
+        logits = mixed_members({name: members[name].logits for name in own}, own)
+        found[modality] = _temperature(logits, members[next(iter(own))].labels)
+    return found
+
+
+def _temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    there = ~missing_rows(logits)
+    return round(1 / best_factor(logits[there], labels[there]), 4) if there.any() else 1.0
 
 
 def score_rows(
@@ -163,7 +195,8 @@ def _richer(
 
 
 def _row(one: Predictions, majority: int) -> Row:
-    return Row(_decided(one.logits, majority), one.seconds_per_sample)
+    said = _decided(one.logits, majority)
+    return Row(said, one.seconds_per_sample, None if said.ndim == 2 else one.logits)
 
 
 def _scored(row: Row, split: Split, blocks: Blocks | None, temperature: float | None) -> RowScores:
@@ -179,7 +212,7 @@ def _scored(row: Row, split: Split, blocks: Blocks | None, temperature: float | 
         log_loss=told.log_loss if told else None,
         brier=told.brier if told else None,
         calibration_error=told.error if told else None,
-        temperature=None if calm is None else temperature,
+        temperature=temperature,
         calibrated_log_loss=calm,
     )
 

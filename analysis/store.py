@@ -57,9 +57,15 @@ def read_trials(study_folder: Path) -> tuple[TrialRecord, ...]:
     records = tuple(_record(path, number, line) for number, line in enumerate(lines, start=1) if line.strip())
     ids = [record.trial_id for record in records]
     twice = sorted({one for one in ids if ids.count(one) > 1})
-    if not records or twice:
-        found = f"these twice: {', '.join(twice)}" if twice else "none"
-        raise UserError(f"{path} must hold every trial once, but holds {found}. Run or resume the study.")
+    if not records:
+        raise UserError(
+            f"An analysis needs trials that ended, but {path} holds none: there is nothing to analyze yet. Run or "
+            "resume the study; where its time budget was used up first, give it more (--set time_budget=...)."
+        )
+    if twice:
+        raise UserError(
+            f"{path} must hold every trial once, but holds these twice: {', '.join(twice)}. Run or resume the study."
+        )
     return tuple(_sound(study_folder, record) for record in records)
 
 
@@ -296,7 +302,7 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, BadZipFile) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, RecursionError, BadZipFile) as error:
         raise UserError(f"{path} must be readable, but got {type(error).__name__}: {error}. {remedy}") from error
 
 

@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError  # the error alone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.files import fsync
+from trainables.data.files import fsync, leave_to_umask
 from trainables.errors import UserError
 from trainables.names import (
     LAST_FOLDER,
@@ -30,6 +31,8 @@ from trainables.names import (
     VAL_LOGITS_FILE,
     WEIGHTS_FILE,
 )
+from trainables.records import is_inside
+from trainables.words import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +66,7 @@ def write_checkpoint(
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
+    leave_to_umask(folder / WEIGHTS_FILE)
     (folder / META_FILE).write_text(json.dumps({"format": FORMAT, **meta}, ensure_ascii=False, indent=1), "utf-8")
     if state is not None:
         torch.save(dict(state), folder / STATE_FILE)
@@ -153,12 +157,16 @@ def read_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
     UserError where it is missing, torn or altered.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     meta = read_meta(folder)
     state_file = folder / STATE_FILE
-    state = torch.load(state_file, map_location="cpu", weights_only=True) if state_file.exists() else None
-    return Checkpoint(load_file(folder / WEIGHTS_FILE, device=device), meta, state)
+    try:
+        state = torch.load(state_file, map_location="cpu", weights_only=True) if state_file.exists() else None
+        return Checkpoint(load_file(folder / WEIGHTS_FILE, device=device), meta, state)
+    except (SafetensorError, UnpicklingError, EOFError, ValueError) as error:
+        raise _no_checkpoint(folder, "weights or state can't be read without running code of theirs", error) from error
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
@@ -170,9 +178,13 @@ def read_meta(folder: Path) -> dict[str, Any]:
             raise UserError(
                 f"{path} must be as its manifest says, but it is damaged or missing: use another checkpoint."
             )
-    meta: dict[str, Any] = json.loads((folder / META_FILE).read_text("utf-8"))
-    if meta.get("format") != FORMAT:
-        raise UserError(f"{folder} has checkpoint format {meta.get('format')}, but this version reads format {FORMAT}.")
+    try:
+        meta: dict[str, Any] = json.loads((folder / META_FILE).read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _no_checkpoint(folder, f"{META_FILE} is no JSON", error) from error
+    found = meta.get("format") if isinstance(meta, dict) else None
+    if found != FORMAT:
+        raise UserError(f"{folder} has checkpoint format {found}, but this version reads format {FORMAT}.")
     return meta
 
 
@@ -214,13 +226,23 @@ def read_manifest(folder: Path) -> dict[str, str]:
         raise UserError(f"A checkpoint must hold {MANIFEST_FILE}, but {folder} doesn't: it is missing or half-written.")
     try:
         digests = json.loads(manifest.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         digests = None
-    if not isinstance(digests, dict) or not {WEIGHTS_FILE, META_FILE} <= set(digests):
+    named = digests if isinstance(digests, dict) else {}
+    if not {WEIGHTS_FILE, META_FILE} <= set(named) or not all(
+        is_inside(name) and Path(name).name == name for name in named
+    ):
         raise UserError(
             f"{manifest} must list the checkpoint's files, but it is damaged or half-written: use another checkpoint."
         )
-    return digests
+    return named
+
+
+def _no_checkpoint(folder: Path, why: str, error: Exception) -> UserError:
+    return UserError(
+        f"A checkpoint must be as it was written, but that in {folder} isn't: {why} "
+        f"({type(error).__name__}: {one_line(str(error).partition(chr(10))[0][:200])}). Use another checkpoint."
+    )
 
 
 def _file_sha256(path: Path) -> str:

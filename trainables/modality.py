@@ -134,6 +134,7 @@ class Modality(Protocol):
     shown_as: ClassVar[Literal["picture", "words"]] = "words"  # what a report shows of an item
     colours: ClassVar[tuple[str, str] | None] = None  # on a light and on a dark ground; None: one that is free
     baseline_note: ClassVar[str] = ""  # what the linear baseline sees: `frozen image features`
+    imported: ClassVar[tuple[str, ...]] = ()  # modules with what its trials take seconds to import, imported ahead
 
     # What may be searched and changed, beside what holds for all modalities
     not_searched: ClassVar[Mapping[str, str]] = {}  # hyperparameter -> why no trial may vary it
@@ -143,6 +144,7 @@ class Modality(Protocol):
     network: ClassVar[tuple[str, ...]] = ()  # hyperparameters that say what the network is
     ranked: ClassVar[str | None] = None  # the one that names it: a section may list several, which head trials rank
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size")  # the larger, the more memory
+    relieving: ClassVar[tuple[str, ...]] = ()  # the larger, the less
     companion_bytes: ClassVar[int] = 0  # of a checkpoint beside the weights
     counter_choice: ClassVar[CounterChoice | None] = None  # None: its items have no number at their end, or all read it
     head_config_type: ClassVar[type[HeadConfig] | None] = None  # of head trials; None: the modality has no such trials

@@ -64,6 +64,7 @@ STUDIES_FOLDER = "studies"  # of the output's: a folder a study
 
 # Files of a study folder.
 STUDY_FILE = "study.yaml"
+BUNDLE_FOLDER = "bundle"  # a tested study's models, as `binwise export` writes them
 DATA_FILE = "data.jsonl.gz"  # train and val
 OLD_DATA_FILE = "data.json"  # the same, as an earlier version wrote it
 MANIFEST_CSV = "manifest.csv"  # of train and val
@@ -80,6 +81,11 @@ ANALYSIS_LOCK_FILE = "analysis.lock"  # held while the test is open, or a select
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
+VERDICT_FILE = "verdict.md"  # what the report says first, for trackers
+TABLES_FOLDER = "tables"  # what the report is about, as JSON with `columns` and `data`
+TEST_PREDICTIONS = "test_predictions.json"
+CLASSES_TABLE = "classes.json"
+LEADERBOARD_TABLE = "leaderboard.json"
 RESULTS_CSV = "results.csv"
 IMPORTANCES_FILE = "importances.json"
 

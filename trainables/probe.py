@@ -25,7 +25,8 @@ from trainables.names import TRAIN, VAL
 from trainables.records import ProbeResult
 from trainables.worker.memory import machine_bytes, peak_resident_bytes, release_memory, reset_peak, resident_bytes
 
-ENOUGH_SECONDS: Final = 20.0  # of steps: a slow device is known by then
+SLOW_SECONDS: Final = 20.0  # of the first step: a slow device is known by then
+ENOUGH_SECONDS: Final = 0.4  # of those after it: the time of a step is known by then
 
 
 def probe(modality: str, hyperparameters: Mapping[str, Any], data: DataAccess, *, steps: int = 3) -> ProbeResult:
@@ -97,7 +98,7 @@ def _train(learner: TorchLearner, plan: Sequence[Tensor], device: torch.device) 
         learner.stepper.step(batch)
         _wait(device)
         taken.append(time.perf_counter() - began)
-        if taken[-1] > ENOUGH_SECONDS:
+        if taken[0] > SLOW_SECONDS or taken[-1] - taken[0] > ENOUGH_SECONDS:
             break
     return (taken[-1] - taken[0]) / (len(taken) - 1) if len(taken) > 1 else taken[0]
 

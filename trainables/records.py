@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,15 @@ class TrialRecord:
         raw["stop_reason"] = StopReason(raw["stop_reason"])
         raw["notes"] = tuple(raw.get("notes", ()))
         raw["objectives"] = tuple(raw.get("objectives", (VAL_ACCURACY,)))
+        if raw["checkpoint"] is not None and not is_inside(raw["checkpoint"]):
+            raise ValueError(f"checkpoint must lie in the study's folder, but got {raw['checkpoint']!r}")
         return cls(**raw)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a relative path, as JSON has it, stays below the folder that it is relative to."""
+    parts = PurePosixPath(path)
+    return bool(path) and not parts.is_absolute() and ".." not in parts.parts and set(path).isdisjoint("\\\0")
 
 
 @dataclass(frozen=True)

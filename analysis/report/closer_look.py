@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis import wording
 from analysis.numbers.abstention import Abstention, Sets, abstentions, conformal_sets
-from analysis.numbers.calibration import Bin, calibration
+from analysis.numbers.calibration import Bin, Calibration, calibration
 from analysis.numbers.disagreement import Case, who_is_right
 from analysis.numbers.label_errors import LikelyError, likely_errors
 from analysis.numbers.logits import missing_rows
@@ -46,13 +46,18 @@ class Doubt:
 class Look:
     """All of it; what is of val and of test is named so."""
 
-    reliability: Mapping[str, tuple[Bin, ...]]  # by model, on the split that the report speaks of
+    chances: Mapping[str, Calibration]  # by model, at its temperature, on the split that the report speaks of
     cases: tuple[Case, ...]  # who is right, on that split; empty of one modality
     abstention: tuple[Abstention, ...]  # thresholds from val, checked on test; empty before the test
     sets: tuple[Sets, ...]
     doubts: tuple[Doubt, ...]  # the likeliest first
     doubted: Mapping[str, int]  # by split: how many labels are likely wrong
     checked: Mapping[str, int]  # by split: how many were looked at
+
+    @property
+    def reliability(self) -> dict[str, tuple[Bin, ...]]:
+        """By model, on that split."""
+        return {model: one.bins for model, one in self.chances.items()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def closer_look(
     first = sorted((one for own in found.values() for one in own), key=lambda one: one.of_label - one.chance)
     by_id = {(name, one.id): one for name, part in splits.items() for one in part.examples}
     return Look(
-        {name: calibration(*_known(spoken, name)).bins for name in selection.shown_rows},
+        {name: calibration(*_known(spoken, name)) for name in selection.shown_rows},
         _cases(selection, spoken),
         tuple(abstentions(*tested)) if tested else (),
         tuple(conformal_sets(*tested)) if tested else (),

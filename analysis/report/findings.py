@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis import wording
 from analysis.numbers.alpha_choice import FusionRule
+from analysis.numbers.calibration import Calibration
 from analysis.numbers.ensemble import Gain
 from analysis.numbers.fusion import AlphaGrid
 from analysis.numbers.metrics import ClassScores, Scores
@@ -46,8 +47,10 @@ def headline(selection: Selection, final: FinalTest | None, opened: Sequence[str
     return Headline(sentence, _warning(final, opened))
 
 
-def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid | None) -> tuple[str, ...]:
-    """A sentence or two each, from the best single model to the hardest class."""
+def key_findings(
+    selection: Selection, final: FinalTest | None, grid: AlphaGrid | None, chances: Calibration | None = None
+) -> tuple[str, ...]:
+    """A sentence or two each, from the best single model to the hardest class. `chances`: of the system."""
     split, rows = shown(selection, final)
     found = [
         _single(selection, split, rows),
@@ -56,7 +59,7 @@ def key_findings(selection: Selection, final: FinalTest | None, grid: AlphaGrid 
         *(_richer(selection, name, split, rows) for name in selection.fusions),
         _weights(selection.fusion, selection.fusion_rule, grid),
         _optimism(selection, final),
-        _chances(selection, split, rows),
+        _chances(selection, split, chances),
         _speed(selection, rows),
         _baseline(selection, final, rows),
         _hardest_class(rows[selection.system].scores),
@@ -231,17 +234,15 @@ def _optimism(selection: Selection, final: FinalTest | None) -> str:
     return f"{corrected}Val and test agree within {100 * NOTABLE:.0f} points: {both}."
 
 
-def _chances(selection: Selection, split: str, rows: Mapping[str, RowScores]) -> str:
+def _chances(selection: Selection, split: str, chances: Calibration | None) -> str:
     """Whether the system is as sure as it is right."""
-    row = rows[selection.system]
-    if row.calibration_error is None or row.log_loss is None or row.brier is None:
+    if chances is None:
         return ""
-    off, calm = wording.points(row.calibration_error)[1:], ""
-    if row.temperature is not None and row.calibrated_log_loss is not None:
-        calm = f"; at the temperature {row.temperature:.2f}, set on val, a log loss of {row.calibrated_log_loss:.2f}"
+    temperature = selection.val[selection.system].temperature
+    at = "" if temperature is None else f", at the temperature {temperature:.2f} that val gives,"
     return (
-        f"The chances it gives are off by {off} on {split} (calibration error, root mean square), with a log loss of "
-        f"{row.log_loss:.2f} and a Brier score of {row.brier:.2f}{calm}."
+        f"The chances it gives{at} are off by {wording.points(chances.error)[1:]} on {split} (calibration error, root "
+        f"mean square), with a log loss of {chances.log_loss:.2f} and a Brier score of {chances.brier:.2f}."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis import wording
 from analysis.numbers.abstention import Sets
+from analysis.numbers.calibration import Calibration
 from analysis.numbers.paired import Comparison, Verdict
 from analysis.report.findings import NOTABLE, best_single, compared_words, shown, system_name
 from analysis.results import FinalTest, RowScores, Selection
@@ -58,11 +59,12 @@ def answers(
     warnings: Sequence[str],
     top: str | None,
     sets: Sequence[Sets] = (),
+    chances: Calibration | None = None,
 ) -> tuple[Answer, ...]:
     """The first screen, in its order.
 
     `warnings`: what the data check found; `top`: what must be known before a number is quoted, as the headline has it;
-    `sets`: conformal sets, checked on test.
+    `sets`: conformal sets, checked on test; `chances`: how good the system's are.
     """
     split, rows = shown(selection, final)
     return (
@@ -71,7 +73,7 @@ def answers(
         _cost(selection, rows, effort),
         *(() if selection.fusion is None else (_fusing(selection, final, rows),)),
         _tuning(selection, final, rows),
-        _distrust(selection, final, [*([top] if top else []), *warnings], sets),
+        _distrust(selection, final, [*([top] if top else []), *warnings], sets, chances),
     )
 
 
@@ -173,7 +175,13 @@ def _tuned(
     return Answer("tuning", question, gain, (f"{verdict} {named}.",), _TONES[found.verdict])
 
 
-def _distrust(selection: Selection, final: FinalTest | None, known: Sequence[str], sets: Sequence[Sets]) -> Answer:
+def _distrust(
+    selection: Selection,
+    final: FinalTest | None,
+    known: Sequence[str],
+    sets: Sequence[Sets],
+    chances: Calibration | None,
+) -> Answer:
     split, rows = shown(selection, final)
     row, said = rows[selection.system], list(known)
     if row.interval is not None and row.interval.high - row.interval.low >= WIDE:
@@ -185,8 +193,8 @@ def _distrust(selection: Selection, final: FinalTest | None, known: Sequence[str
         said.append(
             f"Test is {wording.points(abs(gap))[1:]} {way} val: choosing made val too high, or the data differ."
         )
-    if row.calibration_error is not None and row.calibration_error >= UNSURE:
-        said.append(f"The chances it gives are off by {wording.points(row.calibration_error)[1:]}: don’t act on them.")
+    if chances is not None and chances.error >= UNSURE:
+        said.append(f"The chances it gives are off by {wording.points(chances.error)[1:]}: don’t act on them.")
     said += [one for one in [broken_promise(sets)] if one]
     count, tone = wording.count(len(said), "thing") if said else "Nothing stands out", BAD if said else PLAIN
     if not said:

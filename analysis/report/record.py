@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.numbers.calibration import Calibration
 from analysis.report.parts import ResultRow
 from analysis.results import RowScores
 from trainables.names import TEST, VAL
@@ -34,6 +35,16 @@ def result_values(rows: Sequence[ResultRow]) -> list[Values]:
     return found
 
 
+def chance_values(chances: Calibration, temperature: float) -> Values:
+    """How good a model's chances are at its temperature."""
+    return {
+        "temperature": temperature,
+        "log_loss": chances.log_loss,
+        "brier": chances.brier,
+        "calibration_error": chances.error,
+    }
+
+
 def results_csv(rows: Sequence[ResultRow]) -> bytes:
     """The same as a table; no cell is one that a spreadsheet would take for a formula."""
     values = result_values(rows)
@@ -58,6 +69,8 @@ def _values(scored: RowScores) -> Values:
         "brier": scored.brier,
         "calibration_error": scored.calibration_error,
         "seconds_per_sample": scored.seconds_per_sample,
+        "temperature": scored.temperature,
+        "calibrated_log_loss": scored.calibrated_log_loss,
     }
 
 

@@ -32,24 +32,31 @@ from analysis.report.first_screen import Answer, answers, effort_of
 from analysis.report.fonts import lettering
 from analysis.report.fronts import front_sentence
 from analysis.report.importances import Importance, read_importances
-from analysis.report.leaderboard_csv import write_trials_table
+from analysis.report.leaderboard_csv import ranked, write_trials_table
 from analysis.report.look_plots import look_pictures
 from analysis.report.missing_inputs import missing_note
 from analysis.report.parts import Board, ResultRow, WeightRow, board, eleven_points, result_rows, weight_rows
-from analysis.report.record import report_json, result_values, results_csv
+from analysis.report.record import chance_values, report_json, result_values, results_csv
 from analysis.report.said import model_logits
+from analysis.report.tracked import class_rows, prediction_rows, table_json, trial_rows, verdict
 from analysis.report.trial_plots import trial_pictures
-from analysis.results import FinalTest, SelectedModel, Selection
+from analysis.results import FinalTest, SelectedModel, Selection, quoted_numbers
 from analysis.train_doubts import read_train_doubts
 from trainables.names import (
     ANALYSIS_FOLDER,
+    CLASSES_TABLE,
     ENSEMBLE,
+    LEADERBOARD_TABLE,
     REPORT_HTML,
     REPORT_JSON,
     REPORT_MARKDOWN,
     RESULTS_CSV,
+    STUDIES_FOLDER,
+    TABLES_FOLDER,
     TEST,
+    TEST_PREDICTIONS,
     VAL,
+    VERDICT_FILE,
 )
 from trainables.records import Predictions, TrialRecord
 from trainables.words import printable
@@ -115,6 +122,8 @@ class Report:
             "study": self.study,
             "selection": self.digest,
             "split": self.split,
+            "numbers": {} if self.final is None else quoted_numbers(self.selection, self.final),
+            "weights": {} if self.selection.fusion is None else dict(self.selection.fusion.weights),
             "sentence": self.headline.sentence,
             "warning": self.headline.warning,
             "data_warnings": list(self.data_warnings),
@@ -122,6 +131,10 @@ class Report:
             "findings": list(self.findings),
             "results": result_values(self.results),
             "classes": class_values(self.scores, self.selection.system),
+            "chances": {
+                model: chance_values(one, self.selection.row_temperature(model))
+                for model, one in self.look.chances.items()
+            },
             "reliability": {model: [asdict(one) for one in bins] for model, bins in self.look.reliability.items()},
             "who_is_right": [asdict(one) for one in self.look.cases],
             "abstention": [asdict(one) for one in self.look.abstention],
@@ -139,7 +152,8 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
     """Write `analysis/report.html` and `analysis/report.md` with `analysis/plots/*.png`; their paths.
 
     Beside them, with the same numbers: `report.json`; `results.csv`, the results table; `leaderboard.csv`, all trials;
-    `classes.csv` with every class and `confused.csv` with what is taken for what.
+    `classes.csv` with every class and `confused.csv` with what is taken for what; for trackers `verdict.md` and
+    `tables/*.json`.
 
     May be repeated at any time. Raises UserError where the study wasn't analyzed or a file of the analysis can't be
     read.
@@ -154,22 +168,41 @@ def write_report(study_folder: Path) -> tuple[Path, Path]:
     paths = folder / REPORT_HTML, folder / REPORT_MARKDOWN
     for path, render in zip(paths, (render_html, render_markdown), strict=True):
         replace_file(path, render(report).encode("utf-8", "backslashreplace"))
+    _write_tracked(report, study_folder)
     return paths
+
+
+def _write_tracked(report: Report, study_folder: Path) -> None:
+    """What a tracker shows: the verdict, and tables of test predictions, classes and trials."""
+    folder, selection = study_folder / ANALYSIS_FOLDER, report.selection
+    where = "/".join((STUDIES_FOLDER, study_folder.name, ANALYSIS_FOLDER, REPORT_HTML))
+    said = verdict(report.headline.sentence, report.answers, where)
+    replace_file(folder / VERDICT_FILE, said.encode("utf-8", "backslashreplace"))
+    tables = {
+        CLASSES_TABLE: class_rows(class_values(report.scores, selection.system), report.split),
+        LEADERBOARD_TABLE: trial_rows(ranked(store.read_trials(study_folder))),
+    }
+    if report.final is not None:
+        ensemble = store.load_predictions(study_folder, TEST, ENSEMBLE) if selection.deploys_ensemble else None
+        kept, examples = _kept(study_folder, selection, TEST), store.load_examples(study_folder, TEST)
+        tables[TEST_PREDICTIONS] = prediction_rows(selection, report.final, kept, ensemble, examples)
+    for name, rows in tables.items():
+        replace_file(folder / TABLES_FOLDER / name, table_json(rows))
 
 
 def build_report(study_folder: Path) -> Report:
     """Read the study's analysis and put the report together. Raises UserError as `write_report` does."""
     selection, final = store.read_selection(study_folder), store.read_final_test(study_folder)
     final = final and with_later_openings(study_folder, final)
-    records, opened = store.read_trials(study_folder), store.read_openings(study_folder).times
-    split = TEST if final else VAL
+    split, records = TEST if final else VAL, store.read_trials(study_folder)
     val, shown = (_kept(study_folder, selection, name) for name in (VAL, split))
     ensemble = store.load_predictions(study_folder, split, ENSEMBLE) if selection.deploys_ensemble else None
     grid, scores, letters = eleven_points(val), _model_scores(selection, final), lettering(selection.classes)
-    top, warnings = headline(selection, final, opened), store.read_data_warnings(study_folder)
+    opened, warnings = store.read_openings(study_folder).times, store.read_data_warnings(study_folder)
+    top = headline(selection, final, opened)
     effort, cost, fronts = read_effort(study_folder), cost_of(records), _fronts(records, selection)
     said, doubts = _said(study_folder, selection, {VAL: val, split: shown}, ensemble), read_train_doubts(study_folder)
-    look = closer_look(selection, said, split, doubts)
+    chances = (look := closer_look(selection, said, split, doubts)).chances[selection.system]
     words, samples = sample_cards(selection, shown, store.load_examples(study_folder, split), ensemble)
     pictures = (
         draw_pictures(records, selection, final, val, grid, fronts, letters)
@@ -185,8 +218,8 @@ def build_report(study_folder: Path) -> Report:
         split=split,
         headline=top,
         data_warnings=warnings,
-        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets),
-        findings=key_findings(selection, final, grid),
+        answers=answers(selection, final, effort_of(records, selection), warnings, top.warning, look.sets, chances),
+        findings=key_findings(selection, final, grid, chances),
         results=result_rows(selection, final),
         remarks=_remarks(selection, missing_note(selection, shown, split), letters.note),
         scores=scores,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -28,8 +29,10 @@ from search.cli.search import finish, resume_command, say_next, search_command
 from search.cli.serve import serve as serve_bundle
 from search.cli.status import status_app
 from search.cli.sync import sync
+from search.machines.signals import heard, leave_terminal
 from search.show.say import say, take_all_letters
 from trainables.errors import UserError
+from trainables.words import one_line
 
 app = typer.Typer(
     name="binwise",
@@ -64,10 +67,17 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
     uri: Annotated[str | None, typer.Option(help="Another tracking store than the one among the runs.")] = None,
 ) -> None:
-    """Browse every trial in MLflow's UI, on this machine only."""
+    """Browse every trial in MLflow's UI, on this machine only; says where the reports are."""
     from search.cli.mlflow_ui import serve
 
     sys.exit(serve(runs.absolute(), port, uri))
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """UserError where an option's name isn't one: the parser says unknown ones as they are, commands and all."""
+    names = [argument.partition("=")[0] for argument in arguments if argument.startswith("-")]
+    if odd := [name for name in names if not name.isprintable()]:
+        raise UserError(f"Options must be written in letters, but got {one_line(odd[0])}: binwise --help lists them.")
 
 
 def main() -> None:
@@ -76,16 +86,18 @@ def main() -> None:
 
     def handler(number: int, _: FrameType | None) -> None:
         """Before a search has begun, or a second one: nothing is half-written, and the exit code says why."""
+        leave_terminal(number)
         terminated.append(number)
         sys.exit(128 + number)
 
     take_all_letters()
-    before = signal.signal(signal.SIGTERM, handler)
+    before = {number: signal.signal(number, handler) for number in heard() if number != signal.SIGINT}
     try:
+        _check_options(sys.argv[1:])
         app()
     except SystemExit:
         if terminated:  # within Ray's calls an exit becomes a Ctrl-C
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + terminated[0])
         raise
     except UserError as error:
         say(f"Error: {error}", err=True)
@@ -99,7 +111,8 @@ def main() -> None:
         say(f"Error: Names must be short enough for the file system, but {error.filename} isn't.", err=True)
         sys.exit(2)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,19 @@ from search.exports.addresses import redacted
 from search.show.say import say
 from search.study.folder import TRACKING_FILE
 from trainables.errors import UserError
+from trainables.names import ANALYSIS_FOLDER, REPORT_HTML, STUDIES_FOLDER
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 20
 START_SECONDS = 60.0
+REPORTS_TOLD = 5
 
 
 def serve(runs: Path, port: int, uri: str | None) -> int:
     """Run the UI until it is stopped; its exit code. UserError where there is no record or no free port."""
     if uri is not None and uri.startswith(("http://", "https://")):
         say(f"That store has its own UI: {redacted(uri)}")
+        tell_reports(runs)
         return 0
     if uri is None and not (runs / "mlflow.db").is_file():
         raise UserError(f"The UI needs a record to show, but {runs / 'mlflow.db'} isn't there: run a study first.")
@@ -33,10 +36,15 @@ def serve(runs: Path, port: int, uri: str | None) -> int:
     server = subprocess.Popen(  # noqa: S603
         [
             *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free), "--workers", "1"),
-            *("--backend-store-uri", uri or f"sqlite:///{runs / 'mlflow.db'}"),
             *("--default-artifact-root", (runs / "artifacts").as_uri()),
         ],
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        env={
+            **os.environ,
+            # A store's password would stand in the list of processes, which all users of a machine see.
+            "MLFLOW_BACKEND_STORE_URI": uri or f"sqlite:///{runs / 'mlflow.db'}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -44,12 +52,26 @@ def serve(runs: Path, port: int, uri: str | None) -> int:
     try:
         if _answers(server, free):
             say(f"MLflow's UI: http://{HOST}:{free}/{page(runs if uri is None else None)} (Ctrl-C ends it)")
+            tell_reports(runs)
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+def tell_reports(runs: Path) -> None:
+    """Say where the studies' reports are, the newest first."""
+    found = sorted(
+        runs.glob(f"{STUDIES_FOLDER}/[!.]*/{ANALYSIS_FOLDER}/{REPORT_HTML}"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    for path in found[:REPORTS_TOLD]:
+        say(f"Report of {path.parents[1].name}: {path.as_uri()}")
+    if len(found) > REPORTS_TOLD:
+        say(f"{len(found) - REPORTS_TOLD:,} more reports are in {runs / STUDIES_FOLDER}.")
 
 
 def page(runs: Path | None) -> str:

@@ -25,5 +25,17 @@ Replace = Annotated[
     bool,
     typer.Option("--replace", help="Remove the study of that name first, if there is one; MLflow keeps its record."),
 ]
+DeadlineIn = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="TIME",
+        help="Stop in time, all saved: 110min from now. In a SLURM job that says when it ends, its end is one, too.",
+    ),
+]
+Requeue = Annotated[
+    bool,
+    typer.Option("--requeue", help="Exit with 85 where a deadline or a batch system stopped it: to go on later."),
+]
 EventsAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line an event; all else goes to stderr.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -14,6 +14,7 @@ from trainables.errors import UserError
 from trainables.names import TEST, TRAIN
 
 if TYPE_CHECKING:
+    from search.machines.forks import Forks
     from search.preflight.preflight import Preflight
     from search.show.load import Load
     from search.study.config import StudyConfig
@@ -46,9 +47,21 @@ def planned(config: StudyConfig) -> tuple[list[str], dict[str, Any]]:
 
 def _looked_at(config: StudyConfig) -> tuple[Preflight, Split | None]:
     """Every check, and the test split, whose files aren't opened; UserError with all faults."""
+    from search.preflight.here import forks_for
+
+    # The scratch folder has what is made on the way, such as tokens.
+    with TemporaryDirectory(prefix="binwise-plan-") as scratch, forks_for(config) as forks:
+        if forks is not None:
+            forks.start()
+        return _preflighted(config, Path(scratch), forks)
+
+
+def _preflighted(config: StudyConfig, scratch: Path, forks: Forks | None) -> tuple[Preflight, Split | None]:
     from search.machines.mps import mps_daemon
-    from search.machines.ray_cluster import cluster_nodes, ray_cluster
+    from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
     from search.preflight.data import read_test
+    from search.preflight.here import measured_by
+    from search.preflight.networks import Looking, Reading
     from search.preflight.preflight import first_look, preflight
     from search.preflight.shortcuts import counter_in, settled
     from search.study.folder import Layout
@@ -62,14 +75,18 @@ def _looked_at(config: StudyConfig) -> tuple[Preflight, Split | None]:
         test = read_test(config, splits[TRAIN].classes)
     except UserError as error:
         faults.append(str(error))
-    # The scratch folder has what is made on the way, such as tokens.
-    with TemporaryDirectory(prefix="binwise-plan-") as scratch, mps_daemon(config), ray_cluster(config.cluster.address):
+    counter = None if layout.ledger_file.is_file() else counter_in(splits)
+    as_run = config if counter is None else settled(config, counter)
+    tell = partial(say, err=True)
+    looking = Looking(as_run, splits, Reading.of(as_run, layout.caches, scratch), tell, again=False)
+    if forks is not None:
+        looking.begin(forks.begin)
+    with mps_daemon(config), ray_cluster(config.cluster, tell):
         try:
-            counter = None if layout.ledger_file.is_file() else counter_in(splits)
-            as_run = config if counter is None else settled(config, counter)
-            found = preflight(
-                as_run, cluster_nodes(), layout, splits, made=Path(scratch), counter=counter, say=partial(say, err=True)
-            )
+            looking.begin(on_worker)
+            nodes = cluster_nodes()
+            measured = measured_by(forks, nodes)
+            found = preflight(as_run, nodes, layout, splits, looking, measured=measured, counter=counter, say=tell)
         except UserError as error:
             faults.append(str(error))
     if faults or found is None:
@@ -79,11 +96,13 @@ def _looked_at(config: StudyConfig) -> tuple[Preflight, Split | None]:
 
 def plan_lines(config: StudyConfig, found: Preflight, test: Split | None, load: Load) -> list[str]:
     """The plan as a person reads it. `test`: the test split, of which nothing but its size is said."""
+    from search.machines.ray_address import cluster_lines
     from search.show.time_range import time_line
 
     lines = [found.lines[0], *_count_lines(found), *_test_lines(test)]
     for modality in config.modalities:
         lines += _search_lines(config, modality, found)
+    lines += cluster_lines(config.cluster.address)
     return [*lines, *found.lines[1:], f"MLflow: reachable, {_tracking(config)}", time_line(found.seconds, load)]
 
 

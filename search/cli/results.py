@@ -10,6 +10,7 @@ import typer
 
 from search.cli.find_study import recorded
 from search.cli.options import RUNS, Runs, StudyRef
+from search.cli.register import register_study
 from search.show.say import say
 from trainables.errors import UserError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from analysis.numbers.alpha_choice import FusionRule
     from analysis.numbers.ensemble import Limits
     from analysis.results import FinalTest, Selection
+    from search.exports.kept_results import Shown
     from search.study.config import DeploySection, StudyConfig
 
 results_app = typer.Typer()
@@ -98,6 +100,8 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     """Test, once, and say what came out. `source`: the test data where they lie elsewhere than the study says."""
     from analysis.lineage import OpeningTerms
     from analysis.pipeline import final_test as test_once
+    from analysis.results import quoted_numbers
+    from analysis.store import read_selection
     from search.cli.ledger_openings import held_record
     from search.preflight.data import read_options
     from search.show.at_work import working
@@ -113,7 +117,9 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     with held_record(folder) as record, working("Testing, once"):
         result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms, record=record)
     say(result.summary())
-    _log(config, result.metrics(), [folder / "analysis" / "final_test.json"])
+    numbers = quoted_numbers(read_selection(folder), result)
+    _log(config, {**result.metrics(), **numbers}, [folder / "analysis" / "final_test.json"])
+    register_study(config, folder)
     return result
 
 
@@ -140,16 +146,36 @@ def report_study(config: StudyConfig, folder: Path) -> None:
         html, markdown = write_report(folder)
         plots = write_optuna_plots(folder, *searched)
     data = [html.with_name(name) for name in (REPORT_JSON, RESULTS_CSV)]
-    _log(config, {}, [html, markdown, *data, plots, folder / TRIALS_FILE])
+    _log(config, _quoted(folder), [html, markdown, *data, plots, folder / TRIALS_FILE], _shown(html.parent))
     say(f"Report: {html}\n        {markdown}")
+    register_study(config, folder)
     say(f"MLflow: {redacted(tracking_uri(config, Layout.of(config)))} (browse it with: binwise ui)")
 
 
-def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path]) -> None:
+def _quoted(folder: Path) -> dict[str, float]:
+    """The numbers of the test; none before it."""
+    from analysis.results import quoted_numbers
+    from analysis.store import read_final_test, read_selection
+
+    final = read_final_test(folder)
+    return {} if final is None else quoted_numbers(read_selection(folder), final)
+
+
+def _shown(analysis: Path) -> Shown:
+    """What of the report a person sees first in MLflow; `analysis` is its folder."""
+    from search.exports.kept_results import Shown
+    from trainables.names import CLASSES_TABLE, LEADERBOARD_TABLE, TABLES_FOLDER, TEST_PREDICTIONS, VERDICT_FILE
+
+    tables = (analysis / TABLES_FOLDER / name for name in (TEST_PREDICTIONS, CLASSES_TABLE, LEADERBOARD_TABLE))
+    there = tuple(path for path in tables if path.is_file())
+    return Shown(analysis / VERDICT_FILE, analysis / "plots" / "performance.png", there)
+
+
+def _log(config: StudyConfig, metrics: dict[str, float], files: list[Path], shown: Shown | None = None) -> None:
     """Results go to MLflow as well; what is on disk already isn't lost where MLflow is away."""
     from search.exports.analysis_results import log_results
     from search.study.folder import Layout
 
-    reason = log_results(config, Layout.of(config), metrics, files)
+    reason = log_results(config, Layout.of(config), metrics, files, shown)
     if reason is not None:
         say(f"MLflow didn't take the results ({reason}); `binwise sync {config.name}` sends them.", err=True)

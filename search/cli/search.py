@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,12 @@ from search.cli.options import (
     BUDGET,
     RUNS,
     Budget,
+    DeadlineIn,
     EventsAsJson,
     More,
     Overrides,
     Replace,
+    Requeue,
     Resume,
     Runs,
     StudyFile,
@@ -27,6 +30,7 @@ from search.cli.options import (
     WarmStart,
 )
 from search.cli.results import analyze_study, report_study, test_study
+from search.session.deadline import deadline_of
 from search.session.mode import Mode
 from search.show.say import say
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from search.session.session import SearchOutcome
     from search.study.config import StudyConfig
 
+LATER_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
+REQUEUE_CODE = 85  # what SLURM's documentation has as an example of RequeueExit
 After = Callable[["StudyConfig", "SearchOutcome"], None]
 
 
@@ -49,12 +55,16 @@ def search_command(after: After, doc: str) -> Callable[..., None]:
         warm_start: WarmStart = None,
         as_json: EventsAsJson = False,
         budget: Budget = BUDGET,
+        deadline: DeadlineIn = None,
+        requeue: Requeue = False,
     ) -> None:
         from search.study.yaml_file import load_study
 
+        until = deadline_of(deadline, os.environ)
         with json_alone(wanted=as_json) as json_out:
             config = load_study(_study_of(study, budget), overrides or [])
-            after(config, search_study(config, Mode(replace, resume, more, warm_start), json_out))
+            mode = Mode(replace, resume, more, warm_start, until)
+            after(config, search_study(config, mode, json_out, requeue=requeue))
 
     command.__doc__ = doc
     return command
@@ -69,11 +79,19 @@ def _study_of(given: Path, budget: str) -> Path:
     return path
 
 
-def resume_command(study: StudyRef, runs: Runs = RUNS, more: More = 0, as_json: EventsAsJson = False) -> None:
+def resume_command(
+    study: StudyRef,
+    runs: Runs = RUNS,
+    more: More = 0,
+    as_json: EventsAsJson = False,
+    deadline: DeadlineIn = None,
+    requeue: Requeue = False,
+) -> None:
     """Go on with a study that was stopped, killed or finished (--more), as it was begun."""
+    mode = Mode(resume=True, more=more, deadline=deadline_of(deadline, os.environ))
     with json_alone(wanted=as_json) as json_out:
         config, _ = recorded(study, runs)
-        say_next(config, search_study(config, Mode(resume=True, more=more), json_out))
+        say_next(config, search_study(config, mode, json_out, requeue=requeue))
 
 
 def say_next(config: StudyConfig, outcome: SearchOutcome) -> None:
@@ -89,12 +107,12 @@ def finish(config: StudyConfig, outcome: SearchOutcome) -> None:
     report_study(config, outcome.folder)
 
 
-def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None) -> SearchOutcome:
+def search_study(config: StudyConfig, mode: Mode, json_out: TextIO | None, *, requeue: bool = False) -> SearchOutcome:
     """The search, to an end after which there is something to analyze; else the command ends here."""
     outcome = searched(config, mode, json_out)
     if (why := stopped(config, outcome)) is not None:
         say(why, err=True)
-        raise typer.Exit(_exit_code(outcome))
+        raise typer.Exit(_exit_code(outcome, requeue=requeue))
     return outcome
 
 
@@ -109,20 +127,32 @@ def search_to_its_end(config: StudyConfig, *, resume: bool, replace: bool, more:
 def searched(config: StudyConfig, mode: Mode, json_out: TextIO | None = None) -> SearchOutcome:
     """Run the search, to its end or to whatever stops it. UserError as `run_search`."""
     from search.machines.local import check_local_resources
+    from search.preflight.here import forks_for
     from search.show.console import console
+    from search.study.folder import Layout
 
     check_local_resources(config)
-    # From here on it takes seconds: Ray and torch are imported.
-    from search.session.run import run_search
-
     _mind_the_test(config, mode)
-    return run_search(config, console(), mode, json_out=json_out)
+    with forks_for(config) as forks:
+        if forks is not None and (mode.replace or not Layout.of(config).ledger_file.is_file()):
+            forks.start()
+        # From here on it takes seconds: Ray is imported here, torch there.
+        from search.session.run import run_search
+
+        return run_search(config, console(), mode, json_out=json_out, forks=forks)
 
 
 def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:
     """Why the study isn't over, and how to go on; None where it is."""
     from search.ledger.state import Outcome
+    from search.show.status import RAISED
 
+    if outcome.outcome == Outcome.TIME_BUDGET and not outcome.epochs:
+        return (
+            f"The time budget (time_budget: {config.time_budget}) was used up before the first epoch ended, so "
+            "there is nothing to analyze yet. Go on with more: binwise search STUDY.yaml --resume --set "
+            f"time_budget={RAISED}"
+        )
     if outcome.outcome in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
         return None
     why = f": {outcome.detail}" if outcome.detail else ""
@@ -132,11 +162,15 @@ def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:
     )
 
 
-def _exit_code(outcome: SearchOutcome) -> int:
-    """130 or 143 as the signal has it, else 1."""
+def _exit_code(outcome: SearchOutcome, *, requeue: bool) -> int:
+    """128 and the signal's number, of `binwise stop` that of Ctrl-C; else 1, or what says that it goes on later."""
     from search.ledger.state import Outcome
 
-    return 128 + (outcome.signal or signal.SIGINT) if outcome.outcome == Outcome.INTERRUPTED else 1
+    if outcome.outcome != Outcome.INTERRUPTED:
+        return 1
+    if requeue and (outcome.by_deadline or outcome.signal not in (None, signal.SIGINT)):
+        return REQUEUE_CODE
+    return LATER_CODE if outcome.by_deadline else 128 + (outcome.signal or signal.SIGINT)
 
 
 def _mind_the_test(config: StudyConfig, mode: Mode) -> None:

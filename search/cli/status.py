@@ -14,6 +14,7 @@ from search.cli.find_study import layout_of
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
 from search.show.say import say
 from trainables.errors import UserError
+from trainables.words import one_line
 
 if TYPE_CHECKING:
     from search.ledger.events import Event
@@ -190,7 +191,7 @@ def _all_studies(runs: Path, *, as_json: bool) -> None:
             status = _status(Layout(runs.absolute(), folder.name))
         except UserError as error:
             broken = {"name": folder.name, "state": "unreadable", "detail": str(error)}
-            say(json_line(broken) if as_json else f"{folder.name}  can't be read: {error}")
+            say(json_line(broken) if as_json else f"{one_line(folder.name)}  can't be read: {error}")
             continue
         say(json_line(status.as_dict()) if as_json else study_line(status))
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from search.cli.find_study import recorded
+from search.cli.json_output import json_alone
 from search.cli.options import RUNS, AsJson, Runs, StudyRef
+from search.cli.register import keep_tested_model
 from search.show.say import json_text, say
 
 
@@ -20,7 +22,9 @@ def sync(
     """Send MLflow whatever it lacks of a study's record, and look whether it agrees; twice is as good as once."""
     from search.exports.sync import sync as sync_study
 
-    _, folder = recorded(study, runs)
+    config, folder = recorded(study, runs)
+    with json_alone(wanted=as_json):
+        keep_tested_model(config, folder)
     result = sync_study(folder, uri)
     say(json_text(result.as_dict(), indent=1) if as_json else _told(result))
     if not result.agrees:
@@ -34,6 +38,7 @@ def _told(result: Any) -> str:
     lines = [f"{result.uri}: {result.trials} trials, {', '.join(done) or 'nothing was lacking'}"]
     for word, ids in (("Twice there, marked and closed", result.duplicates), ("Of no trial, closed", result.orphans)):
         lines += [f"  {word}: run {run_id}" for run_id in ids]
+    lines += [f"  Registered: the model {name}" for name in result.registered]
     lines += [f"  Can't be put right: {problem}" for problem in result.problems]
     lines.append("MLflow holds what is on record." if result.agrees else "MLflow differs from what is on record.")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from search.exports.cursor import Cursor, read_cursor, write_cursor
+from search.exports.kept_results import read_verdict
 from search.exports.run_images import Projection
 from search.exports.run_store import STUDY_KEY, RefusedError, RemoteRun, RunStore
 from search.exports.study_files import study_files
@@ -26,7 +27,7 @@ class Shipper:
         self._layout, self._open_store = layout, open_store
         self.cursor: Cursor = read_cursor(layout.tracking_file, uri, uid)
         self._store: RunStore | None = None
-        self._projection = Projection()
+        self._projection = Projection(verdict=read_verdict(layout.folder))
         self._stale = True  # events are missing that the ledger has
         self._pending: dict[str, tuple[int, float]] = {}  # by run: the first event that it lacks, and its time
         self._sent: dict[str, int] = {}  # steps of each run's metrics

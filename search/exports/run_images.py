@@ -47,10 +47,14 @@ _NOT_TRACKED_AT_ZERO = {
 class Projection:
     """The state of a study's ledger as runs."""
 
-    def __init__(self, events: Iterable[Event] = (), *, alive: bool = True) -> None:
-        """`alive`: whether the last session still runs, where the ledger has no end of it."""
+    def __init__(self, events: Iterable[Event] = (), *, alive: bool = True, verdict: str = "") -> None:
+        """`alive`: whether the last session still runs, where the ledger has no end of it.
+
+        `verdict`: what the study's page begins with, Markdown.
+        """
         self.state = StudyState()
         self.alive = alive
+        self._verdict = verdict
         self._summaries: list[list[MetricPoint]] = []
         for event in events:
             self.apply(event)
@@ -98,7 +102,7 @@ class Projection:
             ended=None if status == RunStatus.RUNNING else _milliseconds(state.last_at),
             params=_study_params(state),
             tags=_told(_study_tags(state)),
-            description=state.study.get("description") or "",
+            description="\n\n".join(filter(None, (self._verdict, state.study.get("description")))),
             commit=state.commit,
             points=tuple(point for summary in self._summaries[after:] for point in summary),
             data=(*data_inputs(state), *bound_test(state)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from trainables.names import STOP_REASON
@@ -72,6 +73,19 @@ class RunImage:
     commit: str | None  # of the code
     points: tuple[MetricPoint, ...]
     data: tuple[DataInput, ...]
+
+
+@dataclass(frozen=True)
+class ModelImage:
+    """What the registry of models is to hold of a tested study."""
+
+    name: str  # under which its versions stand
+    key: str  # of this very model: the digest of the selection
+    bundle: Path  # its folder, as `binwise export` writes it
+    kinds: Mapping[str, str]  # modality -> what its items are: pictures or captions
+    tags: Mapping[str, str]
+    description: str  # Markdown
+    example: Mapping[str, str]  # an input by modality; a picture in base64
 
 
 @dataclass
@@ -139,3 +153,9 @@ class RunStore(Protocol):
 
     def put_files(self, remote: RemoteRun, files: Mapping[str, bytes]) -> bool:
         """Files of a run by name; whether any wasn't there as it is."""
+
+    def put_tables(self, remote: RemoteRun, tables: Mapping[str, bytes]) -> bool:
+        """Tables of a run by name, JSON with `columns` and `data`; whether any wasn't there as it is."""
+
+    def put_model(self, remote: RemoteRun, model: ModelImage) -> bool:
+        """A run's model, registered once, as the one to be used from then on; whether anything was to be done."""

@@ -13,9 +13,20 @@ from typing import Any
 from search.exports.addresses import redacted
 from search.exports.analysis_results import send_results
 from search.exports.cursor import Cursor, tracking_uri, with_credentials, write_cursor
+from search.exports.kept_results import read_verdict
 from search.exports.listener import error_text, store_opener
+from search.exports.registered_model import read_model
 from search.exports.run_images import Projection
-from search.exports.run_store import DUPLICATE, ORPHAN, STUDY_KEY, MetricPoint, RemoteRun, RunImage, RunStore
+from search.exports.run_store import (
+    DUPLICATE,
+    ORPHAN,
+    STUDY_KEY,
+    MetricPoint,
+    RefusedError,
+    RemoteRun,
+    RunImage,
+    RunStore,
+)
 from search.exports.study_files import study_files
 from search.ledger.ledger import read_ledger
 from search.study.folder import Layout
@@ -38,13 +49,14 @@ class SyncResult:
     changed: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)  # ids of runs that were marked and closed
     orphans: list[str] = field(default_factory=list)
+    registered: list[str] = field(default_factory=list)  # names of models that the registry lacked
     problems: list[str] = field(default_factory=list)  # what can't be put right
     agrees: bool = False  # a last look found every run, parameter, metric, tag and status as the ledger has it
 
     @property
     def unchanged(self) -> bool:
         """Whether nothing was to be done."""
-        return not (self.created or self.changed or self.duplicates or self.orphans)
+        return not (self.created or self.changed or self.duplicates or self.orphans or self.registered)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -86,11 +98,12 @@ def _pass(store: RunStore, layout: Layout, result: SyncResult) -> bool:
     remotes = store.find_all()  # before the ledger: a run's trial is on record before the run is made
     events, state = read_ledger(layout.ledger_file)
     running = holder_of(layout) is not None
-    work = _Pass(store, Projection(events, alive=running), result, frozen=running)
+    work = _Pass(store, Projection(events, alive=running, verdict=read_verdict(layout.folder)), result, frozen=running)
     result.problems = []
     chosen = work.choose(remotes)
     did = work.put_right(chosen)
     did |= work.put_files(layout)
+    did |= work.put_model(layout)
     if not running:
         _keep_cursor(layout, store, result, state.uid, len(events))
     return did or work.closed
@@ -169,6 +182,21 @@ class _Pass:
         if did and "study" not in (*self._result.created, *self._result.changed):
             self._result.changed.append("study")
         return did
+
+    def put_model(self, layout: Layout) -> bool:
+        """The model of a study that was tested and wants one registered, in the registry."""
+        assert self._parent is not None  # noqa: S101  # likewise
+        model = read_model(layout.folder)
+        if model is None or recorded_study(layout.folder).registered_model is None:
+            return False
+        try:
+            if not self._store.put_model(self._parent, model):
+                return False
+        except RefusedError as error:
+            self._result.problems.append(f"the model {model.name}: {error}")
+            return False
+        self._result.registered.append(model.name)
+        return True
 
 
 def _keep_cursor(layout: Layout, store: RunStore, result: SyncResult, uid: str, events: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from search.ledger.checked import check_fields
 from search.ledger.state import Outcome, StudyState
 from trainables.records import EpochResult, StopReason
 
@@ -56,7 +57,13 @@ class Body:
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
         """The body of such values. TypeError or ValueError where they are none."""
         given = {one.name: raw[one.name] for one in fields(cls) if one.name in raw}
-        return cls(**{name: _READ[name](value) if name in _READ else value for name, value in given.items()})
+        body = cls(**{name: _READ[name](value) if name in _READ else value for name, value in given.items()})
+        check_fields(body)
+        body.check()
+        return body
+
+    def check(self) -> None:
+        """ValueError where a field that was read says what none can say, though it is of the right type."""
 
 
 def _plain(value: Any) -> Any:

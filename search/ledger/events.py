@@ -5,10 +5,11 @@ A class a kind, a `Body`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.ledger import checked
 from search.ledger.body import Body, Kind
 from search.ledger.state import RETRIED, AttemptRecord, OpeningRecord, Outcome, SessionRecord, StudyState, Trial
 from trainables.errors import UserError
@@ -37,6 +38,11 @@ class StudyCreated(Body):
         """No test where none is named."""
         return () if self.test is not None else ("test",)
 
+    def check(self) -> None:
+        """The config has the shape of one."""
+        checked.check_config(self.study)
+        checked.check_texts(versions=self.versions)
+
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """UserError where the ledger's format is newer than this version's."""
         if self.format > FORMAT:
@@ -58,6 +64,10 @@ class StudyChanged(Body):
     kind = Kind.STUDY_CHANGED
     of_session = False
     study: Mapping[str, Any]
+
+    def check(self) -> None:
+        """The config has the shape of one."""
+        checked.check_config(self.study)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The study goes on with this config."""
@@ -117,6 +127,11 @@ class TrialCreated(Body):
     config: Mapping[str, Any]  # every hyperparameter
     inside: bool  # whether the space could have proposed it
 
+    def check(self) -> None:
+        """Its folder lies in the study's, and what is shown of it is a number."""
+        checked.check_name(modality=self.modality)
+        checked.check_trial(self.config)
+
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The state has one trial more, which waits for its first attempt."""
         assert trial_id is not None  # noqa: S101
@@ -131,6 +146,10 @@ class AttemptBegan(Body):
     kind = Kind.ATTEMPT_BEGAN
     cpus: float
     gpus: float
+
+    def check(self) -> None:
+        """What it was given can be counted."""
+        checked.check_finite(cpus=self.cpus, gpus=self.gpus)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial runs; what it ended with before is no end any more."""
@@ -148,6 +167,10 @@ class EpochEnded(Body):
     stop: bool = False  # by the scheduler
     ends: StopReason | None = None  # why the trial ends by itself
     worker: str | None = None  # host and process
+
+    def check(self) -> None:
+        """The numbers are numbers."""
+        checked.check_fields(self.result)
 
     def apply(self, state: StudyState, at: float, trial_id: str | None) -> None:
         """The trial has one epoch more: each once, in order."""
@@ -206,6 +229,11 @@ class TrialEnded(Body):
     error: str | None = None  # of the last attempt
     checkpoint: str | None = None  # the best one's folder, relative to the study's
     digests: Mapping[str, str] = field(default_factory=dict)  # of the checkpoint's files
+
+    def check(self) -> None:
+        """Its checkpoint lies in the study's folder."""
+        checked.check_inside(checkpoint=self.checkpoint)
+        checked.check_texts(digests=self.digests)
 
     def unwritten(self) -> tuple[str, ...]:
         """No error of an interrupted trial that had none."""
@@ -270,6 +298,8 @@ class Event:
     at: float  # seconds since 1970
     body: Body
     trial_id: str | None = None
+    used: float | None = None  # seconds of its session until then, where they aren't those since its first event's `at`
+    asleep: float = 0.0  # seconds of the session in which the machine slept, where `used` is told
 
     @property
     def kind(self) -> Kind:
@@ -279,30 +309,31 @@ class Event:
     def apply(self, state: StudyState) -> None:
         """Change the state by this event. ValueError where it isn't the next one."""
         state.advance(self.seq, self.at)
-        self.body.apply(state, self.at, self.trial_id)
+        lived = state.lived_at(self.at, self.used) if self.body.of_session else self.at
+        self.body.apply(state, lived, self.trial_id)
         if state.sessions and self.body.of_session:
-            state.sessions[-1].last_seen = self.at
+            state.sessions[-1].seen(lived, self.at, self.asleep)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         head: dict[str, Any] = {"seq": self.seq, "at": self.at, "kind": self.kind.value}
         if self.trial_id is not None:
             head["trial_id"] = self.trial_id
+        if self.used is not None:
+            head |= {"used": self.used, "asleep": self.asleep}
         return {**head, "body": self.body.to_json()}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Event:
         """The event of such values; KeyError, TypeError or ValueError where they aren't one."""
         body = BODIES[Kind(raw["kind"])].from_json(raw.get("body", {}))
-        return cls(raw["seq"], raw["at"], body, raw.get("trial_id"))
-
-
-def fold(events: Iterable[Event]) -> StudyState:
-    """The state after these events."""
-    state = StudyState()
-    for event in events:
-        event.apply(state)
-    return state
+        trial_id = raw.get("trial_id")
+        checked.check_time(raw["at"])
+        if trial_id is not None:
+            checked.check_name(trial_id=trial_id)
+        used, asleep = raw.get("used"), raw.get("asleep", 0.0)
+        checked.check_seconds(used=used, asleep=asleep)
+        return cls(raw["seq"], raw["at"], body, trial_id, used, asleep)
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.ledger.body import Body
-from search.ledger.events import Event, StudyCreated, fold
+from search.ledger.clock import Clock, SessionClock, moment_now
+from search.ledger.events import Event, SessionBegan, StudyCreated
 from search.ledger.lines import LinesFile, create_lines, mirror_of, read_lines
 from search.ledger.state import StudyState
 from trainables.errors import UserError
+from trainables.words import one_line
 
 log = logging.getLogger("binwise.ledger")
 
@@ -37,13 +38,14 @@ class Listener(Protocol):
 class Ledger:
     """The one writer. Whoever holds it holds the study's lock."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Clock = moment_now) -> None:
         """Open an existing ledger. UserError where it can't be read as a whole."""
         self._file = LinesFile(path)
-        self._clock = clock
+        self._clock = SessionClock(clock)
         self.notes = self._file.recovered.notes
-        self.events = _parsed(path, self._file.recovered.events)  # what was on record when it was opened
-        self.state = fold(self.events)
+        # What was on record when it was opened.
+        self.events, self.state = _parsed(path, self._file.recovered.events)
+        self.state.clock = self._clock.lived
         self.listeners: list[Listener] = []
         self.failure: OSError | None = None  # why the disk doesn't take any more
 
@@ -52,7 +54,7 @@ class Ledger:
 
         `trial_id`: the trial that it is about, if any.
         """
-        event = Event(self.state.next_seq, max(self._clock(), self.state.last_at), body, trial_id)
+        event = self._event(body, trial_id)
         try:
             self._file.append([event.to_json()])
         except OSError as error:
@@ -65,6 +67,18 @@ class Ledger:
             except Exception:  # what is computed from the ledger can be computed again; the study goes on
                 log.warning("%s didn't take an event.", type(listener).__name__, exc_info=True)
         return event
+
+    def _event(self, body: Body, trial_id: str | None) -> Event:
+        seq, last_at = self.state.next_seq, self.state.last_at
+        if isinstance(body, SessionBegan):
+            return Event(seq, self._clock.begin(last_at), body, trial_id)
+        at, used, asleep = self._clock.read(last_at)
+        return Event(seq, at, body, trial_id, used, asleep) if body.of_session else Event(seq, at, body, trial_id)
+
+    def now(self) -> float:
+        """Seconds since 1970, as events' times: from the last one on by a clock that nobody sets, awake."""
+        sessions = self.state.sessions
+        return self.state.lived() + (sessions[-1].ahead if sessions else 0.0)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -80,14 +94,26 @@ def read_ledger(path: Path) -> tuple[list[Event], StudyState]:
     """A ledger's events and state, for readers; another process may be writing it. UserError where it is damaged."""
     if not path.is_file() and not mirror_of(path).is_file():
         raise UserError(f"A study must have its ledger, but {path} isn't there: run the study first.")
-    events = _parsed(path, read_lines(path).events)
-    return events, fold(events)
+    return _parsed(path, read_lines(path).events)
 
 
-def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
-    try:
-        return [Event.from_json(one) for one in raw]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: a line isn't an event of this version ({error}): use the version that wrote it."
-        ) from error
+def _parsed(path: Path, raw: Sequence[Mapping[str, Any]]) -> tuple[list[Event], StudyState]:
+    """The events and the state that they fold into. UserError where one is none, or doesn't follow."""
+    events: list[Event] = []
+    state = StudyState()
+    for one in raw:
+        try:
+            events.append(Event.from_json(one))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: line {len(events) + 1} isn't an event of this version ({one_line(str(error))}): use the "
+                "version that wrote it; where the file was changed, put a backup in its place."
+            ) from error
+        try:
+            events[-1].apply(state)
+        except (AssertionError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{path}: line {len(events)} ({events[-1].kind}) doesn't follow from the lines before it "
+                f"({one_line(str(error))}): the file was changed; put a backup in its place."
+            ) from error
+    return events, state

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.ledger.checked import check_depth
 from trainables.data.files import replace_file
 from trainables.errors import UserError
 
 _HEAD = b'{"crc":"00000000","event":'
 _CRC = slice(8, 16)
+LINE_LIMIT = 50_000_000  # bytes; the longest line has what another study's trials taught
 
 
 def encode_line(event: dict[str, Any]) -> bytes:
@@ -34,7 +36,11 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
         return None
     if line[_CRC] != b"%08x" % zlib.crc32(body):
         return None
-    event = json.loads(body)
+    try:
+        event = json.loads(body)
+        check_depth(event)
+    except (ValueError, RecursionError):  # a sum that fits what is no JSON, or none that can be gone through
+        return None
     return event if isinstance(event, dict) else None
 
 
@@ -67,10 +73,11 @@ def read_lines(path: Path) -> Recovered:
             f"{path} must hold the study's record, but it is empty, and so is {mirror.name}: put a backup of one of "
             "the two in its place, or remove the study's folder to begin anew."
         )
-    missing = sorted({*range(max(found) + 1)} - {*found})
-    if missing:
+    # No list of all that should be there: a line's number may say anything.
+    missing = next((place for place, seq in enumerate(sorted(found)) if seq != place), None)
+    if missing is not None:
         raise UserError(
-            f"{path}: line {missing[0] + 1} is damaged, and so is its copy in {mirror.name}: put a backup of one of "
+            f"{path}: line {missing + 1} is damaged, and so is its copy in {mirror.name}: put a backup of one of "
             "the two files in its place, or remove the study's folder to begin anew."
         )
     places = range(len(found))
@@ -90,19 +97,25 @@ def _notes(path: Path, taken: int, *, odd: bool) -> Iterator[str]:
 
 def _whole(path: Path) -> tuple[dict[int, tuple[bytes, dict[str, Any]]], int]:
     """The whole lines of a file with their events, by `seq`; and how many others it has."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return {}, 0
     found, odd = {}, 0
-    *lines, rest = content.split(b"\n")
-    for line in lines:
-        event = decode_line(line)
-        if event is None or not isinstance(event.get("seq"), int):
+    for line in _lines(path):
+        event = decode_line(line[:-1]) if line.endswith(b"\n") else None
+        seq = event.get("seq") if event is not None else None
+        if event is None or type(seq) is not int or seq < 0:
             odd += 1
         else:
-            found[event["seq"]] = (line + b"\n", event)
-    return found, odd + bool(rest)
+            found[seq] = (line, event)
+    return found, odd
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The file's lines with their ends; of one that is no record's, as it has no end for long, the parts."""
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(LINE_LIMIT):
+                yield line
+    except FileNotFoundError:
+        return
 
 
 class LinesFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -138,6 +138,12 @@ class SessionRecord:
     nodes: list[Any] = field(default_factory=list)  # the machines that there were
     outcome: Outcome | None = None
     detail: str | None = None
+    ahead: float = 0.0  # seconds by which the calendar is ahead of the session's clock: it was set, the machine slept
+    asleep: float = 0.0  # seconds that the machine slept
+
+    def seen(self, lived: float, at: float, asleep: float) -> None:
+        """It was still there, by its own clock and by the calendar's."""
+        self.last_seen, self.ahead, self.asleep = lived, at - lived, max(self.asleep, asleep)
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ class StudyState:
         self._best: dict[str, float] = {}
         self._best_tuned: dict[str, float] = {}  # beside the heads
         self._ends: list[StopReason] = []  # of this session's trials
+        self.clock: Callable[[], float | None] = lambda: None  # now by the session's own clock, of who runs it
         self.next_seq = 0
         self.last_at = 0.0
         self.created = 0.0
@@ -190,6 +197,11 @@ class StudyState:
     def seconds(self) -> float:
         """How long the study ran, all sessions together."""
         return sum(session.last_seen - session.began for session in self.sessions)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are on record, of all trials."""
+        return sum(len(trial.epochs) for trial in self.trials.values())
 
     def of(self, modality: str) -> list[Trial]:
         """One modality's trials in the order of their numbers."""
@@ -237,11 +249,29 @@ class StudyState:
         return count
 
     def seconds_until_now(self, now: float | None = None) -> float:
-        """`seconds`, with the time since the last event of the session that runs."""
+        """`seconds`, with the time since the last event of the session that runs, until `now` by its own clock."""
         session = self.sessions[-1] if self.sessions else None
         if session is None or session.outcome is not None:
             return self.seconds
-        return self.seconds + max(0.0, (time.time() if now is None else now) - session.last_seen)
+        return self.seconds + max(0.0, (self.lived() if now is None else now) - session.last_seen)
+
+    def lived(self, now: float | None = None) -> float:
+        """`now` (a calendar's; without it: now) by the last session's own clock, by which all times of the state are.
+
+        A clock that was set, or a machine that slept, since the last event is known to who runs the session alone.
+        """
+        own = self.clock() if now is None else None
+        if own is not None:
+            return own
+        ahead = self.sessions[-1].ahead if self.sessions else 0.0
+        return (time.time() if now is None else now) - ahead
+
+    def lived_at(self, at: float, used: float | None) -> float:
+        """An event's time by its session's own clock; `used`: the session's seconds, where `at` doesn't tell them."""
+        if not self.sessions:
+            return at
+        session = self.sessions[-1]
+        return max(session.last_seen, at if used is None else session.began + used)
 
     def counts(self, modality: str | None = None) -> Counter[str]:
         """Trials by state: a stop reason, `running` or `waiting`."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from search.machines.ray_address import is_own
 from search.machines.shares import Node, check_resources
 from search.study.config import StudyConfig
 
@@ -16,7 +17,7 @@ OTHERS = ("dev/kfd", "dev/dxg", "dev/dri", "dev/nvidiactl")
 
 def check_local_resources(study: StudyConfig) -> None:
     """UserError where a study that runs on this machine asks for more than it has. Ray's own count comes later."""
-    gpus = None if study.cluster.address else count_gpus(os.environ)
+    gpus = count_gpus(os.environ) if is_own(study.cluster.address) else None
     if gpus is not None:
         check_resources(study, [Node(float(os.cpu_count() or 1), float(gpus))])
 

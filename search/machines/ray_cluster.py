@@ -3,55 +3,131 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, ParamSpec, TypeVar
 
 import ray
+from ray._private import services
 
+from search.machines.private_ray import close_token, private_ray, secrets_withheld
+from search.machines.ray_address import LOCAL, is_own, reached
 from search.machines.shares import Node
 from search.machines.signals import first_signal, handlers_stay
+from search.study.config import ClusterSection
 from trainables.errors import UserError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Say = Callable[[str], None]
+STARTS = 3
 WAIT_SECONDS = 1200  # for room on the cluster, and for weights that are fetched
 
 
 @contextmanager
-def ray_cluster(address: str | None) -> Iterator[None]:
-    """A Ray to run trials on: the running cluster at `address`, or one on this machine that ends with the block."""
-    start_ray(address)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+def ray_cluster(cluster: ClusterSection, say: Say = lambda line: None) -> Iterator[None]:
+    """A Ray to run trials on: the running cluster at the address, or one on this machine that ends with the block.
+
+    `say`: takes a line where its start takes long. UserError where it can't be had.
+    """
+    own = is_own(cluster.address)
+    if not own:
+        close_token()
+    with private_ray() if own else nullcontext():
+        try:
+            start_ray(cluster, say)
+            yield
+        finally:
+            # Also of one whose start was broken off: whatever still runs makes its folder anew.
+            ray.shutdown(wait_for_processes=own)
 
 
-def start_ray(address: str | None) -> None:
-    """Connect to the cluster, or start one here. UserError where it can't be reached."""
-    try:
-        with _signals_wait():
-            ray.init(
-                address=address,
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-            )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"cluster.address must be a running Ray cluster, but {address!r} can't be reached ({error}): start one "
-            f"with `ray start --head`, or leave it out to use this machine."
-        ) from error
+def start_ray(cluster: ClusterSection, say: Say = lambda line: None) -> None:
+    """Connect to the cluster, or start one here. UserError where it can't be had."""
+    if is_own(cluster.address):
+        _start_own(say)
+    else:
+        _join(reached(str(cluster.address), cluster.connect_timeout))
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def _join(address: str) -> None:
+    try:
+        _init(address, None)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"cluster.address must be a running Ray cluster, but {address!r} can't be joined ({error}): start one "
+            f"with `ray start --head`, or leave it out to use this machine."
+        ) from error
+
+
+def _start_own(say: Say) -> None:
+    """Ray gives each start half a minute, which a busy machine may not keep to."""
+    for number in range(1, STARTS + 1):
+        try:
+            with own_session() as started:
+                _init(LOCAL, started)
+            return
+        except Exception as error:  # of many kinds, among them a bare one
+            ray.shutdown()
+            _end(started)
+            why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if number == STARTS:
+                raise UserError(
+                    f"Ray must start on this machine, but it didn't, {STARTS} times ({why}) Where the machine is busy, "
+                    "wait until it is less so; else see that it has some memory and disk left, and open files and "
+                    "processes (`ulimit -a`)."
+                ) from error
+            say(f"Ray didn't start ({why}); trying again, {number + 1} of {STARTS}")
+
+
+def _init(address: str, started: Any) -> None:
+    with _signals_wait(), secrets_withheld():
+        ray.init(
+            address=address,
+            include_dashboard=None if started is None else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+        )
+
+
+@contextmanager
+def own_session() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Within the block Ray's processes are started outside of this one's group, and end with it all the same.
+
+    A batch system signals a whole group, and Ctrl-C does: Ray's would end at once, before trials have saved. Yields
+    those that were started.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Apart(services.ConsolePopen):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "start_new_session": True})
+            started.append(self)
+
+    before, services.ConsolePopen = services.ConsolePopen, Apart
+    try:
+        yield started
+    finally:
+        services.ConsolePopen = before
+
+
+def _end(started: Sequence[subprocess.Popen[bytes]]) -> None:
+    """What a failed start has left, each process with its own."""
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """SIGINT and SIGTERM wait for the block's end: they crash a Ray that starts. A second one doesn't wait.
+    """Signals that ask for an end wait for the block's: they crash a Ray that starts. A second one doesn't wait.
 
     Ray's own handler for SIGTERM is kept out: what it raises is swallowed where Ray happens to be in a callback, and
     the signal is lost. Its core's handler, below Python's, is left out by `environment`.
@@ -63,10 +139,10 @@ def _signals_wait() -> Iterator[None]:
         signal.raise_signal(number)
 
 
-def restart_ray(address: str | None) -> None:
+def restart_ray(cluster: ClusterSection) -> None:
     """After Ray itself has died."""
     ray.shutdown()
-    start_ray(address)
+    start_ray(cluster)
 
 
 def cluster_nodes() -> list[Node]:

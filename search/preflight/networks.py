@@ -1,6 +1,6 @@
 """What only a process with torch tells of a study's trials: their networks and heads, and what their inputs take.
 
-It is asked of the process that tries their steps next, imports done; whoever runs the search goes without torch.
+It is asked of processes that have torch; whoever runs the search goes without.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trainables.modalities import modality_of
 from trainables.modality import Decode, HeadWish, Modality, Place, Plan, SearchedValues, distinct
 from trainables.names import TRAIN
 
-Remote = Callable[..., Callable[[], Any]]  # as `ray_cluster.on_worker`
+Remote = Callable[..., Callable[[], Any]]  # as `ray_cluster.on_worker`, or `Forks.begin`
 
 
 @dataclass(frozen=True)
@@ -44,45 +44,48 @@ class Reading:
     pixel_limit: int
     decode: Decode
 
+    @classmethod
+    def of(cls, study: StudyConfig, caches: Path, made: Path | None = None) -> Reading:
+        """As the study says. `made`: by default among the caches, where trials find it."""
+        return cls(caches, made or caches, study.data.pixel_limit, study.data.decode)
+
     def place(self) -> Place:
         """The same, as a modality takes it; nobody waits for it."""
         return Place(self.caches, self.pixel_limit, self.decode, self.made, lambda line: None, progress_bar)
 
 
-def begin_look(
-    study: StudyConfig, name: str, splits: Mapping[str, Split], reading: Reading, remote: Remote
-) -> Callable[[], Looked]:
-    """Begin to look at a modality's trials; what waits for it."""
-    section = study.section(name)
-    wait: Callable[[], Looked] = remote(
-        look, name, searched_values(section), head_wish(section.search.heads), splits, reading
-    )
-    return wait
+class Looking:
+    """Looks at each modality's trials, all at once where there is room."""
 
+    def __init__(
+        self,
+        study: StudyConfig,
+        splits: Mapping[str, Split],
+        reading: Reading,
+        say: Callable[[str], None],
+        *,
+        again: bool,
+    ) -> None:
+        """`again`: a study that goes on as it began, whose networks aren't built anew: its trials ran."""
+        self._kept = {name: KeptLook.of(study, name, splits, reading) for name in study.modalities}
+        self._found = {name: held for name, one in self._kept.items() if again and (held := one.read()) is not None}
+        self._waiting: dict[str, Callable[[], Looked]] = {}
+        self._say = say
 
-def looked_at(
-    study: StudyConfig,
-    splits: Mapping[str, Split],
-    reading: Reading,
-    remote: Remote,
-    checks: Checks,
-    say: Callable[[str], None],
-    *,
-    again: bool,
-) -> dict[str, Looked]:
-    """What is known of each modality's trials, all looked at at once where there is room; what can't be is a fault.
+    def begin(self, remote: Remote) -> None:
+        """Begin those that haven't begun."""
+        new = [one for name, one in self._kept.items() if name not in self._found and name not in self._waiting]
+        if new:
+            self._say("Building each network once")
+        for one in new:
+            self._waiting[one.name] = remote(look, one.name, one.values, one.wish, one.splits, one.reading)
 
-    `again`: a study that goes on as it began, whose networks aren't built anew: they were, and its trials ran.
-    """
-    kept = {name: KeptLook.of(study, name, splits, reading) for name in study.modalities}
-    found = {name: held for name, one in kept.items() if again and (held := one.read()) is not None}
-    if len(found) < len(kept):
-        say("Building each network once")
-    waiting = {name: begin_look(study, name, splits, reading, remote) for name in kept if name not in found}
-    for name, wait in waiting.items():
-        found[name] = checks.run(wait) or Looked(None, (), None)
-        kept[name].write(found[name])
-    return {name: found[name] for name in study.modalities}
+    def found(self, checks: Checks) -> dict[str, Looked]:
+        """What is known of each modality's trials; what can't be is a fault."""
+        for name, wait in self._waiting.items():
+            self._found[name] = checks.run(wait) or Looked(None, (), None)
+            self._kept[name].write(self._found[name])
+        return {name: self._found[name] for name in self._kept}
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class KeptLook:
 
     name: str
     values: SearchedValues
+    wish: HeadWish | None
     splits: Mapping[str, Split]
     reading: Reading
     folder: Path
@@ -100,16 +104,16 @@ class KeptLook:
     def of(cls, study: StudyConfig, name: str, splits: Mapping[str, Split], reading: Reading) -> KeptLook:
         """Of a study's modality: its values, heads, data and how they are read have a say."""
         section = study.section(name)
-        values = searched_values(section)
+        values, wish = searched_values(section), head_wish(section.search.heads)
         facts = {
             "look": name,
             "values": [values.own, values.space, values.points],
-            "heads": repr(head_wish(section.search.heads)),
+            "heads": repr(wish),
             "data": {split: split_digest(one) for split, one in splits.items()},
             "reading": [reading.pixel_limit, reading.decode],
         }
         what = f"the networks and heads of {study.name}'s {name} trials"
-        return cls(name, values, splits, reading, kept_folder(reading.caches, facts), what)
+        return cls(name, values, wish, splits, reading, kept_folder(reading.caches, facts), what)
 
     def read(self) -> Looked | None:
         """What was seen; None where it wasn't within the last days. What inputs still take on the disk is seen anew."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from search.machines.ray_cluster import on_worker
 from search.machines.shares import Node, Share, check_resources, plan_cluster
 from search.preflight.checks import Checks
 from search.preflight.data import data_lines, read_data
 from search.preflight.disk import check_disk
 from search.preflight.duration import Work, estimate, slowdown
 from search.preflight.inputs import input_lines
-from search.preflight.networks import Looked, Reading, Remote, looked_at
+from search.preflight.networks import Looked, Looking
 from search.preflight.shortcuts import Counter, check_shortcuts
 from search.preflight.tracking import check_tracking
 from search.preflight.try_steps import Probe, measure, notes_of, smallest_gpu_bytes
@@ -65,30 +63,27 @@ def preflight(
     nodes: Sequence[Node],
     layout: Layout,
     splits: Mapping[str, Split],
+    looking: Looking,
     *,
     counter: Counter | None,
-    made: Path | None = None,
     measured: Measure = measure,
-    remote: Remote = on_worker,
     earlier: Mapping[str, Share] | None = None,
     say: Say = lambda line: None,
 ) -> Preflight:
     """Check resources, MLflow's store, weights, disk and a few steps of the most demanding trials.
 
-    Ray must be up, for the steps. `splits`: what `first_look` gave; no file of them is decoded but those of the steps.
-    `made`: where what is made on the way is put (default: among the caches, where trials find it).
-    `check_resources` is the part of it that takes no time. `earlier`: what trials were given before, on the same
-    machines by the same config, so that nothing is tried or built again. `counter`: that of the splits; None where the
-    study is on record already, and goes on as it began, whatever its texts have. `say`: takes a line on what takes
-    long.
+    `splits`: what `first_look` gave; no file of them is decoded but those of the steps. `looking`: looks that have
+    begun. `measured`: tries steps; by default on a Ray that is up. `check_resources` is the part of it that takes no
+    time. `earlier`: what trials were given before, on the same machines by the same config, so that nothing is tried
+    again. `counter`: that of the splits; None where the study is on record already, and goes on as it began, whatever
+    its texts have. `say`: takes a line on what takes long.
 
     Raises UserError with every fault that was found.
     """
     checks = Checks()
     checks.run(lambda: check_resources(study, nodes))
     checks.run(lambda: check_tracking(study.tracking.uri or layout.mlflow_database))
-    reading = Reading(layout.caches, made or layout.caches, study.data.pixel_limit, study.data.decode)
-    known = _known(looked_at(study, splits, reading, remote, checks, say, again=earlier is not None), checks)
+    known = _known(looking.found(checks), checks)
     networks, heads, plans = known.networks, known.heads, known.plans
     trying = Trying(study, nodes, splits, layout.caches, measured, say, heads)
     probes = {} if earlier is not None else tried(trying, list(networks), checks)

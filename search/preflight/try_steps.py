@@ -46,6 +46,7 @@ def probe_configs(study: StudyConfig, modality: str) -> list[Mapping[str, Any]]:
     section, kind = study.section(modality), modality_of(modality)
     values = searched_values(section)
     largest = {key: max(values.space[key]) for key in kind.demanding}
+    largest |= {key: min(values.space[key]) for key in kind.relieving}
     if values.own["ema_decay"] is None:
         largest["ema_decay"] = _average(section)
     corners = combined(values, kind.network[:1], **largest)  # the first one says which network, the others its sizes
@@ -67,6 +68,7 @@ def _covered(point: Mapping[str, Any], corners: Sequence[Mapping[str, Any]], kin
     return any(
         all(point.get(key) == corner.get(key) for key in kind.network)
         and all(point[key] <= corner[key] for key in kind.demanding)
+        and all(point[key] >= corner[key] for key in kind.relieving)
         and (point["ema_decay"] is None or corner["ema_decay"] is not None)
         for corner in corners
     )
@@ -76,7 +78,8 @@ def _distinct(configs: Sequence[Mapping[str, Any]], kind: Modality) -> list[Mapp
     """Without those that differ in nothing that matters here."""
     found: dict[str, Mapping[str, Any]] = {}
     for config in configs:
-        key = repr([config[name] for name in (*kind.network, *kind.demanding)] + [config["ema_decay"] is None])
+        keys = (*kind.network, *kind.demanding, *kind.relieving)
+        key = repr([config[name] for name in keys] + [config["ema_decay"] is None])
         found.setdefault(key, config)
     return list(found.values())
 
@@ -84,7 +87,7 @@ def _distinct(configs: Sequence[Mapping[str, Any]], kind: Modality) -> list[Mapp
 def label_of(modality: str, config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     """What a tried trial differs in from the section's own values: `batch_size 128, size 224`."""
     kind = modality_of(modality)
-    keys = (*kind.network, *kind.demanding, "ema_decay")
+    keys = (*kind.network, *kind.demanding, *kind.relieving, "ema_decay")
     changed = [f"{key} {shown(config[key])}" for key in keys if key in own and config[key] != own[key]]
     return ", ".join(changed) or OWN
 
@@ -99,13 +102,27 @@ def measure(
     """
     import ray
 
-    configs = probe_configs(study, modality)
-    data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
+    steps = Steps.of(study, modality, splits, cpus)
     # A process that has a GPU ends, so that nothing of its memory stays; any other one goes on to the next task.
     task = ray.remote(num_cpus=cpus, num_gpus=int(gpu), max_calls=int(gpu), max_retries=0)(measure_all)
-    begun = task.remote(modality, configs, data)
-    labels = [label_of(modality, config, configs[0]) for config in configs]
-    return partial(_waited, begun, modality, labels)
+    begun = task.remote(modality, steps.configs, steps.data)
+    return partial(_waited, begun, modality, steps.labels)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is tried of one modality, as `measure_all` takes it."""
+
+    configs: Sequence[Mapping[str, Any]]
+    labels: Sequence[str]
+    data: DataAccess
+
+    @classmethod
+    def of(cls, study: StudyConfig, modality: str, splits: Mapping[str, Split], cpus: int) -> Steps:
+        """Of a study's modality, whose trials will have so many CPUs."""
+        configs = probe_configs(study, modality)
+        data = DataAccess(splits, Path("unused"), study.data.pixel_limit, study.data.decode, workers=cpus)
+        return cls(configs, [label_of(modality, config, configs[0]) for config in configs], data)
 
 
 def _waited(begun: Any, modality: str, labels: Sequence[str]) -> list[Probe]:
@@ -120,11 +137,16 @@ def _waited(begun: Any, modality: str, labels: Sequence[str]) -> list[Probe]:
             "with `ray status` whether others use it."
         ) from error
     except ray.exceptions.RayError as error:
-        raise UserError(
-            f"A trial must run before a search begins, but {modality}'s process ended ({type(error).__name__}), most "
-            "likely for want of memory: search smaller batches, sizes or backbones, or free some memory."
-        ) from error
+        raise process_ended(modality, type(error).__name__) from error
     return probes_of(modality, labels, results)
+
+
+def process_ended(modality: str, how: str) -> UserError:
+    """The error for steps whose process is gone."""
+    return UserError(
+        f"A trial must run before a search begins, but {modality}'s process ended ({how}), most likely for want of "
+        "memory: search smaller batches, sizes or backbones, or free some memory."
+    )
 
 
 def probes_of(modality: str, labels: Sequence[str], results: Sequence[ProbeResult | _Failure]) -> list[Probe]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search.session.deadline import Deadline
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -13,3 +15,4 @@ class Mode:
     resume: bool = False  # go on with it
     more: int = 0  # trials beyond those that were planned, each modality
     warm_start: str | None = None  # another study, whose trials teach the sampler
+    deadline: Deadline | None = None  # when this session must be over

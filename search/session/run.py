@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TextIO
 
@@ -10,14 +11,18 @@ from rich.console import Console
 
 from search.exports.cursor import without_password
 from search.ledger.state import Outcome, StudyState
+from search.machines.forks import Forks
 from search.machines.mps import mps_daemon
-from search.machines.ray_cluster import cluster_nodes, ray_cluster
-from search.machines.shares import check_resources
+from search.machines.ray_address import cluster_lines
+from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
+from search.machines.shares import Node, Share, check_resources
 from search.preflight.data import begun_with, read_test
+from search.preflight.here import measured_by
 from search.preflight.inputs import prepare_inputs
 from search.preflight.lineage import about_test, read_lineage
-from search.preflight.preflight import first_look, preflight
-from search.preflight.shortcuts import counter_in, settled
+from search.preflight.networks import Looking, Reading
+from search.preflight.preflight import Preflight, first_look, preflight
+from search.preflight.shortcuts import Counter, counter_in, settled
 from search.session.meanwhile import Meanwhile
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
@@ -41,9 +46,11 @@ def run_search(
     mode: Mode | None = None,
     *,
     json_out: TextIO | None = None,
+    forks: Forks | None = None,
 ) -> SearchOutcome:
-    """Run a study's search to its end, from its beginning or from wherever it was left. `json_out`: for JSON lines.
+    """Run a study's search to its end, from its beginning or from wherever it was left.
 
+    `json_out`: for JSON lines. `forks`: processes that look at trials of this machine; ended before these run.
     Raises UserError: anything that can be known before the first trial; the study is there and wasn't to be gone on
     with; its record is damaged; another process runs it; the disk is full.
     """
@@ -57,29 +64,65 @@ def run_search(
             return _over(study, layout, state, console)
         splits = first_look(study, layout, begun_with(state))
         counter = counter_in(splits) if state is None else None
-        if counter is not None:
-            study = settled(study, counter)
-        # The test data are read while Ray starts: each takes seconds, large data minutes.
+        study = study if counter is None else settled(study, counter)
+        # The test data are read while Ray starts, and networks built: each takes seconds, large data minutes.
         reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
         reading.look(SOON)
-        with mps_daemon(study) as said, ray_cluster(study.cluster.address):
+        looking = _looking(study, layout, splits, state, console, forks)
+        with mps_daemon(study) as said, ray_cluster(study.cluster, partial(_say_line, console)):
             lineage = reading.value()
             del reading
-            say = partial(_say_line, console)
             nodes = cluster_nodes()
-            check_resources(study, nodes)
             earlier = earlier_shares(study, state, nodes)
-            checked = preflight(study, nodes, layout, splits, earlier=earlier, counter=counter, say=say)
-            _say(console, [*([said] if said else []), *checked.lines])
+            checked = _checked(study, layout, splits, nodes, earlier, looking, counter, console, forks)
+            _say(console, [*filter(None, [said]), *cluster_lines(study.cluster.address), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
-            ledger = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
+            opened = open_study(study, layout, splits, mode, shown_study=shown, lineage=lineage, findings=findings)
             del lineage  # a search takes hours
-            try:
+            with closing(opened) as ledger:
                 machine = Machine(nodes, checked.shares)
-                return StudySession(study, layout, machine, checked.heads, prepared, ledger, console, json_out).run()
-            finally:
-                ledger.close()
+                session = StudySession(study, layout, machine, checked.heads, prepared, ledger, console, json_out)
+                return session.run(mode.deadline)
+
+
+def _looking(
+    study: StudyConfig,
+    layout: Layout,
+    splits: Mapping[str, Split],
+    state: StudyState | None,
+    console: Console,
+    forks: Forks | None,
+) -> Looking:
+    """Looks at the study's trials, which have begun where forks are there for them."""
+    reading, say = Reading.of(study, layout.caches), partial(_say_line, console)
+    looking = Looking(study, splits, reading, say, again=state is not None)
+    if forks is not None:
+        looking.begin(forks.begin)
+    return looking
+
+
+def _checked(
+    study: StudyConfig,
+    layout: Layout,
+    splits: Mapping[str, Split],
+    nodes: Sequence[Node],
+    earlier: Mapping[str, Share] | None,
+    looking: Looking,
+    counter: Counter | None,
+    console: Console,
+    forks: Forks | None,
+) -> Preflight:
+    """All that can be known before the first trial, on a Ray that is up; then the forks have done their part."""
+    check_resources(study, nodes)
+    looking.begin(on_worker)
+    measured, say = measured_by(forks, nodes), partial(_say_line, console)
+    found = preflight(
+        study, nodes, layout, splits, looking, measured=measured, earlier=earlier, counter=counter, say=say
+    )
+    if forks is not None:
+        forks.close()
+    return found
 
 
 def _over(study: StudyConfig, layout: Layout, state: StudyState, console: Console) -> SearchOutcome:
@@ -87,7 +130,7 @@ def _over(study: StudyConfig, layout: Layout, state: StudyState, console: Consol
     restore_ended(study, layout, state)
     _say(console, [f"{study.name}: the search is over; --more N extends it"])
     ended = sum(trial.over for trial in state.trials.values())
-    return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, ended, ended)
+    return SearchOutcome(layout.folder, state.outcome or Outcome.FINISHED, None, None, False, ended, ended)
 
 
 def _lineage(

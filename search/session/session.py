@@ -24,6 +24,7 @@ from search.machines.ray_cluster import restart_ray
 from search.machines.shares import Node, Share, fits, larger_share
 from search.methods.sampler import Sampler
 from search.session.constants import trial_constants
+from search.session.deadline import Deadline
 from search.session.stop_request import StopRequest
 from search.session.tune_executor import run_attempts
 from search.show.load import load_now
@@ -49,8 +50,10 @@ class SearchOutcome:
     outcome: Outcome
     detail: str | None
     signal: int | None  # that stopped it
+    by_deadline: bool  # whether its deadline did
     ended: int  # trials
     planned: int
+    epochs: int = 0  # of all trials, on record
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,12 @@ class StudySession:
         self._heads, self._prepared = heads, prepared  # by modality: its head trials, and what every trial is given
         self._ledger, self._console, self._json_out = ledger, console, json_out
 
-    def run(self) -> SearchOutcome:
+    def run(self, deadline: Deadline | None = None) -> SearchOutcome:
         """Until the study is over or stopped."""
         ledger, layout, study = self._ledger, self._layout, self._study
         for note in ledger.notes:
             self._console.print(note, highlight=False, markup=False)
-        stop = StopRequest(layout.stop_file)
+        stop = StopRequest(layout.stop_file, deadline=deadline)
         rebuild(layout.folder, study)
         tracking = MlflowTracking(study, layout, ledger)
         view = make_view(self._console, study, ledger, json_out=self._json_out, lag=tracking.lag)
@@ -118,7 +121,8 @@ class StudySession:
         ended = sum(trial.over for trial in ledger.state.trials.values())
         state, of = ledger.state, study.modalities
         planned = sum(study.section(name).trial_count() + state.heads_count(name) for name in of)
-        return SearchOutcome(layout.folder, outcome, detail, stop.signal, ended, planned)
+        by_deadline = stop.by_deadline
+        return SearchOutcome(layout.folder, outcome, detail, stop.signal, by_deadline, ended, planned, state.epochs)
 
     def _begin(self) -> None:
         self._ledger.append(
@@ -171,7 +175,7 @@ class StudySession:
                     highlight=False,
                     markup=False,
                 )
-                restart_ray(self._study.cluster.address)
+                restart_ray(self._study.cluster)
             driver.attempts_vanished()
 
     def _progress(self) -> int:

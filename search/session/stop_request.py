@@ -15,6 +15,7 @@ from typing import Any
 from search.decide.driver import StudyDriver
 from search.ledger.state import Outcome
 from search.machines.signals import first_signal
+from search.session.deadline import Deadline
 
 # For trials to save their states. Tune gives a worker that hangs 10 seconds more, and SLURM kills everything 30 seconds
 # after its SIGTERM.
@@ -25,12 +26,19 @@ LOOK_SECONDS = 0.5  # between two looks for the file
 class StopRequest:
     """Whether the study was asked to stop, and since when."""
 
-    def __init__(self, file: Path, grace: float = GRACE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        file: Path,
+        grace: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        deadline: Deadline | None = None,
+    ) -> None:
         """`file`: its presence is the request. One that an earlier session left is removed."""
-        self._file, self._grace, self._clock = file, grace, clock
+        self._file, self._grace, self._clock, self._deadline = file, grace, clock, deadline
         self._looked = -LOOK_SECONDS
         self._since: float | None = None
         self.signal: int | None = None
+        self.by_deadline = False
         file.unlink(missing_ok=True)
 
     def look(self, driver: StudyDriver) -> None:
@@ -39,6 +47,9 @@ class StopRequest:
         if driver.stop is None and self._asked():
             by = signal.Signals(self.signal).name if self.signal is not None else "`binwise stop`"
             driver.request_stop(Outcome.INTERRUPTED, f"stopped by {by}")
+        if driver.stop is None and self._deadline is not None and self._clock() >= self._deadline.stops_at:
+            driver.request_stop(Outcome.INTERRUPTED, f"stopped before {self._deadline.what}")
+            self.by_deadline = True
         if driver.stop is not None and self._since is None:
             self._since = self._clock()
             self._file.touch()
@@ -75,7 +86,7 @@ class StopRequest:
         return Overdue()
 
     def signals(self) -> AbstractContextManager[None]:
-        """Within the block SIGINT and SIGTERM ask for a stop; a second one ends the process at once."""
+        """Within the block SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask for a stop; a second one ends all at once."""
 
         def asked(number: int) -> None:
             self.signal = number

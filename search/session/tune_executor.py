@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from search.decide.driver import StudyDriver
 from search.decide.failures import failure_of
 from search.decide.terms import Next, NextAttempt
+from search.machines.private_ray import is_secret
 from search.session.stop_request import StopRequest
 from trainables.names import DETAIL, HEAD, NOTE, STOP_REASON, VAL_ACCURACY, WORKER, trial_name
 from trainables.records import EpochResult, StopReason
@@ -39,6 +41,7 @@ def run_attempts(
     `constants`: by modality, what each trial's raw dict has beside its hyperparameters; `trainable`: a class of Tune's
     that runs a raw dict.
     """
+    keep_secrets_here()
     with tempfile.TemporaryDirectory(prefix="binwise-tune-") as folder:
         tuner = tune.Tuner(
             _attempts_of(trainable),
@@ -63,6 +66,11 @@ def run_attempts(
             ),
         )
         tuner.fit()
+
+
+def keep_secrets_here() -> None:
+    """Tune hands the cloud's credentials to its workers, through an agent that logs them; ours have no use for them."""
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(filter(is_secret, [*class_cache.ENV_VARS_TO_PROPAGATE]))
 
 
 def _attempts_of(trainable: Any) -> Any:

@@ -182,7 +182,8 @@ def _study_lines(event: Event, state: StudyState, session: int) -> Iterator[str]
             yield f"session {session} began on {host}, process {pid}"
         case SessionEnded() as ended:
             one = state.sessions[session - 1]
-            yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}: {_outcome(ended)}"
+            slept = f" (the machine slept for {human_seconds(one.asleep)} besides)" if one.asleep else ""
+            yield f"session {session} ended after {human_seconds(one.last_seen - one.began)}{slept}: {_outcome(ended)}"
         case OpenedTest(selection=selection):
             yield f"the test was opened for selection {selection[:12]}"
         case EndedTest():
@@ -209,7 +210,7 @@ def _unended(state: StudyState, session: int, *, running: bool) -> list[str]:
         return []
     if running and session == len(state.sessions) - 1:
         return [INDENT + "it runs now"]
-    return [f"{INDENT}it was killed: its last event is of {local_time(one.last_seen)}"]
+    return [f"{INDENT}it was killed: its last event is of {local_time(one.last_seen + one.ahead)}"]
 
 
 def worker_log(path: Path, *, whole: bool = False) -> list[str]:

@@ -21,6 +21,7 @@ RUNNING = "running"
 WAITING = "waiting"
 KILLED = "killed"  # a session without an end, and nobody who runs it
 NOT_BEGUN = "not begun"
+RAISED = "1h"  # a time budget within which a first epoch ends
 ANALYZED_NEXT = (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET)
 
 
@@ -134,7 +135,8 @@ def status_of(
     session = state.sessions[-1] if state.sessions else None
     planned = planned_trials(state.study)
     heads = {modality: state.heads_count(modality) for modality in planned}
-    left, busy = _left(state, planned, now, load) if holder else (TimeLeft(), None)
+    lived = state.lived(now)
+    left, busy = _left(state, planned, lived, load) if holder else (TimeLeft(), None)
     return Status(
         name=state.name,
         state=word,
@@ -145,15 +147,15 @@ def status_of(
             _modality(state, modality, count + heads[modality], (rungs or {}).get(modality, ()))
             for modality, count in planned.items()
         ),
-        running=tuple(_running(trial, now) for trial in state.open_trials() if trial.running) if holder else (),
-        elapsed=state.seconds_until_now(now) if holder else state.seconds,
+        running=tuple(_running(trial, lived) for trial in state.open_trials() if trial.running) if holder else (),
+        elapsed=state.seconds_until_now(lived) if holder else state.seconds,
         seconds_left=left.seconds_left,
         sessions=len(state.sessions),
         last_error=_last_error(list(state.trials.values())),
         lag=lag,
         seconds_left_range=left.range,
         busy=busy,
-        next=_next_commands(state.name, word, state.outcome),
+        next=_next_commands(state.name, word, state.outcome, begun=state.epochs > 0),
         at=now,
     )
 
@@ -174,7 +176,10 @@ def _budget(study: Mapping[str, Any]) -> float | None:
         return None
     from search.study.config import budget_seconds
 
-    return budget_seconds(study["time_budget"])
+    try:
+        return budget_seconds(str(study["time_budget"]))
+    except ValueError:  # of another version
+        return None
 
 
 def _ended_word(state: StudyState) -> str:
@@ -183,9 +188,12 @@ def _ended_word(state: StudyState) -> str:
     return state.outcome.value if state.outcome else KILLED
 
 
-def _next_commands(name: str, word: str, outcome: Outcome | None) -> tuple[str, ...]:
+def _next_commands(name: str, word: str, outcome: Outcome | None, *, begun: bool) -> tuple[str, ...]:
+    """`begun`: whether an epoch is on record."""
     if word == RUNNING:
         return (f"binwise status {name} --watch", f"binwise stop {name}")
+    if outcome == Outcome.TIME_BUDGET and not begun:
+        return (f"binwise search STUDY.yaml --resume --set time_budget={RAISED}",)
     if outcome in ANALYZED_NEXT:
         return (f"binwise analyze {name}", "binwise search STUDY.yaml --more N")
     return (f"binwise resume {name}",)

@@ -73,10 +73,10 @@ def make_view(
 ) -> View:
     """The view for this console, or for `json_out`. `lag`: how far the tracking store is behind."""
     if json_out is not None:
-        return JsonView(json_out, ledger.state, lag)
+        return JsonView(json_out, ledger.state, lag, ledger.now)
     if console.is_terminal:
-        return LiveView(console, ledger.state, lag)
-    view = PlainView(console, ledger.state, lag)
+        return LiveView(console, ledger.state, lag, ledger.now)
+    view = PlainView(console, ledger.state, lag, ledger.now)
     view.watch()
     return view
 

@@ -23,6 +23,7 @@ from trainables.modality import Decode
 from trainables.names import ACCURACY, RICHER, WIDEST_PLATEAU, AlphaRule, FusedMetric, FusionName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_MODEL_NAME = re.compile(r"[^\W_][\w. -]{0,199}")
 _BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _TRACKING = re.compile(r"sqlite:///.+|https?://.+|postgresql(\+\w+)?://.+|mysql(\+\w+)?://.+|databricks(://.+)?")
@@ -76,6 +77,15 @@ def _tracking(uri: str | None) -> str | None:
         # A study may be resumed from elsewhere.
         return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
     return uri
+
+
+def _registered(name: str | None) -> str | None:
+    if name is None or _MODEL_NAME.fullmatch(name):
+        return name
+    raise ValueError(
+        "it becomes a model's name in MLflow's registry: up to 200 letters, digits, spaces, `.`, `_` and `-`, the "
+        f"first one a letter or a digit (auto: the study's name; null: none is registered), but got {shown(name)}."
+    )
 
 
 def budget_seconds(text: str) -> float:
@@ -167,12 +177,15 @@ class TrackingSection(Frozen):
 
     uri: Annotated[str | None, AfterValidator(_tracking)] = None
     experiment: Text = "binwise"
+    # Its model's name in MLflow's registry, after the test; auto: the study's own; null: none is registered.
+    registered_model: Annotated[str | None, AfterValidator(_registered)] = "auto"
 
 
 class ClusterSection(Frozen):
     """Ray: the address of a running cluster; null starts one here."""
 
     address: Text | None = None
+    connect_timeout: Annotated[float, Field(gt=0, le=3600)] = 20.0  # seconds within which its address must answer
     mps: Literal["auto", "off"] = "auto"  # CUDA MPS where trials share a GPU of this machine
 
 
@@ -232,6 +245,11 @@ class StudyConfig(_Sections):
     failures: FailuresSection = FailuresSection()
     linear_baseline: StrictBool = True
     deploy: DeploySection = DeploySection()
+
+    @property
+    def registered_model(self) -> str | None:
+        """Its model's name in MLflow's registry; None where none is to be registered."""
+        return self.name if self.tracking.registered_model == "auto" else self.tracking.registered_model
 
     def section(self, modality: str) -> SearchedSection:
         """The section of one modality. ValueError where there is no such modality."""

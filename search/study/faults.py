@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from search.space.dimensions import TYPES
+from trainables.words import one_line
 
 KeyPath = tuple[str | int, ...]
 
@@ -30,8 +31,9 @@ class Fault:
     @property
     def line(self) -> str:
         """`image.search.trials: must be ...`."""
-        place = ".".join(map(str, self.path))
-        return f"{place}: {self.text}" if place else self.text
+        place = ".".join(one_line(str(part)) for part in self.path)
+        text = one_line(self.text)
+        return f"{place}: {text}" if place else text
 
     def under(self, prefix: KeyPath) -> Fault:
         """The same fault, seen from the mapping that holds `prefix`."""

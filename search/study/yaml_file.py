@@ -18,12 +18,14 @@ from search.study.config import StudyConfig
 from search.study.faults import Fault, KeyPath, faults_of, shown
 from search.study.heads import with_listed_networks, without_new_keys
 from search.study.sections import section_type
+from search.study.yaml_bounds import DEPTH_LIMIT, bounded_yaml
 from trainables.errors import UserError
 from trainables.modalities import names, registered
 from trainables.names import LEDGER_FILE, STUDY_FILE
+from trainables.words import counted, enumerated, one_line
 
 SIZE_LIMIT = 1_000_000  # bytes of a file
-VALUE_LIMIT = 100_000  # values after aliases are resolved: a small file can name billions
+SHOWN = 100  # faults; nobody reads more at a time
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -42,9 +44,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         return StudyConfig.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         faults = faults_of(error, raw, StudyConfig)
-    faults = list(dict.fromkeys([*faults, *_hidden_faults(raw, faults)]))
-    origin = " ".join([str(path), *(f"--set {override}" for override in overrides)])
-    lines = [f"{origin}: {len(faults)} fault{'' if len(faults) == 1 else 's'}", *(fault.line for fault in faults)]
+    if len(faults) <= SHOWN:
+        faults = list(dict.fromkeys([*faults, *_hidden_faults(raw, faults)]))
+    origin = one_line(" ".join([str(path), *(f"--set {override}" for override in overrides)]))
+    lines = [f"{origin}: {counted(len(faults), 'fault')}", *(fault.line for fault in faults[:SHOWN])]
+    lines += [f"... and {counted(len(faults) - SHOWN, 'fault')} more"] if len(faults) > SHOWN else []
     # Half of a character pair, which YAML can escape, can't be printed.
     raise UserError("\n".join(lines).encode(errors="backslashreplace").decode())
 
@@ -74,7 +78,7 @@ def dump_study(study: StudyConfig) -> str:
 
 def dump_yaml(config: Mapping[str, Any]) -> str:
     """A config's plain values as YAML."""
-    yaml = _yaml()
+    yaml = YAML(typ="safe", pure=True)
     yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.width = 120
@@ -95,61 +99,53 @@ class _Representer(SafeRepresenter):
 _Representer.add_representer(str, _Representer.represent_str)
 
 
-def _yaml() -> YAML:
-    # The pure loader is the one that follows YAML 1.2, where 1e-3 is a number and `no` a word.
-    return YAML(typ="safe", pure=True)
-
-
 def _mapping(path: Path) -> dict[str, Any]:
     """The file's top-level mapping."""
-    raw = _parsed(_text(path), str(path))
+    raw = _parsed(_text(path), one_line(str(path)))
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: a study must be a mapping of keys such as name and data, but got {shown(raw)}.")
+        raise UserError(
+            f"{one_line(str(path))}: a study must be a mapping of keys such as name and data, but got {shown(raw)}."
+        )
     return raw
 
 
 def _text(path: Path) -> str:
+    origin, parent = one_line(str(path)), one_line(str(path.parent))
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        there = f"{path.parent} has {', '.join(beside)}" if beside else f"{path.parent} has no YAML file"
-        raise UserError(f"{path}: a study must be a YAML file, but there is none of this name; {there}.")
+        there = f"{parent} has {enumerated(beside)}" if beside else f"{parent} has no YAML file"
+        raise UserError(f"{origin}: a study must be a YAML file, but there is none of this name; {there}.")
     try:
         with path.open("rb") as stream:
             content = stream.read(SIZE_LIMIT + 1)
     except OSError as error:
-        raise UserError(f"{path}: can't be read: {error.strerror}.") from error
+        raise UserError(f"{origin}: can't be read: {error.strerror}.") from error
     if len(content) > SIZE_LIMIT:
-        raise UserError(f"{path}: a study must have at most {SIZE_LIMIT} bytes, but this file has more.")
+        raise UserError(f"{origin}: a study must have at most {SIZE_LIMIT} bytes, but this file has more.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: must be UTF-8, but byte {error.start} isn't. Save it as UTF-8.") from error
+        raise UserError(f"{origin}: must be UTF-8, but byte {error.start} isn't. Save it as UTF-8.") from error
 
 
 def _parsed(text: str, origin: str) -> Any:
     """The YAML's value in dicts, lists and scalars. UserError names the line."""
     try:
-        return _plain(_yaml().load(text), iter(range(VALUE_LIMIT)))
+        return _plain(bounded_yaml().load(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
-        raise UserError(f"{place}: {error.problem or error.context}.") from error
-    except StopIteration:
-        raise UserError(f"{origin}: must hold at most {VALUE_LIMIT} values, aliases resolved.") from None
-    except RecursionError:
-        raise UserError(f"{origin}: is nested too deep, or an alias contains itself.") from None
-    except (YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
-        raise UserError(f"{origin}: isn't YAML: {error}.") from error
+        raise UserError(f"{place}: {one_line(str(error.problem or error.context))}.") from error
+    except (YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError) as error:
+        raise UserError(f"{origin}: isn't YAML: {one_line(str(error))}.") from error
 
 
-def _plain(node: object, budget: Iterator[int]) -> Any:
-    """A copy with text for keys; each value takes one from the budget, which raises StopIteration at its end."""
-    next(budget)
+def _plain(node: object) -> Any:
+    """A copy with text for keys."""
     if isinstance(node, Mapping):
-        return {_key(key): _plain(value, budget) for key, value in node.items()}
+        return {_key(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple | set):
-        # No generator expression: it would turn the budget's StopIteration into a RuntimeError.
-        return [_plain(value, budget) for value in node]
+        return [_plain(value) for value in node]
     return node if node is None or isinstance(node, bool | int | float | str) else str(node)
 
 
@@ -160,17 +156,22 @@ def _key(key: object) -> str:
 def _override(raw: dict[str, Any], override: str) -> None:
     """Set one `dotted.key=value` in place."""
     dotted, equals, text = override.partition("=")
+    origin = f"--set {one_line(override)}"
     parts = dotted.strip().split(".")
     if not equals or not all(parts):
-        raise UserError(f"--set {override}: must be dotted.key=value, such as --set image.search.trials=10.")
+        raise UserError(f"{origin}: must be dotted.key=value, such as --set image.search.trials=10.")
+    if len(parts) > DEPTH_LIMIT:
+        raise UserError(f"{origin}: must be at most {DEPTH_LIMIT} keys deep, but has {len(parts)}.")
     node = raw
     for place, part in enumerate(parts[:-1], start=1):
         if node.get(part) is None:  # missing, or a section with nothing under it
             node[part] = {}
         node = node[part]
         if not isinstance(node, dict):
-            raise UserError(f"--set {override}: {'.'.join(parts[:place])} must be a mapping, but it is {shown(node)}.")
-    node[parts[-1]] = _parsed(text, f"--set {override}")
+            raise UserError(
+                f"{origin}: {one_line('.'.join(parts[:place]))} must be a mapping, but it is {shown(node)}."
+            )
+    node[parts[-1]] = _parsed(text, origin)
 
 
 def _prepare(raw: dict[str, Any]) -> None:

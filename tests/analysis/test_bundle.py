@@ -74,6 +74,9 @@ def test_it_predicts_what_the_study_does(study: tuple[Path, DataAccess], exporte
     for given in (samples, [{TEXT: one[TEXT]} for one in samples], [{IMAGE: one[IMAGE]} for one in samples]):
         for expected, said in zip(theirs.predict_alike(given), ours.predict_alike(given), strict=True):
             assert (said.decided_by, said.note) == (expected.decided_by, expected.note)
+            assert said.temperatures == expected.temperatures
+            for name, chances in expected.probabilities.items():
+                assert list(said.probabilities[name].values()) == pytest.approx(list(chances.values()), abs=TOLERANCE)
             for name, logits in expected.logits.items():
                 assert list(said.logits[name].values()) == pytest.approx(list(logits.values()), abs=TOLERANCE)
     assert exported.parity.difference <= TOLERANCE
@@ -145,7 +148,13 @@ def test_all_its_files_have_digests(exported: Exported) -> None:
 def test_its_card_has_the_numbers(exported: Exported) -> None:
     """Accuracy, classes, licence, and that no test was made."""
     card = (exported.folder / "MODEL_CARD.md").read_text()
-    for words in ("license: Apache-2.0", "| Ensemble | 100.0% |", "Black, Blue", "No test was made", "PyTorch's by"):
+    for words in (
+        "license: Apache-2.0",
+        "| Ensemble | 100.0\u00a0% |",
+        "Black, Blue",
+        "No test was made",
+        "PyTorch's by",
+    ):
         assert words in card
 
 
@@ -159,6 +168,17 @@ def test_a_changed_file_is_refused_by_the_command(copied: Path, name: str) -> No
     assert done.returncode == 2
     assert f"{name} must be the file that was exported" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
+def test_a_missing_extra_is_named_at_once(
+    study: tuple[Path, DataAccess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Which package, and how to get it; nothing is left."""
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=f"need the package {name}, .* with its extra `export`"):
+        export_bundle(study[0], tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_is_taken_is_refused(study: tuple[Path, DataAccess], tmp_path: Path) -> None:

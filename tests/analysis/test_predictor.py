@@ -64,7 +64,11 @@ def test_pair_is_fused(tmp_path: Path) -> None:
     assert one.selection.fusion is not None
     fused = fuse([LOGITS[IMAGE]], [LOGITS[TEXT]], one.selection.fusion.weights[TEXT])[0]
     assert list(said.logits["fused"].values()) == pytest.approx(fused.tolist())
-    assert list(said.probabilities["fused"].values()) == pytest.approx(softmax(fused).tolist())
+    temperature = one.selection.val["fused"].temperature
+    assert temperature is not None
+    assert temperature != 1
+    assert list(said.probabilities["fused"].values()) == pytest.approx(softmax(fused / temperature).tolist())
+    assert said.temperatures == {name: one.selection.val[name].temperature for name in (IMAGE, TEXT, "fused")}
     assert (said.predicted, said.decided_by, said.note) == (CLASSES[int(fused.argmax())], "fused", None)
     assert set(said.probabilities) == {IMAGE, TEXT, "fused"}
     assert json.loads(json.dumps(said.as_dict()))["predicted"] == said.predicted
@@ -154,10 +158,10 @@ def test_a_name_that_says_nothing_is_said(tmp_path: Path) -> None:
 def test_of_many_classes_the_likeliest_are_told() -> None:
     """Ten of them in words, all of them in the plain values."""
     shares = {f"class {n}": 1 / (n + 2) for n in range(1000)}
-    said = Prediction("class 0", TEXT, None, {TEXT: shares}, {TEXT: shares})
+    said = Prediction("class 0", TEXT, None, {TEXT: shares}, {TEXT: shares}, {TEXT: 1.0})
     assert str(said).endswith("class 9 9.1\xa0% and 990 more")
     assert len(said.as_dict()["logits"][TEXT]) == 1000
-    odd = Prediction("a\nb", TEXT, None, {TEXT: {"a\nb": 1.0}}, {TEXT: {"a\nb": 1.0}})
+    odd = Prediction("a\nb", TEXT, None, {TEXT: {"a\nb": 1.0}}, {TEXT: {"a\nb": 1.0}}, {TEXT: 1.0})
     assert str(odd) == "a\\nb (100.0\xa0%, text)\n  text  a\\nb 100.0\xa0%"
 
 

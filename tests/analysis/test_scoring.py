@@ -11,7 +11,16 @@ from analysis_fakes import NUMBERS, accuracy, having, predictions, split, with_n
 from modality_names import IMAGE, TEXT
 
 from analysis.numbers.mixture import Mixture, mix
-from analysis.scoring import Row, comparisons, predictions_with_gaps, rows_of, score_rows, temperatures_of
+from analysis.results import EnsembleResult, SelectedModel
+from analysis.scoring import (
+    Row,
+    comparisons,
+    member_temperatures,
+    predictions_with_gaps,
+    rows_of,
+    score_rows,
+    temperatures_of,
+)
 from trainables.data.samples import Split
 from trainables.records import Predictions
 
@@ -121,3 +130,34 @@ def test_temperatures_are_set_on_val_and_used_elsewhere() -> None:
     assert scored["sure"].calibrated_log_loss == pytest.approx(scored["own"].log_loss)
     assert scored["sure"].log_loss > scored["sure"].calibrated_log_loss  # type: ignore[operator]
     assert (scored["majority"].temperature, scored["majority"].calibrated_log_loss) == (None, None)
+
+
+def test_samples_without_an_input_do_not_count_for_a_temperature() -> None:
+    """A model that says nothing of every third sample has the temperature of the others, and keeps it on test."""
+    labels, rng = np.arange(900) % 3, np.random.default_rng(0)
+    logits = rng.normal(size=(900, 3)).astype(np.float32)
+    logits[np.arange(900), labels] += 1.0
+    whole = Split(tuple(map(str, range(900))), labels, ("a", "b", "c"), {})
+    there = np.arange(900) % 7 != 0
+    gaps = np.where(there[:, None], logits, np.nan).astype(np.float32)
+    rows = rows_of({TEXT: Predictions(whole.ids, gaps, labels, whole.classes, 0.0)}, {}, None, None, majority=0)
+    part = {"part": Row(logits[there], None)}
+    found = temperatures_of(rows, whole)[TEXT]
+    assert found == temperatures_of(part, whole.rows(np.flatnonzero(there)))["part"]
+    scored = score_rows(rows, whole, None, {TEXT: found})[TEXT]
+    assert (scored.temperature, scored.calibrated_log_loss) == (found, None)
+
+
+def test_an_ensembles_members_have_temperatures_where_they_are_alone() -> None:
+    """Of the mean of a modality's members; what is three times as sure needs three times the temperature."""
+    labels, rng = np.arange(900) % 3, np.random.default_rng(0)
+    logits = rng.normal(size=(900, 3)).astype(np.float32)
+    logits[np.arange(900), labels] += 1.0
+    members, weights = {}, {"image_000": 0.2, "image_001": 0.2, "text_000": 0.6}
+    for name, factor in zip(weights, (2.0, 4.0, 1.0), strict=True):
+        own = (factor * logits).astype(np.float32)
+        members[name] = Predictions(tuple(map(str, range(900))), own, labels, ("a", "b", "c"), 0.0)
+    models = {name: SelectedModel(name.split("_")[0], name, "", {}, 1, 0.5) for name in weights}
+    found = member_temperatures(members, EnsembleResult(models, weights, 0.1, 0.01, 0.01, deployed=True))
+    assert list(found) == [IMAGE, TEXT]
+    assert found[IMAGE] == pytest.approx(3 * found[TEXT], rel=0.01)

@@ -75,6 +75,13 @@ def test_unreadable_trials_name_the_file(tmp_path: Path, content: str | None) ->
         store.read_trials(tmp_path)
 
 
+def test_without_a_trial_there_is_nothing_to_analyze(tmp_path: Path) -> None:
+    """As where a study's time budget was used up before its first epoch: what to do is said."""
+    (tmp_path / "trials.jsonl").touch()
+    with pytest.raises(UserError, match=r"holds none: there is nothing to analyze yet.*--set time_budget="):
+        store.read_trials(tmp_path)
+
+
 def test_a_trial_must_stand_once(tmp_path: Path) -> None:
     """Two lines of one trial are refused: a ranking would count it twice."""
     (tmp_path / "trials.jsonl").write_text(2 * (trial(IMAGE, 0, (0.5,)).to_json() + "\n"))
@@ -90,6 +97,19 @@ def test_selection_comes_back_equal_with_the_same_digest(tmp_path: Path) -> None
         assert store.selection_digest(store.read_selection(tmp_path)) == store.selection_digest(selection)
     changed = dataclasses.replace(SELECTION, fusion=Mixture.of_alpha(BestAlpha(0.71, 0.75, 0.6, 0.8), IMAGE, TEXT))
     assert store.selection_digest(changed) != store.selection_digest(SELECTION)
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "file"])
+def test_a_selection_names_no_file_elsewhere(tmp_path: Path, key: str) -> None:
+    """What it names is hashed and loaded: a changed one can't name a device, or another user's files."""
+    store.write_selection(tmp_path, SELECTION)
+    path = tmp_path / "analysis/selection.json"
+    raw = json.loads(path.read_text())
+    model = raw["models"][IMAGE]
+    model |= {"checkpoint": "../../x"} if key == "checkpoint" else {"checkpoint_sha256": {"/dev/zero": "0" * 64}}
+    path.write_text(json.dumps(raw))
+    with pytest.raises(UserError, match="a model's files must lie in the study's folder"):
+        store.read_selection(tmp_path)
 
 
 def test_selection_is_frozen_by_the_opening(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ def search(folder: Path, trials: int) -> None:
     from search.machines.ray_cluster import cluster_nodes, ray_cluster
     from search.session.stop_request import StopRequest
     from search.session.tune_executor import run_attempts
+    from search.study.config import ClusterSection
 
     study = made_study(folder, trials)
-    with ray_cluster(None):
+    with ray_cluster(ClusterSection()):
         cluster_nodes()
         from overhead_trial import Milliseconds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from search.ledger.events import (
     AttemptBegan,
     AttemptEnded,
     EpochEnded,
+    Event,
     SessionBegan,
     SessionEnded,
     StudyCreated,
@@ -20,7 +21,7 @@ from search.ledger.events import (
     TrialEnded,
 )
 from search.ledger.ledger import Ledger, create_ledger
-from search.ledger.state import Outcome
+from search.ledger.state import Outcome, StudyState
 from trainables.records import StopReason
 
 T0 = 1_760_000_000.0  # when the study was created
@@ -36,6 +37,14 @@ def study_config(name: str = "garbage", image: int = 6, text: int = 4) -> dict[s
         "image": {"search": {**search, "trials": image}},
         "text": {"search": {**search, "trials": text}},
     }
+
+
+def fold(events: Iterable[Event]) -> StudyState:
+    """The state after these events."""
+    state = StudyState()
+    for event in events:
+        event.apply(state)
+    return state
 
 
 class Told:

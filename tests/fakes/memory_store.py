@@ -11,6 +11,7 @@ from search.exports.run_store import (
     TRIAL,
     UID,
     MetricPoint,
+    ModelImage,
     RefusedError,
     RemoteRun,
     RunImage,
@@ -28,6 +29,7 @@ class HeldRun:
     description: str = ""
     points: list[MetricPoint] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    models: dict[tuple[str, str], ModelImage] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -100,6 +102,17 @@ class MemoryStore:
         before = dict(held.files)
         held.files |= files
         return before != held.files
+
+    def put_tables(self, remote: RemoteRun, tables: Mapping[str, bytes]) -> bool:
+        """Files as any other."""
+        return self.put_files(remote, tables)
+
+    def put_model(self, remote: RemoteRun, model: ModelImage) -> bool:
+        """By its key, once."""
+        held = self._of(remote)
+        before = dict(held.models)
+        held.models.setdefault((model.name, model.key), model)
+        return before != held.models
 
     def _of(self, remote: RemoteRun) -> HeldRun:
         if remote.run_id not in self._held:

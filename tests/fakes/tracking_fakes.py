@@ -51,10 +51,8 @@ def new_study(folder: Path, **changes: Any) -> tuple[StudyConfig, Layout, Ledger
 
 def open_ledger(layout: Layout) -> Ledger:
     """The ledger, opened for writing; its time goes on from where it was."""
-    ledger = Ledger(layout.ledger_file)
-    times = iter(range(int(ledger.state.last_at) + 1, 2**40))
-    ledger._clock = lambda: float(next(times))
-    return ledger
+    times = iter(range(int(read_ledger(layout.ledger_file)[1].last_at) + 1, 2**40))
+    return Ledger(layout.ledger_file, clock=lambda: float(next(times)))
 
 
 def lag(layout: Layout, uri: str) -> Lag:

@@ -80,9 +80,9 @@ def saved(built: BuiltTrial, folder: Path) -> Path:
     """Its checkpoint, as the worker writes it."""
 
     def companions(into: Path) -> None:
-        assert built.companions is not None
         assert built.learner.last_val_logits is not None
-        built.companions(into)
+        if built.companions is not None:
+            built.companions(into)
         write_val_logits(into, built.learner.last_val_logits)
 
     write_checkpoint(folder, built.learner.weights(), built.meta, companions=companions)

@@ -66,6 +66,9 @@ _.shown_words
 _.how_fused
 _.epochs_run
 
+# MLflow calls them
+_.load_context  # PythonModel
+
 # Settings of Pillow
 _.MAX_TEXT_MEMORY
 _.DEFAULT_MAX_THREADS

@@ -13,11 +13,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from chaos_study import STARTUP, TRIALS, Round, prepare, server_in, undisturbed, until
-from disturbances import DISTURBANCES, ENDS
+from disturbances import DISTURBANCES, ENDS, HARMS
 from mlflow import MlflowClient
 
 from search.ledger.events import EpochEnded
@@ -26,10 +27,13 @@ from search.ledger.state import StudyState
 from trainables.names import HEAD, VAL_LOGITS_FILE, WEIGHTS_FILE
 from trainables.records import EpochResult
 
+Harm = Callable[[Round, "subprocess.Popen[bytes]", random.Random], set[int]]
 EARLY = 0.2  # of the starts are cut short
 
 
-def disturbed(now: Round, rng: random.Random, disturbances: int, seconds: float) -> list[str]:
+def disturbed(
+    now: Round, rng: random.Random, disturbances: int, seconds: float, harms: Sequence[Harm] = DISTURBANCES
+) -> list[str]:
     """Run the study, disturbed so often, within so many seconds of its start or of the last time; what was done.
 
     One start in five is cut short before its session is on record.
@@ -37,14 +41,16 @@ def disturbed(now: Round, rng: random.Random, disturbances: int, seconds: float)
     story: list[str] = []
     driver, early = _started(now, rng)
     for _ in range(disturbances):
-        harm = rng.choice(ENDS if early else DISTURBANCES)
+        harm = rng.choice([one for one in harms if one in ENDS or not early])
         if not _still_runs(driver, rng.uniform(0, seconds)):
             break
-        story.append(harm.__name__ + " early" * early)
         expected = harm(now, driver, rng)
+        began = time.monotonic()
+        story.append(harm.__name__ + " early" * early)
         if not expected:
             continue
         code = driver.wait(timeout=120)
+        story[-1] += f" ({time.monotonic() - began:.0f} s)"
         assert code in {*expected, 0, *_harmless(now, early=early)}, (story, code, now.tail())
         if code == 0:
             break
@@ -169,7 +175,7 @@ def check_mlflow(now: Round, state: StudyState) -> None:
         assert sorted((m.step, m.value) for m in history) == [(e.epoch, e.val_accuracy) for e in trial.epochs]
 
 
-def rounds(folder: Path, first: int, count: int, disturbances: int) -> None:
+def rounds(folder: Path, first: int, count: int, disturbances: int, harms: Sequence[Harm]) -> None:
     """Run rounds until all are done or one fails, and say what was done in each."""
     with server_in(folder) as server:
         calm = {concurrency: undisturbed(folder, server, concurrency) for concurrency in (1, 2)}
@@ -177,7 +183,7 @@ def rounds(folder: Path, first: int, count: int, disturbances: int) -> None:
             concurrency = 2 if number % 3 == 2 else 1
             now = prepare(folder, f"round{number}", server, concurrency)
             began = time.monotonic()
-            story = disturbed(now, random.Random(number), disturbances, seconds=8.0)
+            story = disturbed(now, random.Random(number), disturbances, 8.0, harms)
             print(f"round {number}, {concurrency} at once: {', '.join(story)}: ", end="", flush=True)
             check(now, calm[concurrency], same_order=concurrency == 1)
             print(f"{time.monotonic() - began:.0f} s", flush=True)
@@ -189,10 +195,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--disturbances", type=int, default=5)
+    parser.add_argument("--only", choices=HARMS, action="append", help="this harm alone; may be given again")
     arguments = parser.parse_args()
+    harms = [HARMS[name] for name in arguments.only or HARMS]
     folder = Path(tempfile.mkdtemp(prefix="binwise-chaos-"))
     try:
-        rounds(folder, arguments.seed, arguments.rounds, arguments.disturbances)
+        rounds(folder, arguments.seed, arguments.rounds, arguments.disturbances, harms)
     except BaseException:
         print(f"\nThe studies, their logs and MLflow's database lie in {folder}", flush=True)
         raise

@@ -32,6 +32,18 @@ def interrupt_driver(now: Round, driver: subprocess.Popen[bytes], rng: random.Ra
     return {130}
 
 
+def terminate_group(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
+    """SIGTERM for the whole group at once, as batch systems send it."""
+    os.killpg(driver.pid, signal.SIGTERM)
+    return {143}
+
+
+def hang_up(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
+    """SIGHUP for the whole group, as where a terminal is closed."""
+    os.killpg(driver.pid, signal.SIGHUP)
+    return {129}
+
+
 def kill_worker(now: Round, driver: subprocess.Popen[bytes], rng: random.Random) -> set[int]:
     """SIGKILL for one worker, as soon as there is one."""
     until(lambda: bool(now.workers()) or driver.poll() is not None, 60, "a worker runs")
@@ -93,5 +105,6 @@ def damage(path: Path, kind: str) -> None:
         path.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
 
 
-ENDS = (kill_driver, terminate_driver, interrupt_driver)
+ENDS = (kill_driver, terminate_driver, interrupt_driver, terminate_group, hang_up)
 DISTURBANCES = (*ENDS, tear_file, kill_worker, kill_server, fill_disk)
+HARMS = {harm.__name__: harm for harm in DISTURBANCES}

@@ -51,6 +51,9 @@ def test_an_earlier_versions_study_goes_on(tmp_path: Path) -> None:
     assert set(selection["models"]) == {"image", "text"}
     assert {split: facts["samples"] for split, facts in state.bound.items()} == {"train": 76, "val": 19, "test": 25}
     assert data_digests(folder) == {split: facts["manifest"] for split, facts in state.bound.items()}
+    config = (folder / "study.yaml").read_text("utf-8")
+    assert "registered_model: auto" in config
+    (folder / "study.yaml").write_text(config.replace("registered_model: auto", "registered_model: null"), "utf-8")
     (tmp_path / "data/Test").rename(tmp_path / "moved")
     next((tmp_path / "moved/Blue").iterdir()).unlink()
     refused = binwise_here(tmp_path, "test", "begun", "moved")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from pretenders import EPOCHS, Fault, Pretence, pretender
@@ -17,11 +18,13 @@ from ray import cloudpickle
 
 from search.ledger.ledger import read_ledger
 from search.ledger.state import Outcome, StudyState
+from search.machines.private_ray import FOLDER, TOKEN_PATH, private_ray, secrets_withheld
 from search.machines.ray_cluster import cluster_nodes
 from search.machines.shares import Node
 from trainables.records import StopReason
 
 pytestmark = pytest.mark.timeout(120)
+SECRETS = {"AWS_SECRET_ACCESS_KEY": "never-on-disk-1", "AWS_SESSION_TOKEN": "never-on-disk-2", "PGPASSWORD": "never-3"}
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # else workers would import all that is imported here
 
 
@@ -30,11 +33,13 @@ def _cluster() -> Iterator[None]:
     """One Ray of two CPUs for the whole module."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    yield
-    ray.shutdown()
+    with mock.patch.dict(os.environ, SECRETS), private_ray():
+        with secrets_withheld():
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        for name in ("ray", "ray.tune", "ray.train"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+        ray.shutdown()
 
 
 def recorded(study: Pretence) -> StudyState:
@@ -105,6 +110,26 @@ def test_workers_are_used_again(tmp_path: Path) -> None:
     assert len({trial.attempts[-1].worker for trial in recorded(study).trials.values()}) == 1
 
 
+def telling(config: Mapping[str, Any], epoch: int) -> None:
+    """What a worker's environment has."""
+    mark(config, "environment").write_text("\n".join(os.environ.values()))
+
+
+def test_no_secret_reaches_workers_or_the_disk(tmp_path: Path) -> None:
+    """Of the driver's environment, which has them still; Ray's files and its token are this user's alone."""
+    study = Pretence(tmp_path, {"image": 1})
+    study.run(pretender(telling))
+    ray_folder, told = Path(os.environ[FOLDER]), (tmp_path / "environment").read_text()
+    logs = [path for path in ray_folder.rglob("*") if path.is_file()]
+    assert any(path.name == "runtime_env_agent.log" for path in logs)
+    for name, secret in SECRETS.items():
+        assert os.environ[name] == secret
+        assert secret not in told
+        assert [path for path in logs if secret.encode() in path.read_bytes()] == []
+    assert ray_folder.stat().st_mode & 0o777 == 0o700
+    assert Path(os.environ[TOKEN_PATH]).stat().st_mode & 0o777 == 0o600
+
+
 def stopping(config: Mapping[str, Any], epoch: int) -> None:
     """Trial 1 asks for the end of the study, as another process would; those after it take their time."""
     if config["number"] == 1 and epoch == 2:
@@ -141,6 +166,8 @@ def test_an_idle_worker_s_death_costs_no_trial(tmp_path: Path) -> None:
 
     def fault(config: Mapping[str, Any], epoch: int) -> None:
         if config["number"] == 1 and epoch == EPOCHS:
+            while not mark(config, "killed").exists():  # else the other, if it begins late, may get this very worker
+                time.sleep(0.05)
             mark(config, "pid").write_text(str(os.getpid()))
         if config["number"] == 0 and epoch == 2 and not mark(config, "killed").exists():
             mark(config, "killed").touch()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM before a search has begun: Ray starts or is asked something, and the exit code is the signal's."""
+"""Signals before a search has begun: Ray starts or is asked something, and the exit code is the signal's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from chaos_study import MARK, marked, until
 
 SCRIPT = """
 import sys, time
@@ -18,9 +19,10 @@ from search.cli import main as cli
 @cli.app.command("hold")
 def hold():
     from search.machines.ray_cluster import ray_cluster
+    from search.study.config import ClusterSection
     import ray
     print("starting", flush=True)
-    with ray_cluster(None):
+    with ray_cluster(ClusterSection()):
         print("up", flush=True)
         ray.get(ray.remote(lambda: time.sleep(60)).remote())
 
@@ -31,10 +33,18 @@ cli.main()
 
 @pytest.mark.parametrize(
     ("number", "word", "code"),
-    [(signal.SIGTERM, "starting", 143), (signal.SIGINT, "starting", 130), (signal.SIGTERM, "up", 143)],
+    [
+        (signal.SIGTERM, "starting", 143),
+        (signal.SIGINT, "starting", 130),
+        (signal.SIGTERM, "up", 143),
+        (signal.SIGHUP, "up", 129),
+    ],
 )
 def test_the_exit_code_is_the_signals(number: signal.Signals, word: str, code: int, tmp_path: Path) -> None:
-    """Neither Ray's handlers nor its crashes show: no other code, and nothing printed but what was before."""
+    """Of the whole group, as a terminal, a batch system sends it: Ray's processes aren't in it, yet none is left.
+
+    Neither Ray's handlers nor its crashes show: no other code, and nothing printed but what was before.
+    """
     restore = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # where it is ignored
     process = subprocess.Popen(
         [sys.executable, "-c", restore + SCRIPT],
@@ -42,14 +52,16 @@ def test_the_exit_code_is_the_signals(number: signal.Signals, word: str, code: i
         stderr=subprocess.STDOUT,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), MARK: str(tmp_path)},
+        start_new_session=True,
     )
     assert process.stdout is not None
     while process.stdout.readline().strip() != word:
         assert process.poll() is None
     time.sleep(0.5)
-    process.send_signal(number)
+    os.killpg(process.pid, number)
     assert process.wait(timeout=60) == code
     said = process.stdout.read()
     assert "Traceback" not in said
     assert "logging.cc" not in said
+    until(lambda: not marked(f"{MARK}={tmp_path}"), 30, "no process of Ray's is left")

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import ast
+import base64
+import contextlib
+import csv
 import gzip
+import html
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import mlflow.pyfunc
 import optuna
+import pandas as pd
 import pytest
 from command_line import CODE, binwise_here
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from analysis.store import selection_digest
 from search import Study
+from search.cli.mlflow_ui import free_port
 from search.exports.optuna_journal import open_journal
 from trainables.data.demo.demo import make_demo
 from trainables.errors import UserError
@@ -57,6 +73,17 @@ text:
     points: [{learning_rate: 5e-3, cleaning: words}]
     scheduler: {name: asha, grace: 1, factor: 2}
 """
+# How numbers are told to people, by what they are; a minus is a hyphen here.
+SAID = {
+    "accuracy": r"gets ([\d.]+) % of ([\d,]+) test samples right",
+    "interval": r"are right; 95 % interval ([\d.]+) to ([\d.]+) %",
+    "gain": r"([-+±][\d.]+) points on test over \w+ alone \(95 % interval ([-+±][\d.]+) to ([-+±][\d.]+)\)",
+    "alpha": r"Alpha ([\d.]+) is",
+    "temperature": r"at the temperature ([\d.]+) that",
+    "opened": r"with ([\d,]+) samples? \(([\d,]+) opening",
+    "card_opened": r"On ([\d,]+) test samples that no model was chosen by; the test was opened once",
+}
+VERSIONS: dict[str, int] = {}  # of its model in the registry, after each command
 pytestmark = pytest.mark.timeout(480)
 
 
@@ -88,7 +115,19 @@ def reported(searched: Path, study_folder: Path) -> Path:
     for command in ("analyze", "test", "report"):
         done = binwise_here(searched, command, "small")
         assert done.returncode == 0, done.stdout + done.stderr
+        VERSIONS[command] = len(model_versions(searched))
+        assert ("Model: small@champion" in done.stdout) == (command == "test")
     return study_folder
+
+
+def store_of(folder: Path) -> str:
+    """Where its record is."""
+    return f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
+
+
+def model_versions(folder: Path) -> list[ModelVersion]:
+    """What the registry has of the study."""
+    return list(MlflowClient(store_of(folder)).search_model_versions("name = 'small'"))
 
 
 def trial_records(study_folder: Path) -> list[TrialRecord]:
@@ -98,10 +137,16 @@ def trial_records(study_folder: Path) -> list[TrialRecord]:
 
 def mlflow_runs(folder: Path) -> list[Run]:
     """Every run of the record, read with MLflow's own client."""
-    client = MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    client = MlflowClient(store_of(folder))
     experiment = client.get_experiment_by_name("binwise")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id]))
+
+
+def parent_run(folder: Path) -> Run:
+    """The study's own."""
+    [run] = [one for one in mlflow_runs(folder) if one.info.run_name == "small"]
+    return run
 
 
 def test_every_trial_has_a_record(study_folder: Path) -> None:
@@ -225,6 +270,255 @@ def test_predict_sorts_a_picture(searched: Path, reported: Path) -> None:
         assert sum(system.values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_the_model_is_registered_after_the_test_alone(searched: Path, reported: Path) -> None:
+    """Once, whatever is repeated; it says of which test and selection it is, and is the champion."""
+    assert VERSIONS == {"analyze": 0, "test": 1, "report": 1}
+    for _ in range(2):
+        done = binwise_here(searched, "sync", "small")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Registered" not in done.stdout
+    assert "nothing was lacking" in done.stdout
+    [version] = model_versions(searched)
+    champion = MlflowClient(store_of(searched)).get_model_version_by_alias("small", "champion")
+    assert champion.version == version.version
+    final = json.loads((reported / "analysis" / FINAL_TEST_FILE).read_text())
+    assert version.tags["binwise.selection"] == version.tags["selection_digest"] == final["selection_digest"]
+
+
+def asked(searched: Path) -> list[dict[str, str | None]]:
+    """Samples of test to ask models of: some as they are, some of one modality alone."""
+    pictures = sorted((searched / "data" / "Test").rglob("*.jpg"))[:6]
+    pairs = [(str(one), one.stem.replace("_", " ")) for one in pictures]
+    return [
+        {"image": None if row == 4 else picture, "text": None if row == 5 else text}
+        for row, (picture, text) in enumerate(pairs)
+    ]
+
+
+def told(searched: Path, models: str, samples: list[dict[str, str | None]]) -> list[dict[str, Any]]:
+    """What `binwise predict` says of them."""
+    found = []
+    for one in samples:
+        inputs = [f"--input={name}={value}" for name, value in one.items() if value is not None]
+        found.append(json.loads(binwise_here(searched, "predict", models, *inputs, "--json").stdout))
+    return found
+
+
+def assert_alike(said: list[dict[str, Any]], expected: list[dict[str, Any]], within: float) -> None:
+    """The same classes by the same models, with the same probabilities."""
+    for one, other in zip(said, expected, strict=True):
+        assert (one["predicted"], one["decided_by"]) == (other["predicted"], other["decided_by"])
+        assert one["probabilities"] == pytest.approx(other["probabilities"][other["decided_by"]], abs=within)
+
+
+def test_the_registered_model_says_what_predict_says(
+    searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the study and as its bundle: a picture by its path, as bytes or in base64; what can't be read is refused."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(searched))
+    model = mlflow.pyfunc.load_model("models:/small@champion")
+    samples = asked(searched)
+    given = [dict(one) for one in samples]
+    content = Path(str(samples[1]["image"])).read_bytes()
+    given[1]["image"] = content  # type: ignore[assignment]
+    given[2]["image"] = base64.b64encode(Path(str(samples[2]["image"])).read_bytes()).decode()
+    said = model.predict(pd.DataFrame(given)).to_dict("records")
+    assert_alike(said, told(searched, str(reported / "bundle"), samples), 1e-9)
+    assert_alike(said, told(searched, "small", samples), 1e-5)
+    assert model.predict(pd.DataFrame([{"text": "a yogurt bottle"}]))["decided_by"].item() == "text"
+    for wrong in ({"image": "no such picture"}, {"text": " "}, {"image": b"text"}):
+        with pytest.raises(MlflowException, match="must"):
+            model.predict(pd.DataFrame([wrong]))
+
+
+def as_read(text: str) -> dict[str, list[float]]:
+    """The numbers that a text says, as a person reads them: shares and gains in points."""
+    plain = re.sub(r"<[^>]+>", "", html.unescape(text)).replace("\u00a0", " ").replace("\\", "").replace("−", "-")
+    found = {name: re.search(pattern, plain) for name, pattern in SAID.items()}
+    groups = {name: one.groups() for name, one in found.items() if one is not None}
+    return {name: [float(one.lstrip("±").replace(",", "")) for one in own] for name, own in groups.items()}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the study's records say, of what it ends with."""
+
+    system: str
+    selection: dict[str, Any]
+    final: dict[str, Any]
+
+    @classmethod
+    def of(cls, study_folder: Path) -> Truth:
+        """From `selection.json` and `final_test.json`."""
+        names = ("selection.json", FINAL_TEST_FILE)
+        selection, final = (json.loads((study_folder / "analysis" / name).read_text()) for name in names)
+        return cls("ensemble" if selection.get("ensemble", {}).get("deployed") else "fused", selection, final)
+
+    @property
+    def alpha(self) -> float:
+        """The text's weight in the fusion."""
+        return float(self.selection["fusion"]["alpha"])
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By row."""
+        return {name: one["temperature"] for name, one in self.selection["val"].items() if "temperature" in one}
+
+    @property
+    def exact(self) -> dict[str, float]:
+        """What is quoted of the test, by the names that MLflow has."""
+        row, gain = self.final["test"][self.system], self.final["comparisons"]["single"]
+        ends = {"test_accuracy": row["interval"], "test_gain": gain["interval"]}
+        return {
+            **{"test_accuracy": row["scores"]["accuracy"], "test_gain": gain["gain"]},
+            **{f"{name}_{end}": value for name, interval in ends.items() for end, value in interval.items()},
+            **{"test_samples": self.final["samples"], "test_openings": self.final["openings"]},
+            "temperature": self.temperatures[self.system],
+        }
+
+    @property
+    def rounded(self) -> dict[str, list[float]]:
+        """The same as it is told to people, in percent and points."""
+        one = {name: round(100 * value, 1) for name, value in self.exact.items()}
+        samples, openings = self.final["samples"], self.final["openings"]
+        return {
+            "accuracy": [one["test_accuracy"], samples],
+            "interval": [one["test_accuracy_low"], one["test_accuracy_high"]],
+            "gain": [one["test_gain"], one["test_gain_low"], one["test_gain_high"]],
+            "temperature": [round(self.exact["temperature"], 2)],
+            "opened": [samples, openings],
+        }
+
+
+def test_every_number_is_the_same_wherever_people_read_it(searched: Path, reported: Path) -> None:
+    """Accuracy, interval, gain, alpha, temperatures, openings, samples: both reports, MLflow's page, registry, card."""
+    truth, store = Truth.of(reported), MlflowClient(store_of(searched))
+    rounded, system = truth.rounded, truth.system
+    texts = {name: as_read((reported / "analysis" / f"report.{name}").read_text()) for name in ("html", "md")}
+    for name, said in texts.items():
+        assert {key: said[key] for key in rounded} == rounded, name
+        assert said["alpha"] == [pytest.approx(truth.alpha, abs=0.005)], name
+    assert texts["html"] == texts["md"]
+    note = as_read(parent_run(searched).data.tags["mlflow.note.content"])
+    assert {key: note[key] for key in ("accuracy", "interval", "gain")}.items() <= rounded.items()
+    version = store.get_model_version_by_alias("small", "champion")
+    assert as_read(str(version.description)) == {"accuracy": rounded["accuracy"]}
+    card = (reported / "bundle" / "MODEL_CARD.md").read_text().replace("\u00a0", " ")
+    (accuracy, samples), (low, high) = rounded["accuracy"], rounded["interval"]
+    assert as_read(card)["gain"] == rounded["gain"]
+    assert as_read(card)["card_opened"] == [samples]
+    assert f"| {system.capitalize()} | {accuracy:.1f} % | {low:.1f} to {high:.1f} % |" in card
+    assert f"text {truth.alpha:.4f}" in card
+    assert f"{system} {truth.temperatures[system]:.4f}" in card
+
+
+def test_every_number_is_the_same_wherever_programs_read_it(searched: Path, reported: Path) -> None:
+    """To the last digit: `report.json`, `results.csv`, MLflow's metrics, the registry's tags, the bundle."""
+    truth, store = Truth.of(reported), MlflowClient(store_of(searched))
+    exact, metrics = truth.exact, parent_run(searched).data.metrics
+    assert {key: metrics[key] for key in exact} == exact
+    assert metrics["alpha"] == truth.alpha
+    tags = store.get_model_version_by_alias("small", "champion").tags
+    assert {key: float(tags[key]) for key in exact} == exact
+    data = json.loads((reported / "analysis" / "report.json").read_text())
+    assert data["numbers"] == exact
+    assert data["weights"]["text"] == truth.alpha
+    assert data["chances"][truth.system]["temperature"] == truth.temperatures[truth.system]
+    rows = {(one["row"], one["split"]): one for one in data["results"]}
+    with (reported / "analysis" / "results.csv").open(newline="") as stream:
+        table = {(one["row"], one["split"]): one for one in csv.DictReader(stream)}
+    assert table.keys() == rows.keys() == {(row, split) for split in ("val", "test") for row in truth.final["test"]}
+    for (row, split), one in rows.items():
+        scored = (truth.final["test"] if split == "test" else truth.selection["val"])[row]
+        own = {"accuracy": scored["scores"]["accuracy"], "samples": sum(map(sum, scored["scores"]["confusion"]))}
+        own |= {f"accuracy_{end}": value for end, value in scored["interval"].items()}
+        own |= {"temperature": truth.temperatures[row]} if row in truth.temperatures else {}
+        assert {name: one[name] for name in own} == own, (row, split)
+        assert {name: float(table[row, split][name]) for name in own} == own, (row, split)
+    bundle = json.loads((reported / "bundle" / "bundle.json").read_text())
+    assert bundle["temperatures"][truth.system] == truth.temperatures[truth.system]
+    assert bundle["weights"]["text"] == (truth.alpha if truth.system == "fused" else bundle["weights"]["text"])
+
+
+def test_mlflow_s_tables_are_of_the_same_numbers(
+    searched: Path, reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As MLflow loads them: the rows that are right make the accuracy; their chances are those that predict gives."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(searched))
+    parent, client = parent_run(searched), MlflowClient(store_of(searched))
+    names = ("test_predictions.json", "classes.json", "leaderboard.json")
+    predictions, classes, trials = (client.load_table(parent.info.experiment_id, name) for name in names)
+    final = json.loads((reported / "analysis" / FINAL_TEST_FILE).read_text())
+    assert predictions["right"].mean() == parent.data.metrics["test_accuracy"]
+    assert len(predictions) == classes["samples"].sum() == final["samples"]
+    assert set(trials["trial_id"]) == {record.trial_id for record in trial_records(reported)}
+    assert client.list_artifacts(parent.info.run_id)[0].path == "00_performance.png"
+    shown = predictions.head(4).to_dict("records")
+    samples = [{"image": str(searched / "data" / "Test" / one["image"]), "text": one["text"]} for one in shown]
+    assert_alike(shown, told(searched, "small", samples), 1e-5)
+    assert_alike(shown, told(searched, str(reported / "bundle"), samples), 1e-4)
+    for name in names:
+        path = client.download_artifacts(parent.info.run_id, name)
+        assert str(searched) not in Path(path).read_text("utf-8")
+    assert str(searched) not in parent.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.skipif("BINWISE_SERVE" not in os.environ, reason="starts MLflow's server of models: BINWISE_SERVE=1")
+def test_mlflow_serves_the_model_as_it_is(searched: Path, reported: Path) -> None:
+    """`mlflow models serve` on this machine answers what `binwise predict` does, and a mistake with a 400."""
+    samples, port = asked(searched), free_port(25000)
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/small@champion", "--workers", "1"]
+    options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # it calls uvicorn
+    environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": store_of(searched)}
+    server = subprocess.Popen([*command, *options], env=environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not answers(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sent = [
+            one
+            if one["image"] is None
+            else {**one, "image": base64.b64encode(Path(one["image"]).read_bytes()).decode()}
+            for one in samples
+        ]
+        status, said = posted(f"{address}/invocations", {"dataframe_records": sent})
+        assert (status, posted(f"{address}/invocations", {"dataframe_records": [{"image": "nonsense"}]})[0]) == (
+            200,
+            400,
+        )
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+    expected = told(searched, "small", samples)
+    assert_alike(said["predictions"], expected, 1e-5)
+    largest = max(
+        abs(one["probabilities"][name] - share)
+        for one, other in zip(said["predictions"], expected, strict=True)
+        for name, share in other["probabilities"][other["decided_by"]].items()
+    )
+    print(f"largest difference between served and predicted probabilities: {largest:.2g}")
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def posted(address: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """The status and the answer of a request."""
+    request = Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  # ours
+    try:
+        with urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except HTTPError as error:
+        return error.code, None
+
+
 def test_selected_trials_are_trained_again_bit_for_bit(searched: Path, reported: Path, tmp_path: Path) -> None:
     """Without Ray, from the record alone: the same logits and the same weights; other seeds give other ones."""
     done = binwise_here(searched, "reproduce", "small", "--refit", "1", "--into", str(tmp_path / "again"), "--json")
@@ -331,6 +625,7 @@ def test_json_lines_stand_alone(searched: Path) -> None:
         "text.search.trials=1",
         "text.search.points=[]",
         "text.max_epochs=8",
+        "tracking.registered_model=null",
     )
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "run", "study.yaml", "--json"]

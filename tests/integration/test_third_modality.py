@@ -21,6 +21,7 @@ STUDY = """
 name: three
 seed: 3
 modalities: [image, text, numbers]
+tracking: {registered_model: null}
 data: {train: data/train.csv, val: data/val.csv, test: data/test.csv}
 image:
   backbone: test_efficientnet

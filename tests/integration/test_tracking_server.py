@@ -15,14 +15,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bundle_fakes import written_bundle
 from fault_proxy import DENIED, ERROR, FAULTS, HANG, LATE, LOST, OK, RESET, FaultProxy
+from mlflow import MlflowClient
 from tracking_fakes import assert_holds, end, live, new_study
 
 from search.exports import listener
 from search.exports.listener import MlflowTracking
+from search.exports.registered_model import keep_model, register_model
 from search.exports.sync import sync
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from trainables.names import BUNDLE_FOLDER
 
 WORKER = Path(__file__).parents[1] / "fakes" / "ship_worker.py"
 pytestmark = pytest.mark.timeout(240)
@@ -196,3 +200,21 @@ def test_long_trials_go_in_several_calls(tmp_path: Path, direct: str) -> None:
     tracking = MlflowTracking(config, layout, ledger)
     assert tracking.close(60).events_behind == 0
     assert_holds(direct, layout)
+
+
+@pytest.mark.skipif("BINWISE_SERVE" not in os.environ, reason="takes seconds of both processes: BINWISE_SERVE=1")
+def test_a_model_is_registered_on_a_server(tmp_path: Path, direct: str) -> None:
+    """Once, its files with it, wherever the server keeps them."""
+    config, layout = ended_study(tmp_path, direct, seed=3)
+    written_bundle(layout.folder / BUNDLE_FOLDER, "ab")
+    keep_model(layout.folder, "served", {"test_accuracy": "0.875"}, "It gets 87.5 %.", {"text": "old bottle"})
+    assert register_model(config, layout).new
+    assert not register_model(config, layout).new
+    assert sync(layout.folder).problems == []
+    client = MlflowClient(direct)
+    version = client.get_model_version_by_alias("served", "champion")
+    assert int(version.version) == 1
+    assert version.source.startswith("mlflow-artifacts:")
+    [output] = client.get_run(str(version.run_id)).outputs.model_outputs
+    names = [one.path for one in client.list_logged_model_artifacts(output.model_id)]
+    assert {"MLmodel", "served_model.py", "artifacts", "code"} <= set(names)

@@ -17,6 +17,7 @@ from trainables import checkpoint as module
 from trainables.checkpoint import (
     drop_states,
     read_checkpoint,
+    read_manifest,
     read_meta,
     read_state,
     read_train_logits,
@@ -122,8 +123,56 @@ def test_a_missing_folder_and_another_format_are_refused(tmp_path: Path) -> None
 def test_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
     """State is loaded with `weights_only=True`: an object of a class of its own isn't built."""
     write_checkpoint(tmp_path / "best", weights(), META, {"path": tmp_path})
-    with pytest.raises(Exception, match=r"[Ww]eights.only"):
+    with pytest.raises(UserError, match=r"without running code of theirs \(UnpicklingError: [Ww]eights.only"):
         read_checkpoint(tmp_path / "best")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (2**63).to_bytes(8, "little") + b"{}",  # a header of exabytes
+        (90_000_000).to_bytes(8, "little") + b"{}",
+        (2).to_bytes(8, "little") + b"[]",
+        (9).to_bytes(8, "little") + b"[[[[[[[[[",
+        b'\x4d\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}     12345678',
+        b'\x3d\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,99999999]}}    ',
+        b"",
+    ],
+)
+def test_hostile_weights_are_refused(tmp_path: Path, header: bytes) -> None:
+    """With a manifest that fits them: one message, and no memory for what the header promises."""
+    folder = tmp_path / "best"
+    write_checkpoint(folder, weights(), META)
+    (folder / "weights.safetensors").write_bytes(header)
+    digests = json.loads((folder / "manifest.json").read_text())
+    digests["weights.safetensors"] = hashlib.sha256(header).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(digests))
+    with pytest.raises(UserError, match="A checkpoint must be as it was written"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["../../../dev/zero", "/dev/zero", "a/../..", ".."])
+def test_a_manifest_names_no_file_elsewhere(tmp_path: Path, name: str) -> None:
+    """Nothing out of the folder is read, which might be a device without an end."""
+    folder = tmp_path / "best"
+    write_checkpoint(folder, weights(), META)
+    digests = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**digests, name: "0" * 64}))
+    with pytest.raises(UserError, match="must list the checkpoint's files"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize("content", ["[" * 50_000, "{", "[1]", '"x"'])
+def test_a_meta_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    """Whatever it holds, and though its digest fits."""
+    folder = tmp_path / "best"
+    write_checkpoint(folder, weights(), META)
+    (folder / "meta.json").write_text(content)
+    digests = json.loads((folder / "manifest.json").read_text())
+    digests["meta.json"] = hashlib.sha256(content.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(digests))
+    with pytest.raises(UserError, match=r"must be as it was written|has checkpoint format None"):
+        read_meta(folder)
 
 
 def test_replacing_leaves_the_new_one_alone(tmp_path: Path) -> None:

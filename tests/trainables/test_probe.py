@@ -103,16 +103,22 @@ def test_the_heaviest_batch_has_the_longest_texts(data: DataAccess) -> None:
     assert min(len(texts[row]) for row in rows) >= max(len(t) for n, t in enumerate(texts) if n not in rows)
 
 
-def test_a_slow_device_is_tried_for_one_step(data: DataAccess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a step takes long, no more of them are waited for."""
-    monkeypatch.setattr(module, "ENOUGH_SECONDS", 0.0)
+@pytest.mark.parametrize(
+    ("limits", "taken"), [({"SLOW_SECONDS": 0.0}, 1), ({"ENOUGH_SECONDS": 0.0}, 2), ({"ENOUGH_SECONDS": 60.0}, 3)]
+)
+def test_no_more_steps_are_tried_than_tell(
+    data: DataAccess, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float], taken: int
+) -> None:
+    """Where the first one takes long, it alone; where those after it do, as few as tell the time of one."""
+    for name, seconds in limits.items():
+        monkeypatch.setattr(module, name, seconds)
     learner = build(IMAGE, data).learner
     steps = []
     step = learner.stepper.step  # type: ignore[attr-defined]
     learner.stepper.step = lambda batch: steps.append(step(batch))  # type: ignore[attr-defined]
     plan = [torch.arange(4)] * 3
     assert module._train(learner, plan, torch.device("cpu")) > 0  # type: ignore[arg-type]
-    assert len(steps) == 1
+    assert len(steps) == taken
 
 
 @pytest.mark.parametrize(

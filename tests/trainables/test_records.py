@@ -131,6 +131,14 @@ def test_where_a_checkpoint_lies() -> None:
         study_checkpoint(Path("/copy"), record(checkpoint=None))
 
 
+@pytest.mark.parametrize("leaving", ["../other/best", "/etc", "image/../../x", "a\\b", "", "a\0b"])
+def test_a_checkpoint_lies_in_the_study(leaving: str) -> None:
+    """A record whose checkpoint is elsewhere is none: what it names is read and hashed."""
+    line = json.dumps({**json.loads(record(0.5).to_json()), "checkpoint": leaving})
+    with pytest.raises(ValueError, match="checkpoint must lie in the study's folder"):
+        TrialRecord.from_json(line)
+
+
 def test_a_users_mistake_is_a_value_error() -> None:
     """UserError can be caught as what it is by those who don't know it."""
     assert issubclass(UserError, ValueError)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from trainables.errors import UserError
 from trainables.words import enumerated, one_line
+
+NAME_LENGTH = 40  # characters of a name that are kept beside what makes it unique: file systems take 255 bytes
 
 
 def listed(items: Sequence[str], first: int = 5) -> str:
@@ -49,13 +51,13 @@ def new_folder(destination: Path) -> Iterator[Path]:
     require_free(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+        temporary = _beside(destination)
+        temporary.mkdir()  # open to whom the umask leaves it
     except OSError as error:
         raise UserError(
             f"The folder {destination} can't be written: {error.strerror or error}. Name another one."
         ) from error
     try:
-        temporary.chmod(0o755)  # mkdtemp's are private
         yield temporary
         _flush(temporary)
         require_free(destination)
@@ -87,17 +89,36 @@ def replace_file(path: Path, content: bytes) -> None:
 def written_beside(path: Path, content: bytes) -> Iterator[Path]:
     """A temporary file beside `path` with these bytes, on the disk; removed at the end unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with beside.open("xb") as stream:  # open to whom the umask leaves it; mkstemp's are their owner's alone
             stream.write(content)
-            os.fchmod(stream.fileno(), 0o644)  # mkstemp's files are their owner's alone
             stream.flush()
             os.fsync(stream.fileno())
-        yield Path(name)
+        yield beside
     finally:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
     fsync(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name in the same folder that nothing has."""
+    return path.with_name(f".{path.name[:NAME_LENGTH]}.{uuid.uuid4().hex}")
+
+
+def leave_to_umask(path: Path) -> None:
+    """Give a file the mode that a new one has here: what safetensors writes is its owner's alone."""
+    beside = _beside(path)
+    beside.touch(exist_ok=False)
+    path.chmod(beside.stat().st_mode & 0o777)
+    beside.unlink()
+
+
+def copy_file(source: Path, place: Path) -> None:
+    """A copy with its source's times, open to whom the umask leaves it, whoever may read the source."""
+    shutil.copyfile(source, place)
+    times = source.stat()
+    os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _flush(folder: Path) -> None:

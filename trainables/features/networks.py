@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainables.data.files import fsync, replace_file
+from trainables.data.files import fsync, leave_to_umask, replace_file
 from trainables.names import META_FILE
 
 NETWORKS = "networks"  # the folder of these caches among all caches
@@ -39,6 +39,7 @@ def keep_network(caches: Path, weights: Mapping[str, Tensor], digest: str, what:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{NETWORK_FILE}.{os.getpid()}"
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary)
+        leave_to_umask(temporary)
         fsync(temporary)
         replace_file(folder / META_FILE, json.dumps({"what": what, "digest": digest}).encode())
         temporary.rename(path)

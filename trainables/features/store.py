@@ -52,6 +52,7 @@ class Recipe:
     weights: str  # digest of the network's weights
     settings: Mapping[str, Any]  # plain values: the network's name, the pictures' size, the texts' cleaning ...
     what: str  # in words, for `binwise cache`
+    remedy: str = "set `heads: none`"  # what else there is to do where they don't fit the disk
 
     def key(self) -> str:
         """The name of the folder."""
@@ -125,7 +126,7 @@ def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Co
         if not path.is_file():
             block = compute(slice(start, min(start + BLOCK, count)))
             if start == 0:
-                _require_room(building, block, count)
+                _require_room(building, block, count, recipe.remedy)
             replace_file(path, _npy(block))
         between()
     blocks = [building / f"block_{start:09d}.npy" for start in starts]
@@ -137,14 +138,14 @@ def _build(building: Path, folder: Path, recipe: Recipe, count: int, compute: Co
     fsync(folder.parent)
 
 
-def _require_room(building: Path, block: Features, count: int) -> None:
+def _require_room(building: Path, block: Features, count: int, remedy: str) -> None:
     needed = 2 * count * block.shape[1] * block.itemsize  # the blocks, then the whole of them
     if needed > free_bytes(building):
         shutil.rmtree(building, ignore_errors=True)
         raise UserError(
             f"The features must fit the disk, but they need {human_bytes(needed)} while they are computed and "
             f"{building.parent} has {human_bytes(free_bytes(building.parent))} free: free some room (`binwise cache "
-            "list` shows what the caches take), or set `heads: none`."
+            f"list` shows what the caches take), or {remedy}."
         )
 
 

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.kernel_ridge import Between, landmarks_of
@@ -109,6 +107,9 @@ def _fit(features: Features, labels: NDArray[np.int64], classes: int, strength: 
     if len(present) == 1:  # nothing to tell apart
         bias[present] = 0.0
         return weights, bias
+    from sklearn.exceptions import ConvergenceWarning  # a second, which other heads of pictures do without
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=strength, max_iter=STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

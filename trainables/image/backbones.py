@@ -65,7 +65,7 @@ def count_features(name: str, size: int) -> int:
     require_known(name)
     network = None
     try:
-        network = _meta_network(name, size)
+        network = meta_network(name, size)
         features = _features(network, size)
     except UserError:
         raise
@@ -85,7 +85,7 @@ def takes_pictures(name: str, size: int) -> bool:
     return True
 
 
-def _meta_network(name: str, size: int) -> nn.Module:
+def meta_network(name: str, size: int) -> nn.Module:
     """The backbone without memory for its weights."""
     with torch.random.fork_rng(devices=[]):
         try:
@@ -135,7 +135,7 @@ def _fits(name: str, network: nn.Module | None) -> Callable[[int], bool]:
 
     def fits(size: int) -> bool:
         try:
-            _features(_meta_network(name, size) if network is None else network, size)
+            _features(meta_network(name, size) if network is None else network, size)
         except Exception:  # as above: this size isn't one of those that work
             return False
         return True

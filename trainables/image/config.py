@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from trainables.config import Count, Dropout, HeadConfig, Natural, NotNegative, Rate, Schedule, Share, TrialConfig
+from trainables.names import NONE
 
 
 class ImageTrialConfig(TrialConfig):
@@ -34,6 +35,8 @@ class ImageTrialConfig(TrialConfig):
     batchnorm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None  # None: the backbone's own
     augmentation_strength: Annotated[float, Field(ge=0, le=3)] = 1.0  # 0: none, 1: as published
     frozen_epochs: Natural = 0  # first epochs in which only the head learns
+    frozen_stages: Natural = 0  # so many of the backbone's stages, and its stem, stay as they are; 0: all of it learns
+    augmented_copies: Annotated[int, Field(ge=1, le=64, strict=True)] = 4  # of each picture, where stages are frozen
 
     @model_validator(mode="after")
     def _one_dropout_a_width(self) -> Self:
@@ -41,6 +44,15 @@ class ImageTrialConfig(TrialConfig):
             raise ValueError(
                 "`head_widths` and `head_dropouts` must be of equal length (a dropout follows each hidden layer), "
                 f"but got (head_widths={list(self.head_widths)}, head_dropouts={list(self.head_dropouts)})."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_with_weights(self) -> Self:
+        if self.frozen_stages and self.weights == NONE:
+            raise ValueError(
+                f"`frozen_stages` must be 0 for a backbone of random weights, but got {self.frozen_stages} with "
+                "`weights: none`: set `weights`, or `frozen_stages: 0`."
             )
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.checkpoint import Checkpoint
-from trainables.data.pictures.cache import cache_key, is_cached, require_unchanged
-from trainables.data.pictures.digests import PICTURES, common_folder, content_digest, file_digests
+from trainables.data.pictures.digests import PICTURES, common_folder, file_digests
 from trainables.data.pictures.load import load_pictures
-from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
+from trainables.data.pictures.source import MappedPictures, PictureSource
 from trainables.errors import UserError
 from trainables.features.networks import keep_network, link_network, read_network, weights_digest
 from trainables.features.store import Between, Features, Recipe, cached_features
@@ -24,8 +23,8 @@ from trainables.heads.folds import groups_of
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.image.config import ImageHeadConfig
+from trainables.image.kept_rows import Prepared, Rows
 from trainables.image.network import FeatureExtractor, ImageNetwork, frozen_network, predict_pictures
-from trainables.image.prepare import CONTENT
 from trainables.image.vision_models import VisionModel, descriptions, read_descriptions, write_descriptions
 from trainables.learning.precision import EXACT
 from trainables.learning.steps import pick_device
@@ -84,22 +83,21 @@ def _features(
 ) -> Features:
     """(N, F) of a split's pictures, from the cache."""
     items = data.splits[split].items("image")
-    known: Mapping[str, str] | None = data.prepared.get(CONTENT)
-    content = known[split] if known else content_digest(file_digests(items, data.caches / PICTURES))
-    pictures = cache_key(content, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit)
+    prepared = Prepared(data, split, config.size, config.fit)
+    content = prepared.content()
     normalised = [channel.tolist() for channel in (network.scale, network.shift)]
     settings: dict[str, object] = {"network": name, "size": config.size, "fit": config.fit, "normalised": normalised}
     if isinstance(network.backbone, VisionModel):
         settings["architecture"] = network.backbone.architecture()
-    recipe = Recipe(pictures, digest, settings, f"{common_folder(items)}, {name}")
+    recipe = Recipe(prepared.key(content), digest, settings, f"{common_folder(items)}, {name}")
     device = pick_device()
     opened: list[PictureSource] = []
 
     def compute(rows: slice) -> Features:
         if not opened:
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            opened.append(_source(config, data, split, content))
-        block = _predicted(network, _Rows(opened[0], rows, between), config.evaluation_batch_size, device)
+            opened.append(prepared.source(content))
+        block = _predicted(network, Rows(opened[0], rows, between), config.evaluation_batch_size, device)
         _require_finite(block, items[rows], name)
         return block
 
@@ -115,44 +113,6 @@ def _require_finite(features: Features, items: Sequence[Path], name: str) -> Non
             f"A frozen network must make finite features of every picture, but {name} doesn't of {items[faulty[0]]}: "
             "leave out that picture, take another backbone, or set `heads: none`."
         )
-
-
-def _source(config: ImageHeadConfig, data: DataAccess, split: str, content: str) -> PictureSource:
-    """The pictures as they were decoded for other trials; else decoded as they are needed, each once.
-
-    UserError where the files have changed since the study began.
-    """
-    items, folder = data.splits[split].items("image"), data.caches / PICTURES
-    key = cache_key(content, size=config.size, fit=config.fit, pixel_limit=data.pixel_limit)
-    if not is_cached(folder, key):
-        require_unchanged(items, file_digests(items, folder), content)
-    return open_source(
-        items,
-        size=config.size,
-        fit=config.fit,
-        pixel_limit=data.pixel_limit,
-        folder=folder,
-        decode="cache" if is_cached(folder, key) else "stream",
-        content=content,
-        workers=data.workers,
-        device=pick_device(),
-    )
-
-
-class _Rows:
-    """Some neighbouring pictures of a source; `between` is called before each batch."""
-
-    def __init__(self, source: PictureSource, rows: slice, between: Between) -> None:
-        self._source, self._rows, self._between = source, rows, between
-
-    def __len__(self) -> int:
-        return int(self._rows.stop - self._rows.start)
-
-    def batches(self, plan: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
-        """See PictureSource."""
-        for batch in self._source.batches((rows + self._rows.start for rows in plan), device):
-            self._between()
-            yield batch
 
 
 def _predicted(network: ImageNetwork, pictures: PictureSource, batch_size: int, device: torch.device) -> Features:

@@ -50,11 +50,13 @@ class ImageModality(Modality):
     shown_as: ClassVar[Literal["picture", "words"]] = "picture"
     colours: ClassVar[tuple[str, str] | None] = ("#0072b2", "#56b4e9")
     baseline_note: ClassVar[str] = "frozen image features"
+    imported: ClassVar[tuple[str, ...]] = ("trainables.image.head", "trainables.image.learner")
     local_paths: ClassVar[tuple[str, ...]] = ("weights", "backbone")
     bare_names: ClassVar[frozenset[str]] = frozenset({"backbone"})  # whatever folder is called resnet50
     ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights")
     demanding: ClassVar[tuple[str, ...]] = ("batch_size", "evaluation_batch_size", "size")
+    relieving: ClassVar[tuple[str, ...]] = ("frozen_stages",)
     names_samples: ClassVar[bool] = True
     head_config_type: ClassVar[type[HeadConfig] | None] = ImageHeadConfig
 
@@ -112,12 +114,14 @@ class ImageModality(Modality):
     def networks(self, values: SearchedValues) -> list[Mapping[str, Any]]:
         """Each backbone with each kind of weights, after each was asked whether it takes pictures of each size."""
         from trainables.image.backbones import count_features
+        from trainables.image.stages import require_stages
 
-        shape, faults = ("backbone", "size"), []
+        shape, faults = ("backbone", "size", "frozen_stages"), []
         for trial in distinct([*values.points, *combined(values, shape)], shape):
             config = ImageTrialConfig.parsed(trial)
             try:
                 count_features(config.backbone, config.size)  # no weights are downloaded for it
+                require_stages(config.backbone, config.size, config.frozen_stages)
             except UserError as error:
                 faults.append(str(error))
         if faults:

@@ -17,11 +17,14 @@ from trainables.data.pictures.load import load_pictures
 from trainables.data.pictures.source import MappedPictures, PictureSource, open_source
 from trainables.image.backbones import Backbone, build_backbone
 from trainables.image.config import ImageTrialConfig
+from trainables.image.kept_rows import Prepared
 from trainables.image.learner import ImageLearner
 from trainables.image.network import ImageNetwork, build_head, predict_pictures, set_batchnorm_momentum
+from trainables.image.partial import Activations, PartialLearner, PartlyFrozen
 from trainables.image.prepare import CONTENT, STREAM
 from trainables.image.vision_models import descriptions, read_descriptions, write_descriptions
 from trainables.learning.groups import Group
+from trainables.learning.learner import TorchLearner
 from trainables.learning.steps import pick_device
 from trainables.modality import Companions, DataAccess
 from trainables.names import NONE, TRAIN, VAL
@@ -42,12 +45,15 @@ def _with_head(backbone: Backbone, config: ImageTrialConfig, classes: int) -> Im
     return network
 
 
-def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[ImageLearner, Companions | None]:
+def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tuple[TorchLearner, Companions | None]:
     """An image network at the beginning of its training, and what writes beside its weights what network it is.
 
     None of a network that its name tells.
     """
     told = descriptions([config.backbone])
+    companions = partial(write_descriptions, told) if told else None
+    if config.frozen_stages:
+        return _build_partial(config, data, seed), companions
     network = build_network(config, len(data.splits[TRAIN].classes))
     pictures = {name: _picture_source(config, data, name) for name in data.splits}
     device = pick_device()
@@ -67,7 +73,38 @@ def build_learner(config: ImageTrialConfig, data: DataAccess, seed: int) -> tupl
         frozen_epochs=config.frozen_epochs,
         seed=seed,
     )
-    return learner, partial(write_descriptions, told) if told else None
+    return learner, companions
+
+
+def _build_partial(config: ImageTrialConfig, data: DataAccess, seed: int) -> PartialLearner:
+    backbone, classes = build_backbone(config.backbone, config.weights, config.size), data.splits[TRAIN].classes
+    head = build_head(backbone.features, len(classes), config.head_widths, config.head_dropouts)
+    network = PartlyFrozen(backbone, head, config.backbone, config.size, config.frozen_stages)
+    set_batchnorm_momentum(network.backbone, config.batchnorm_momentum)
+    device = pick_device()
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = [
+        Group(tuple(network.learning()), config.backbone_learning_rate, config.backbone_weight_decay),
+        Group(tuple(network.head.parameters()), config.head_learning_rate, config.head_weight_decay),
+    ]
+
+    def activations(split: str, copies: int) -> Activations:
+        pictures = Prepared(data, split, config.size, config.fit)
+        return Activations(
+            network, pictures, config.backbone, config.frozen_stages, copies, config.augmentation_strength, device
+        )
+
+    copies = config.augmented_copies if config.augmentation_strength > 0 else 0
+    return PartialLearner(
+        network,
+        make_stepper(config, network, groups, data.splits[TRAIN], device),
+        train=(activations(TRAIN, copies), data.splits[TRAIN].labels),
+        val=(activations(VAL, 0), data.splits[VAL].labels),
+        batch_size=config.batch_size,
+        evaluation_batch_size=config.evaluation_batch_size,
+        frozen_epochs=config.frozen_epochs,
+        seed=seed,
+    )
 
 
 def _picture_source(config: ImageTrialConfig, data: DataAccess, split: str) -> PictureSource:

@@ -13,6 +13,7 @@ from trainables.image.weights import PACKAGED, packaged_file
 from trainables.modality import Starter
 
 SIZES = (224, 160, 128, 96)  # px, the best ones first
+FROZEN_STAGES = 5  # of the packaged networks' seven: more accurate than all of them in less time, as measured
 LOOKED_AT = 64  # pictures, for how large they are
 
 
@@ -35,8 +36,9 @@ def image_starter(paths: Sequence[Path]) -> Starter:
             "head_learning_rate": {"type": "float", "low": 3e-4, "high": 1e-2, "log": True},
             "augmentation_strength": {"type": "float", "low": 0.0, "high": 2.0},
             "label_smoothing": {"type": "float", "low": 0.0, "high": 0.2},
+            "frozen_stages": {"type": "choice", "choices": [FROZEN_STAGES, 0]},
         },
-        points=[{"backbone_learning_rate": 1.5e-3, "head_learning_rate": 1.5e-3}],
+        points=[{"backbone_learning_rate": 1.5e-3, "head_learning_rate": 1.5e-3, "frozen_stages": FROZEN_STAGES}],
         why={
             "backbone": "its weights lie in an installed package: no hub is asked",
             "schedule": "for few epochs: the rate rises and falls within them",

@@ -41,6 +41,7 @@ class TorchLearner(ABC):
         self._order_state = self.generator.get_state()  # as it was before the epoch's order was drawn
         self._seconds = 0.0  # of the epoch, up to where it was broken off
         self.last_val_logits: NDArray[np.float32] | None = None  # (N, C), of the last evaluation
+        self.between: Callable[[], None] = _nothing  # called between parts of work that belongs to no step
 
     @property
     def stepper(self) -> Stepper:
@@ -66,6 +67,7 @@ class TorchLearner(ABC):
         """One pass over the training samples, or over what is left of one that was broken off."""
         plan = self._begin_epoch() if self._done is None else self._planned_again()
         self.before_epoch()
+        self.between = after_step or self.between
         began = time.perf_counter() - self._seconds
         for batch in self.batches(plan[self._done :]):
             self._stepper.step(batch)
@@ -144,3 +146,7 @@ class TorchLearner(ABC):
             self._stepper.network.load_state_dict(state["network"])
             self._stepper.average.steps = state["averaged"]
         restore_random_state(state["random"])
+
+
+def _nothing() -> None:
+    """Nobody waits for a word."""

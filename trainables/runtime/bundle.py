@@ -16,8 +16,8 @@ from typing import Any
 
 from .errors import UserError
 
-FORMAT = 1
-FUSION_FORMAT = 2  # of a bundle with a fusion that isn't one of weights, which an earlier runtime would pass over
+FORMAT = 2
+READABLE = (1, FORMAT)  # in the first no model had a temperature: all of them are 1
 BUNDLE_FILE = "bundle.json"
 DIGESTS_FILE = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -37,10 +37,10 @@ class Bundle:
         folder = Path(folder)
         bundle = cls(folder, _digests(folder), {})
         about = _parsed(bundle.file(BUNDLE_FILE))
-        if about.get("format") not in (FORMAT, FUSION_FORMAT):
+        if about.get("format") not in READABLE:
             raise UserError(
-                f"A bundle must have format {FORMAT} or {FUSION_FORMAT}, but {folder} has {about.get('format')}: use "
-                "the runtime that it brings along, or export the study again."
+                f"A bundle must have format {' or '.join(map(str, READABLE))}, but {folder} has "
+                f"{about.get('format')}: use the runtime that it brings along, or export the study again."
             )
         return cls(folder, bundle.digests, about)
 

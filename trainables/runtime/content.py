@@ -34,7 +34,10 @@ _STARTS: Final = (
     (b"version https://git-lfs", "a pointer of Git LFS: fetch the files with `git lfs pull`"),
 )
 _WEB_PAGE: Final = re.compile(rb"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECASE)
-_DRAWING: Final = re.compile(rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype svg[^>]*>\s*)?<svg", re.I | re.S)
+# A comment ends at its first end, (?>...): a file of comments alone would be tried with all others for ever.
+_DRAWING: Final = re.compile(
+    rb"^\s*(<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*+(<!doctype svg[^>]*>\s*)?<svg", re.IGNORECASE | re.DOTALL
+)
 
 
 def foreign_content(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .errors import UserError
 
 Floats = NDArray[np.float64]
+Present = NDArray[np.bool_]
 _SUM = 1e-9  # by which weights may miss 1 in sum
 
 
@@ -67,6 +68,22 @@ def fused(logits: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
     shares = shares / shares.sum(axis=0)
     found: Floats = (shares[:, :, None] * np.where(present[:, :, None], stacked, 0.0)).sum(axis=0)
     return found
+
+
+def divisors(present: Mapping[str, Present], temperatures: Mapping[str, float], system: str) -> Floats:
+    """(N, 1) what the logits of `system` are divided by before they are probabilities (Guo et al. 2017, 1706.04599).
+
+    By sample: the temperature of what decides it, which is the modality where only one of those in `present`, (N,)
+    each, is there. Without a temperature the logits stay as they are.
+    """
+    together = temperatures.get(system, 1.0)
+    if len(present) == 0:
+        return np.array([[together]])
+    alone = np.add.reduce([there.astype(int) for there in present.values()]) == 1
+    found = np.full(len(alone), together)
+    for name, there in present.items():
+        found[there & alone] = temperatures.get(name, 1.0)
+    return found[:, None]
 
 
 def checked_weights(given: Mapping[str, float] | float, modalities: Sequence[str]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from PIL import Image
 
 DEPTHS: Final = (8, 10, 12)  # bits of cameras and scanners whose values lie in wider integers; else all 16 are used
 WHITE: Final = 255
+STRIP: Final = 1_000_000  # values that are made 8 bits at a time
 
 
 def is_deep_grey(image: Image.Image) -> bool:
@@ -19,11 +21,14 @@ def is_deep_grey(image: Image.Image) -> bool:
 
 def deep_grey_to_rgb(image: Image.Image) -> Image.Image:
     """A loaded picture of mode I;16, I or F in 8 bits; a value that a PNG names as transparent becomes white."""
-    values = _values(image)
-    hidden = _hidden(image, values)
-    grey = np.full(values.shape, WHITE, dtype=np.uint8)
-    if not hidden.all():
-        grey[~hidden] = eight_bits(values[~hidden], whole=image.mode != "F")
+    stored, transparent = np.asarray(image), _transparent(image)
+    grey = np.full(stored.shape, WHITE, dtype=np.uint8)
+    ends = _ends(stored, transparent)
+    if ends is not None:
+        for rows in _strips(stored):
+            values = _values(stored[rows])
+            shown = values != transparent
+            grey[rows][shown] = eight_bits(values[shown], whole=image.mode != "F", ends=ends)
     return Image.fromarray(grey).convert("RGB")
 
 
@@ -34,20 +39,21 @@ def held_bits(image: Image.Image) -> tuple[int, int] | None:
     """
     if image.mode == "F" or not is_deep_grey(image):
         return None
-    values = _values(image)
-    shown = values[~_hidden(image, values)]
-    if not shown.size or shown.min() < 0 or (depth := _depth(float(shown.max()))) not in DEPTHS:
+    ends = _ends(np.asarray(image), _transparent(image))
+    if ends is None or ends[0] < 0 or (depth := _depth(ends[1])) not in DEPTHS:
         return None
-    return int(shown.max()), depth
+    return int(ends[1]), depth
 
 
-def eight_bits(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.uint8]:
-    """Grey values (any shape) as 0-255. `whole`: they come from integers.
+def eight_bits(
+    values: NDArray[np.float64], *, whole: bool, ends: tuple[float, float] | None = None
+) -> NDArray[np.uint8]:
+    """Grey values (any shape) as 0-255. `whole`: they come from integers; `ends`: the picture's, where it has more.
 
     Integers of at most 65,535 are scaled by the bits that hold the highest: 8, 10, 12 or 16. Floats in 0-1 are scaled
     by 255. Any other range is stretched from its lowest value to its highest.
     """
-    low, high = float(values.min()), float(values.max())
+    low, high = ends or (float(values.min()), float(values.max()))
     if low >= 0 and not whole and high <= 1:
         scaled = values * 255
     elif low >= 0 and (depth := _depth(high)) is not None:
@@ -57,14 +63,32 @@ def eight_bits(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.uint8]
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _values(image: Image.Image) -> NDArray[np.float64]:
+def _ends(stored: NDArray[Any], transparent: float | None) -> tuple[float, float] | None:
+    """The lowest and the highest value that is shown; None where none is."""
+    found = []
+    for rows in _strips(stored):
+        values = _values(stored[rows])
+        shown = values[values != transparent]
+        if shown.size:
+            found.append((float(shown.min()), float(shown.max())))
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
+
+
+def _strips(stored: NDArray[Any]) -> Iterator[slice]:
+    """Rows of a million values at a time: what is made of them on the way takes twenty times the memory of theirs."""
+    rows = max(1, STRIP // max(1, stored.shape[1]))
+    return (slice(start, start + rows) for start in range(0, stored.shape[0], rows))
+
+
+def _values(stored: NDArray[Any]) -> NDArray[np.float64]:
     """What isn't a number is 0."""
-    return np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.nan_to_num(stored.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _hidden(image: Image.Image, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    transparent = image.info.get("transparency")
-    return values == transparent if isinstance(transparent, int) else np.zeros(values.shape, dtype=np.bool_)
+def _transparent(image: Image.Image) -> float | None:
+    """The value that is no grey, where the picture names one."""
+    named = image.info.get("transparency")
+    return float(named) if isinstance(named, int) else None
 
 
 def _depth(high: float) -> int | None:

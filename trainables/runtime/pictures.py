@@ -17,6 +17,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from .content import foreign_content, heic_content
 from .errors import UserError
 from .grey import deep_grey_to_rgb, is_deep_grey
+from .room import BYTES_A_PIXEL, machine_room
 
 Fit = Literal["pad", "crop"]
 
@@ -70,14 +71,23 @@ def load_picture(path: Path, size: int, fit: Fit, pixel_limit: int = PIXEL_LIMIT
     """
     try:
         with opened(path, pixel_limit) as image:
+            stored = image.width * image.height
             image.draft(None, _draft_size(*image.size, size, fit))
-            picture = upright_rgb(image)
+            with machine_room().taken(decoded_pixels(image, stored)):
+                picture = upright_rgb(image)
+                square = _padded(picture, size) if fit == "pad" else _cropped(picture, size)
+                return np.array(square, dtype=np.uint8)
     except FAULTS as error:
         raise UserError(
             f"Every picture must be readable, but {path}: {reason_of(path, error)}. Replace or remove it."
         ) from error
-    square = _padded(picture, size) if fit == "pad" else _cropped(picture, size)
-    return np.array(square, dtype=np.uint8)
+
+
+def decoded_pixels(image: Image.Image, stored: int) -> int:
+    """How many pixels an opened picture takes memory for while it is decoded; `stored`: how many it has in its file."""
+    # Of a progressive JPEG all scans are held, whatever size it is decoded in: 3 bytes a pixel.
+    scans = 3 * stored // BYTES_A_PIXEL if image.info.get("progressive") else 0
+    return image.width * image.height + scans
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 
 from .bundle import Bundle
 from .errors import UserError
-from .fusion import Floats, LinearFusion, checked_weights, fused, softmax
+from .fusion import Floats, LinearFusion, checked_weights, divisors, fused, softmax
 from .members import CAPTIONS, PICTURES, Member, load_member
 
 ReturnType = Literal["logits", "probs", "both"]
@@ -29,7 +29,7 @@ class Answers:
     decided_by: str  # a modality, `fused` or `ensemble`
     predicted: tuple[str, ...]  # (N,) each sample's class
     logits: Mapping[str, Floats] | None  # (N, C) each; None where they weren't asked for
-    probs: Mapping[str, Floats] | None  # likewise
+    probs: Mapping[str, Floats] | None  # likewise: of the logits at the temperature of what decides
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Predictor:
     kinds: Mapping[str, str]  # modality -> what its items are: pictures or captions
     members: Mapping[str, tuple[tuple[float, Member], ...]]  # by modality: shares, 1 in sum, and models
     weights: Mapping[str, float]  # of the modalities, 1 in sum
-    temperatures: Mapping[str, float]  # by modality: logits are divided by it
+    temperatures: Mapping[str, float]  # by what decides: its logits, divided by it, are its probabilities' logarithms
     fusion: LinearFusion | None = None  # of samples that have all modalities, where it isn't the weights'
 
     @classmethod
@@ -127,8 +127,17 @@ class Predictor:
             decided_by=decided_by,
             predicted=tuple(self.classes[place] for place in best),
             logits=None if return_type == "probs" else logits,
-            probs=None if return_type == "logits" else {name: softmax(own) for name, own in logits.items()},
+            probs=None if return_type == "logits" else self._probabilities(logits),
         )
+
+    def _probabilities(self, logits: Mapping[str, Floats]) -> dict[str, Floats]:
+        """(N, C) each, of logits by modality and by what decided."""
+        present = {name: np.asarray(~np.isnan(logits[name]).all(axis=-1)) for name in logits if name in self.members}
+        found = {}
+        for name, own in logits.items():
+            others = {} if name in present else present
+            found[name] = softmax(own / divisors(others, self.temperatures, name))
+        return found
 
     def _used(self, items: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
         """The items that there are models for, without a modality that no sample has."""
@@ -143,12 +152,12 @@ class Predictor:
         )
 
     def _logits(self, modality: str, items: Sequence[Any]) -> Floats:
-        """(N, C) of one modality's items, divided by its temperature; NaN where the item is None."""
+        """(N, C) of one modality's items; NaN where the item is None."""
         rows = [row for row, item in enumerate(items) if item is not None]
         given = [items[row] for row in rows]
         found = np.full((len(items), len(self.classes)), np.nan)
         found[rows] = np.add.reduce([share * one.logits(given) for share, one in self.members[modality]])
-        return np.asarray(found / self.temperatures[modality])
+        return found
 
 
 def _listed(given: Any) -> list[Any] | None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
 RAW = "raw"
+_SEPARATORS = str.maketrans("_-.", "   ")
+_DIGITS = re.compile(r"\d*")
 
 
 def is_picture_name(name: str) -> bool:
@@ -32,8 +34,14 @@ def clean(text: str, cleaning: str) -> str:
     """
     if cleaning == RAW:
         return text
-    spaced = re.sub(r"[\s_\-.]+", " ", text).strip()
-    return re.sub(r"\s*\d+$", "", spaced).casefold() or text
+    spaced = " ".join(text.translate(_SEPARATORS).split())
+    return _without_counter(spaced).casefold() or text
+
+
+def _without_counter(text: str) -> str:
+    """Without the digits at its end: looked for from there, since `\\d+$` would try each digit as the first."""
+    digits = len(_DIGITS.match(text[::-1])[0])  # type: ignore[index]  # an empty match is one
+    return text[: len(text) - digits].rstrip() if digits else text
 
 
 def decoded(text: str) -> str:

@@ -54,6 +54,7 @@ class TextModality(Modality):
         "architecture": "a mapping is no value of a dimension",
     }
     free_on_resume: ClassVar[frozenset[str]] = frozenset({"token_budget"})
+    imported: ClassVar[tuple[str, ...]] = ("trainables.text.head", "trainables.text.learner")
     local_paths: ClassVar[tuple[str, ...]] = ("backbone",)
     ranked: ClassVar[str | None] = "backbone"
     network: ClassVar[tuple[str, ...]] = ("backbone", "weights", "architecture", "vocabulary_size")

@@ -14,10 +14,21 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from search.exports.addresses import first_line
 from search.exports.mlflow import runs
-from search.exports.run_store import KIND, TRIAL, UID, MetricPoint, RefusedError, RemoteRun, RunImage, RunStatus
+from search.exports.run_store import (
+    KIND,
+    TRIAL,
+    UID,
+    MetricPoint,
+    ModelImage,
+    RefusedError,
+    RemoteRun,
+    RunImage,
+    RunStatus,
+)
 
 FILES_TAG = "binwise.files"  # the files that a run has, with their digests
 READERS = 8  # requests at once to a server
@@ -180,6 +191,24 @@ class MlflowStore:
             remote.tags[FILES_TAG] = json.dumps(known | digests)
             self._client.set_tag(remote.run_id, FILES_TAG, remote.tags[FILES_TAG])
         return True
+
+    def put_tables(self, remote: RemoteRun, tables: Mapping[str, bytes]) -> bool:
+        """As `mlflow.log_table` leaves them, which would append to a table that is there: its file, and its tag."""
+        did = self.put_files(remote, tables)
+        listed = json.loads(remote.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]"))
+        new = [one for name in tables if (one := {"path": name, "type": "table"}) not in listed]
+        if new:
+            remote.tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps([*listed, *new])
+            with refusals():
+                self._client.set_tag(remote.run_id, MLFLOW_LOGGED_ARTIFACTS, remote.tags[MLFLOW_LOGGED_ARTIFACTS])
+        return did or bool(new)
+
+    def put_model(self, remote: RemoteRun, model: ModelImage) -> bool:
+        """One version a bundle, which gets the alias `champion` once."""
+        from search.exports.mlflow.registry import register  # MLflow's models take a second to import
+
+        with refusals():
+            return register(self._client, self.experiment_id, remote.run_id, model)
 
 
 def _lacking(remote: RemoteRun, image: RunImage, points: Sequence[MetricPoint], parent: str | None) -> _Lacking:

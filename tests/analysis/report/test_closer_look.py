@@ -10,11 +10,15 @@ from analysis_fakes import study_folder
 from modality_names import IMAGE, TEXT
 
 from analysis import store
+from analysis.numbers.calibration import calibration
 from analysis.numbers.disagreement import Case
+from analysis.numbers.logits import missing_rows
+from analysis.numbers.mixture import mix
 from analysis.pipeline import analyze, final_test
 from analysis.report.closer_look import Look, SplitSaid, case_words, closer_look
 from analysis.report.look_plots import look_pictures
 from analysis.report.report import build_report
+from analysis.report.said import model_logits
 
 
 def look_of(folder: Path, modalities: tuple[str, ...], *, test: bool) -> Look:
@@ -39,6 +43,28 @@ def test_after_the_test_all_of_it_is_there(tmp_path: Path) -> None:
     assert len(look.sets) == 3
     assert look.checked == {"val": 60, "test": 45}
     assert set(look_pictures(look, "test", "fused")) == {"reliability", "abstention"}
+
+
+def test_chances_are_those_that_predict_gives(tmp_path: Path, numbers: str) -> None:
+    """Each model at its own temperature; where a sample has one modality alone, all together say what it says."""
+    fakes = study_folder(tmp_path, (TEXT, numbers), gaps=True)
+    selection = analyze(tmp_path, linear_baseline=False, models=fakes.models())
+    kept = {name: store.load_predictions(tmp_path, "val", name) for name in (TEXT, numbers)}
+    found, alone = model_logits(selection, kept, None), missing_rows(kept[numbers].logits)
+    assert 0 < alone.sum() < len(alone)
+    for name, temperature in selection.temperatures.items():
+        assert temperature != 1, name
+    assert np.allclose(found[TEXT] * selection.temperatures[TEXT], kept[TEXT].logits)
+    assert np.allclose(found["fused"][alone], found[TEXT][alone])
+    assert selection.fusion is not None
+    mixed = mix({name: one.logits[~alone] for name, one in kept.items()}, selection.fusion.weights)
+    assert np.allclose(found["fused"][~alone] * selection.temperatures["fused"], mixed)
+    assert closer_look_error(tmp_path) == calibration(found["fused"], kept[TEXT].labels).error
+
+
+def closer_look_error(folder: Path) -> float:
+    """What the report says of the system's chances."""
+    return build_report(folder).look.chances["fused"].error
 
 
 def test_before_the_test_nothing_is_checked_on_it(tmp_path: Path) -> None:

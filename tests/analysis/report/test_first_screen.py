@@ -12,6 +12,7 @@ from modality_names import IMAGE, TEXT
 
 from analysis import store
 from analysis.numbers.abstention import Sets
+from analysis.numbers.calibration import Calibration
 from analysis.numbers.intervals import Interval
 from analysis.numbers.paired import compared
 from analysis.pipeline import analyze, final_test
@@ -33,9 +34,14 @@ def a_study(folder: Path, modalities: tuple[str, ...] = (IMAGE, TEXT)) -> tuple[
     return store.read_selection(folder), dataclasses.replace(final, other_openings={})
 
 
-def told(selection: Selection, final: FinalTest | None, warnings: tuple[str, ...] = ()) -> dict[str, Answer]:
+def told(
+    selection: Selection,
+    final: FinalTest | None,
+    warnings: tuple[str, ...] = (),
+    chances: Calibration | None = None,
+) -> dict[str, Answer]:
     """The answers by key, with plain spaces."""
-    found = answers(selection, final, EFFORT, warnings, None)
+    found = answers(selection, final, EFFORT, warnings, None, (), chances)
     return {
         one.key: dataclasses.replace(one, words=tuple(words.replace("\u00a0", " ") for words in one.words))
         for one in found
@@ -89,17 +95,20 @@ def test_what_costs_less_and_does_as_well_is_named(tmp_path: Path) -> None:
 def test_what_to_distrust(tmp_path: Path) -> None:
     """Warnings of the data come first; few samples, a gap to val and bad chances are said; else that nothing is."""
     selection, final = a_study(tmp_path)
-    found = told(selection, final, ("A number tells the class.",))["distrust"]
+    off = Calibration(0.4, 0.2, 0.17, ())
+    found = told(selection, final, ("A number tells the class.",), off)["distrust"]
     assert found.value == "4\u00a0things"
     assert found.tone == BAD
     assert found.words[0] == "A number tells the class."
     assert found.words[1].startswith("45 test samples are few: the interval is 21.0 points wide")
     assert found.words[2].startswith("Test is 8.9 points below val")
     row = final.test[selection.system]
-    calm = dataclasses.replace(row, interval=None, calibration_error=0.0)
+    assert found.words[3].startswith("The chances it gives are off by 17.0 points")
+    calm = dataclasses.replace(row, interval=None)
     quiet = dataclasses.replace(final, test={**final.test, selection.system: calm})
     same = dataclasses.replace(selection, val={**selection.val, selection.system: calm})
-    assert told(same, quiet)["distrust"].value == "Nothing stands out"
+    believed = dataclasses.replace(off, error=0.01)
+    assert told(same, quiet, chances=believed)["distrust"].value == "Nothing stands out"
 
 
 def test_before_the_test(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,18 @@ from search_fakes import study
 
 from search.cli.main import main
 from search.cli.predict import given_items
+from search.cli.search import stopped
 from search.ledger.events import StudyCreated
 from search.ledger.ledger import create_ledger
+from search.ledger.state import Outcome
 from search.preflight.data import begun_with, read_data, read_test
 from search.preflight.lineage import read_lineage
 from search.preflight.preflight import first_look
 from search.session.mode import Mode
 from search.session.open_study import found_state, open_study
+from search.session.session import SearchOutcome
 from search.study.folder import Layout
+from search.study.yaml_file import load_study
 from trainables.errors import UserError
 
 STUDY = """
@@ -234,6 +239,17 @@ def test_hostile_names_obey_nobody(run: Run, here: Path) -> None:
     assert_refused(run("status", "n" * 300), "short enough", "n" * 300)
     (here / "data/Val/Green").rename(here / "data/Val/\x1b[2JGr\nError: en")
     assert_refused(run("search", "study.yaml"), '"\\x1b[2JGr\\nError: en"')
+
+
+def test_a_budget_before_the_first_epoch_says_how_to_go_on(here: Path) -> None:
+    """What it is, and how to raise it; with an epoch on record there is something to analyze."""
+    config = load_study(here / "study.yaml", ["time_budget=1s"])
+    ended = SearchOutcome(here, Outcome.TIME_BUDGET, None, None, 0, 4)
+    assert stopped(config, ended) == (
+        "The time budget (time_budget: 1s) was used up before the first epoch ended, so there is nothing to analyze "
+        "yet. Go on with more: binwise search STUDY.yaml --resume --set time_budget=1h"
+    )
+    assert stopped(config, replace(ended, epochs=1)) is None
 
 
 def test_an_input_given_twice(run: Run, here: Path) -> None:

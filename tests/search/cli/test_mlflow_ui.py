@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cli.mlflow_ui import HOST, PORTS_TRIED, free_port, page, serve
+from search.cli.mlflow_ui import HOST, PORTS_TRIED, free_port, page, serve, tell_reports
 from search.exports.mlflow.store import open_client
 from search.study.folder import TRACKING_FILE
 from trainables.errors import UserError
@@ -89,8 +89,31 @@ def test_it_opens_on_the_last_study(tmp_path: Path) -> None:
     assert page(tmp_path / "nowhere") == page(None) == "#/experiments?workflowType=machine_learning"
 
 
+def report_of(runs: Path, study: str, at: float) -> Path:
+    """A study's report, written at a time."""
+    path = runs / "studies" / study / "analysis" / "report.html"
+    path.parent.mkdir(parents=True)
+    path.write_text("<p>It gets 87.5 %.</p>", "utf-8")
+    os.utime(path, (at, at))
+    return path
+
+
+def test_the_newest_reports_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By addresses that a browser opens, five of them, and how many more there are; of none nothing."""
+    tell_reports(tmp_path)
+    assert capsys.readouterr().out == ""
+    paths = [report_of(tmp_path, f"größe {number}", number) for number in range(7)]
+    tell_reports(tmp_path)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"Report of größe 6: {paths[6].as_uri()}"
+    assert (len(said), said[-1]) == (6, f"2 more reports are in {tmp_path / 'studies'}.")
+    with urllib.request.urlopen(said[0].partition(": ")[2]) as page:  # noqa: S310  # our own file
+        assert b"87.5" in page.read()
+
+
 def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
-    """It says its address, answers there, and a SIGTERM ends it and gives the port back."""
+    """It says its address and the report's, answers there, and a SIGTERM ends it and gives the port back."""
+    report = report_of(tmp_path, "demo", 1.0)
     open_client(f"sqlite:///{tmp_path / 'mlflow.db'}").create_experiment("binwise")
     code = (
         "import sys; from pathlib import Path; from search.cli.mlflow_ui import serve;"
@@ -103,6 +126,7 @@ def test_the_ui_answers_and_ends(tmp_path: Path) -> None:
         assert f"http://{HOST}:" in line
         address, page = line.split()[2].split("#")
         assert page == "/experiments?workflowType=machine_learning"
+        assert ui.stdout.readline() == f"Report of demo: {report.as_uri()}\n"
         with urllib.request.urlopen(f"{address}health", timeout=10) as answer:  # noqa: S310  # our own address
             assert answer.status == 200
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from command_line import forks_here
 from search_fakes import searching, study
 from study_fakes import MINIMAL
 from typer.testing import CliRunner, Result
@@ -76,15 +77,17 @@ def test_the_plan_for_programs(data: Path) -> None:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Ray that isn't there."""
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Ray that isn't there, nor other processes."""
 
     @contextmanager
-    def nothing(address: str | None) -> Iterator[None]:
+    def nothing(*given: object) -> Iterator[None]:
         yield
 
     monkeypatch.setattr("search.machines.ray_cluster.ray_cluster", nothing)
     monkeypatch.setattr("search.machines.ray_cluster.cluster_nodes", list)
+    with forks_here():
+        yield
 
 
 def call(*options: str) -> Result:
@@ -103,7 +106,7 @@ def test_it_ends_with_what_to_run(data: Path, monkeypatch: pytest.MonkeyPatch) -
     before = sorted(data.rglob("*"))
     output = call("--set", "seed=3").output
     assert output.splitlines()[-1] == "Next: binwise run study.yaml --set seed=3"
-    assert json.loads(call("--json").output)["study"] == "small"
+    assert json.loads(call("--json").stdout)["study"] == "small"
     assert sorted(data.rglob("*")) == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from ledger_fakes import Told, study_config
 from typer.testing import CliRunner, Result
 
 from search.cli.main import app
-from search.ledger.events import DataBound, Noted, StudyChanged
+from search.ledger.events import DataBound, Noted, StudyChanged, TrialEnded
+from search.ledger.lines import create_lines
 from search.ledger.state import Outcome
 from search.study.folder import Layout
 from search.study.lock import study_lock
 from trainables.errors import UserError
+from trainables.records import StopReason
 
 TRACEBACK = "Traceback (most recent call last):\n  File 'x.py', line 1\nValueError: [no] such layer\n"
 
@@ -323,3 +328,76 @@ def test_a_study_s_sessions_and_ends(told: Told, runs: Path) -> None:
         assert call("logs", "garbage").output.count("it runs now") == 1
     kinds = {event["kind"] for event in json.loads(call("logs", "garbage", "--json").output)["events"]}
     assert kinds == {"study_created", "study_changed", "data_bound", "session_began", "session_ended", "trial_ended"}
+
+
+ODD = [
+    1e300,
+    -1.0,
+    10**9,
+    10**100,
+    "x",
+    "../../x",
+    "/etc",
+    "",
+    [],
+    ["a", 1],
+    {},
+    {"a": [1]},
+    None,
+    True,
+    "\x1b[31m\n\u202e",
+]
+
+
+def leaves(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container within a JSON value, with each of its keys or places."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    for key in keys:
+        yield value, key
+        yield from leaves(value[key])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 10**6), odd=st.sampled_from(ODD))
+@example(place=0, odd=10**9)
+def test_a_record_that_was_changed_is_refused_in_a_line(runs: Path, place: int, odd: Any) -> None:
+    """Whatever one value of it is made, with a sum that fits: told as it is, or one message, and no command obeyed."""
+    shutil.rmtree(runs / "studies", ignore_errors=True)
+    told = begun(runs, "garbage")
+    told.session("node", 41)
+    told.run("image_000", [0.5, 0.6])
+    told.begin("text_000")
+    told.epochs("text_000", [0.5])
+    told.fail("text_000", "failed", TRACEBACK, retry=True)
+    told.end_session(Outcome.INTERRUPTED, "Ctrl-C")
+    told.ledger.close()
+    ledger = runs / "studies" / "garbage" / "ledger.jsonl"
+    events = [json.loads(line)["event"] for line in ledger.read_text().splitlines()]
+    found = [leaf for event in events for leaf in leaves(event)]
+    holder, key = found[place % len(found)]
+    holder[key] = odd
+    create_lines(ledger, events)
+    for command in (["status"], ["status", "garbage"], ["status", "garbage", "--json"]):
+        seen(*command)
+    for command in (["logs", "garbage"], ["logs", "garbage", "image_000"], ["logs", "garbage", "text_000", "--json"]):
+        seen(*command)
+
+
+def seen(*command: str) -> None:
+    """What a command says is one message where it refuses, and nothing that a terminal would obey."""
+    try:
+        said = call(*command).output
+    except UserError as error:
+        said = str(error)
+        assert "\n" not in said
+    assert set("\x1b\u202e").isdisjoint(said)
+
+
+@pytest.mark.parametrize("leaving", ["../other/best", "/etc", "image/../../x", "a\\b", "", "a\0b"])
+def test_a_checkpoint_out_of_the_study_is_refused(runs: Path, told: Told, leaving: str) -> None:
+    """Whoever wrote the record: neither `status` nor `logs` takes it."""
+    told.begin("image_000")
+    told.ledger.append(TrialEnded(StopReason.COMPLETED, checkpoint=leaving), "image_000")
+    for command in (["status", "garbage"], ["logs", "garbage"], ["logs", "garbage", "image_000"]):
+        with pytest.raises(UserError, match=r"line 5 isn't an event .*checkpoint must lie in the study's folder"):
+            call(*command)

@@ -193,12 +193,13 @@ def test_a_target_ends_its_modality_only(tmp_path: Path) -> None:
 
 def test_the_time_budget_counts_all_sessions(tmp_path: Path) -> None:
     """What earlier sessions used is used; the study ends, and what ran is interrupted."""
-    ledger = new_ledger(tmp_path)
-    ledger._clock = lambda: 100.0
+    new_ledger(tmp_path).close()
+    now = [100.0]
+    ledger = Ledger(tmp_path / "ledger.jsonl", clock=lambda: now[0])
     ledger.append(SessionBegan("here", 1))
-    ledger._clock = lambda: 150.0
+    now[0] = 150.0
     ledger.append(SessionEnded(Outcome.INTERRUPTED))
-    ledger._clock = __import__("time").time
+    now[0] = 10_000.0
     driver = session(ledger, limits=Limits(seconds=60.0))
     assert isinstance(driver.next_attempt(), NextAttempt)
     driver = session(ledger, limits=Limits(seconds=49.0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from bundle_fakes import written_bundle
 from memory_store import HeldRun, MemoryStore
 from mlflow import MlflowClient
 from tracking_fakes import begin, create, end, finish, live, new_study, whole_trial
@@ -23,6 +24,7 @@ from search.exports.run_store import (
     UID,
     DataInput,
     MetricPoint,
+    ModelImage,
     RefusedError,
     RemoteRun,
     RunImage,
@@ -217,6 +219,34 @@ def test_files_are_sent_where_they_differ(case: Case, store: RunStore) -> None:
     assert not store.put_files(found(case, STUDY_KEY), {"space.txt": b"rate"})
     assert store.put_files(found(case, STUDY_KEY), {"space.txt": b"rate, size"})
     assert not store.put_files(found(case, STUDY_KEY), {"space.txt": b"rate, size", "study.yaml": b"name: demo"})
+
+
+def test_tables_are_sent_where_they_differ(case: Case, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second time nothing is; a changed one replaces the old one, whose rows don't stay."""
+    run = store.create(image(STUDY_KEY), None)
+    tables = dict.fromkeys(("one.json", "two.json"), b'{"columns": ["sample"], "data": [["a"], ["b"]]}')
+    assert store.put_tables(run, tables)
+    assert not store.put_tables(found(case, STUDY_KEY), tables)
+    changed = {**tables, "two.json": b'{"columns": ["sample"], "data": [["c"]]}'}
+    assert store.put_tables(found(case, STUDY_KEY), changed)
+    assert not store.put_tables(found(case, STUDY_KEY), changed)
+    if isinstance(store, MlflowStore):  # MLflow reads them as its own
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)  # its search for tables asks the process' own store
+        read = MlflowClient(store.uri).load_table(store.experiment_id, "two.json", run_ids=[run.run_id])
+        assert read.to_dict("list") == {"sample": ["c"]}
+
+
+def test_a_model_is_registered_once(case: Case, store: RunStore, tmp_path: Path) -> None:
+    """By whichever process; another study's, or another choice of the same study's name, is another one."""
+    run = store.create(image(STUDY_KEY), None)
+    models = [
+        ModelImage("demo", key, written_bundle(tmp_path / key, key), {"text": "captions"}, {}, "", {"text": "old"})
+        for key in ("ab", "cd")
+    ]
+    assert store.put_model(run, models[0])
+    assert not store.put_model(found(case, STUDY_KEY), models[0])
+    assert store.put_model(found(case, STUDY_KEY), models[1])
+    assert not any(store.put_model(run, one) for one in models)
 
 
 def test_a_run_that_was_deleted_is_refused(case: Case, store: RunStore) -> None:

@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from search.cli.main import app
 from search.exports.analysis_results import log_results
 from search.exports.cursor import with_credentials, without_password
+from search.exports.kept_results import Shown
 from search.exports.sync import sync
 from search.study.folder import Layout
 from search.study.lock import study_lock
+from search.study.yaml_file import load_study
 from trainables.errors import UserError
 
 
@@ -120,8 +122,6 @@ def test_results_wait_for_a_store(tmp_path: Path, database: str) -> None:
 
 def test_results_go_to_the_study_s_run(layout: Layout, database: str, tmp_path: Path) -> None:
     """At once, where the store is there; a second stage adds to them, and a changed file replaces the old one."""
-    from search.study.yaml_file import load_study
-
     config, client = load_study(layout.study_file, []), MlflowClient(database)
     file = layout.folder / "report.md"
     for text, metrics in (("old", {"fused_val_accuracy": 0.9}), ("new", {"fused_test_accuracy": 0.85})):
@@ -133,6 +133,32 @@ def test_results_go_to_the_study_s_run(layout: Layout, database: str, tmp_path: 
     assert (run.data.metrics["fused_val_accuracy"], run.data.metrics["fused_test_accuracy"]) == (0.9, 0.85)
     assert len(client.get_metric_history(result.run_id, "fused_test_accuracy")) == 1
     assert Path(client.download_artifacts(result.run_id, "report.md", str(tmp_path))).read_text() == "new"
+
+
+def test_the_study_s_page_begins_with_the_verdict(layout: Layout, database: str) -> None:
+    """Before what its author wrote of it; the report's first picture is the first file; sync finds it as it should be.
+
+    How the run stands, and when it ended, doesn't change for that. A new verdict takes the old one's place.
+    """
+    config, client, folder = load_study(layout.study_file, []), MlflowClient(database), layout.folder / "analysis"
+    folder.mkdir()
+    table, picture, verdict = folder / "classes.json", folder / "performance.png", folder / "verdict.md"
+    table.write_text('{"columns": ["class"], "data": [["Blue"]]}')
+    picture.write_bytes(b"PNG")
+    sync(layout.folder)
+    for text in ("**87.5 %** of val", "**85.0 %** of test"):
+        verdict.write_text(text)
+        assert log_results(config, layout, {}, [], Shown(verdict, picture, (table,))) is None
+        result = sync(layout.folder)
+        assert (result.unchanged, result.agrees) == (True, True)
+        run = client.get_run(result.run_id)
+        assert run.data.tags["mlflow.note.content"] == f"{text}\n\nWhat it is for."
+    assert run.info.status == "FINISHED"
+    names = [one.path for one in client.list_artifacts(result.run_id)]
+    assert names[0] == "00_performance.png"
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "classes.json", "type": "table"}]
+    assert log_results(config, layout, {"test_accuracy": 0.85}, []) is None
+    assert sync(layout.folder).unchanged, "what is shown first stays"
 
 
 def test_the_command(layout: Layout, database: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ledger_fakes import fold
 from search_fakes import epoch
 
 from search.ledger.body import Body, Kind
@@ -31,7 +32,6 @@ from search.ledger.events import (
     StudyCreated,
     TrialCreated,
     TrialEnded,
-    fold,
 )
 from search.ledger.ledger import read_ledger
 from search.ledger.lines import create_lines

@@ -114,10 +114,11 @@ def test_failures_in_a_row_are_this_session_s(ledger: Ledger) -> None:
     assert ledger.state.outcome is None
 
 
-def test_time_between_sessions_doesn_t_count(ledger: Ledger) -> None:
+def test_time_between_sessions_doesn_t_count(ledger: Ledger, tmp_path: Path) -> None:
     """A killed session lasted to its last event; what a running one has had since counts only where it is asked."""
     begin(ledger)  # from 1 to 3
-    ledger._clock = lambda: 100.0
+    ledger.close()
+    ledger = Ledger(tmp_path / "ledger.jsonl", clock=lambda: 100.0)
     ledger.append(SessionBegan("here", 8))
     assert ledger.state.seconds == 2.0
     assert ledger.state.seconds_until_now(110.0) == 12.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import signal
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,45 @@ def test_damage_in_both_is_refused(path: Path) -> None:
         copy.write_bytes(b"\n".join(lines))
     with pytest.raises(UserError, match="line 3 is damaged"):
         read_lines(path)
+
+
+@pytest.mark.parametrize("seq", [10**9, 10**4000, 7])
+def test_a_line_that_names_a_far_place_is_refused_at_once(path: Path, seq: int) -> None:
+    """Its sum fits, so that no damage shows: what is missing is named, and no list of it made."""
+    path.write_bytes(path.read_bytes() + encode_line({"seq": seq}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=f"line {len(EVENTS) + 1} is damaged"):
+            read_lines(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b'{"seq": 1' + b"0" * 5000 + b"}", b'{"seq":9,"x":' + b"[" * 90 + b"]" * 90 + b"}", b"[" * 99_999, b"\xff"],
+)
+def test_a_sum_that_fits_what_is_no_event_is_damage(path: Path, body: bytes) -> None:
+    """Not JSON, a number or a depth that nothing can go through: one line that is put right from the other copy."""
+    line = b'{"crc":"%08x","event":%b}\n' % (zlib.crc32(body), body)
+    path.write_bytes(path.read_bytes() + line)
+    found = read_lines(path)
+    assert found.events == tuple(EVENTS)
+    assert "put right" in found.notes[0]
+
+
+def test_a_file_without_line_ends_takes_no_memory(path: Path) -> None:
+    """A file that holds nothing (a hole in the file) is read in parts; the mirror has the record."""
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.truncate(120_000_000)
+    tracemalloc.start()
+    try:
+        assert read_lines(path).events == tuple(EVENTS)
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_two_empty_files_are_refused(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ledger_fakes import fold
 from search_fakes import epoch
 
 from search.ledger.body import Body
@@ -17,7 +18,6 @@ from search.ledger.events import (
     StudyCreated,
     TrialCreated,
     TrialEnded,
-    fold,
 )
 from search.ledger.state import StudyState, state_of
 from trainables.records import StopReason

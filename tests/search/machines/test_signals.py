@@ -1,11 +1,13 @@
-"""SIGINT and SIGTERM for a while in one's own hands: told once, never lost to a library, and given back."""
+"""Signals for a while in one's own hands: told once, never lost to a library, and given back."""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
 
-from search.machines.signals import first_signal, handlers_stay
+import pytest
+
+from search.machines.signals import ENDS, first_signal, handlers_stay, heard
 
 
 def _another(number: int, _: FrameType | None) -> None:
@@ -33,3 +35,28 @@ def test_afterwards_a_library_may_set_handlers_again() -> None:
         pass
     signal.signal(signal.SIGTERM, _another)
     assert signal.signal(signal.SIGTERM, before) is _another
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_each_signal_that_asks_for_an_end_is_told_once(number: signal.Signals) -> None:
+    """Ctrl-C, SIGTERM, a terminal's end and SLURM's warning; after one of them any does what it did before."""
+    told: list[int] = []
+    before = {one: signal.getsignal(one) for one in ENDS}
+    with first_signal(told.append):
+        signal.raise_signal(number)
+        assert {one: signal.getsignal(one) for one in ENDS} == before
+    assert told == [number]
+
+
+def test_what_is_ignored_stays_so() -> None:
+    """`nohup` has SIGHUP ignored."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in heard()
+        with first_signal(told.append):
+            signal.raise_signal(signal.SIGHUP)
+        assert told == []
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

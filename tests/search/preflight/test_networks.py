@@ -11,7 +11,7 @@ from search_fakes import study
 
 from search.preflight.checks import Checks
 from search.preflight.data import read_data
-from search.preflight.networks import Looked, Reading, begin_look, looked_at
+from search.preflight.networks import Looked, Looking, Reading, Remote
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.samples import Split
@@ -27,10 +27,7 @@ def here(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
 
 def looked(config: StudyConfig, splits: Mapping[str, Split] | None = None) -> dict[str, Looked]:
     """What is known of each modality."""
-    caches = Layout.of(config).caches
-    reading = Reading(caches, caches, config.data.pixel_limit, config.data.decode)
-    given = read_data(config) if splits is None else splits
-    return {name: begin_look(config, name, given, reading, here)() for name in config.modalities}
+    return seen(config, here, splits, again=False)
 
 
 class Once:
@@ -45,11 +42,15 @@ class Once:
         return here(function, name, *args)
 
 
-def seen(config: StudyConfig, remote: Once, *, again: bool) -> dict[str, Looked]:
+def seen(
+    config: StudyConfig, remote: Remote, splits: Mapping[str, Split] | None = None, *, again: bool
+) -> dict[str, Looked]:
     """What is known of each modality, taken over where it may be."""
-    caches = Layout.of(config).caches
-    reading = Reading(caches, caches, config.data.pixel_limit, config.data.decode)
-    return looked_at(config, read_data(config), reading, remote, Checks(), lambda line: None, again=again)
+    given = read_data(config) if splits is None else splits
+    looking = Looking(config, given, Reading.of(config, Layout.of(config).caches), lambda line: None, again=again)
+    looking.begin(remote)
+    looking.begin(remote)  # nothing is begun twice
+    return looking.found(Checks())
 
 
 def largest(config: StudyConfig) -> dict[str, int | None]:

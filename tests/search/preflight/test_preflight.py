@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from search_fakes import study
 
 from search.machines.shares import Node, Share
 from search.preflight.data import data_lines, read_data
+from search.preflight.networks import Looking, Reading
 from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.shortcuts import counter_in
 from search.preflight.try_steps import Probe
@@ -21,6 +22,7 @@ from search.show.load import Load
 from search.show.time_range import time_line
 from search.study.config import StudyConfig
 from search.study.folder import Layout
+from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modality import Plan
 from trainables.names import TRAIN, VAL
@@ -103,11 +105,20 @@ def config(data: Path, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
     return study(data, image={"search": {"trials": 4}})
 
 
+def looks(config: StudyConfig, splits: Mapping[str, Split], say: Callable[[str], None] = print) -> Looking:
+    """Looks of a new study that have begun."""
+    looking = Looking(config, splits, Reading.of(config, Layout.of(config).caches), say, again=False)
+    looking.begin(here)
+    return looking
+
+
 def checked(config: StudyConfig, measured: Measured, nodes: tuple[Node, ...] = (Node(2, 0),)) -> Preflight:
     """The whole preflight."""
     layout = Layout.of(config)
     splits = first_look(config, layout)
-    return preflight(config, nodes, layout, splits, counter=counter_in(splits), measured=measured, remote=here)
+    return preflight(
+        config, nodes, layout, splits, looks(config, splits), counter=counter_in(splits), measured=measured
+    )
 
 
 def test_all_that_is_known(config: StudyConfig) -> None:
@@ -136,13 +147,13 @@ def test_what_was_tried_is_not_tried_again(config: StudyConfig) -> None:
     said: list[str] = []
     layout, first, second = Layout.of(config), Measured(), Measured()
     splits = first_look(config, layout)
-    found = preflight(config, (Node(2, 0),), layout, splits, counter=None, measured=first, remote=here, say=said.append)
-    again = preflight(
-        config, (Node(2, 0),), layout, splits, counter=None, measured=second, remote=here, say=said.append
-    )
+    nodes = (Node(2, 0),)
+    looking, anew = (looks(config, splits, said.append) for _ in range(2))
+    found = preflight(config, nodes, layout, splits, looking, counter=None, measured=first, say=said.append)
+    again = preflight(config, nodes, layout, splits, anew, counter=None, measured=second, say=said.append)
     assert (len(first.asked), second.asked) == (2, [])
     assert again.probes == found.probes
-    assert said == ["Building each network once", "Trying a few steps of image and text", "Building each network once"]
+    assert said == [*["Building each network once"] * 2, "Trying a few steps of image and text"]
 
 
 def test_heads_alone_need_no_steps(config: StudyConfig, data: Path) -> None:
@@ -273,7 +284,8 @@ def test_a_study_on_record_goes_on_whatever_its_texts_have(config: StudyConfig) 
 
     def found(study: StudyConfig, *, begun: bool) -> Preflight:
         counter = None if begun else counter_in(splits)
-        return preflight(study, (Node(2, 0),), layout, splits, counter=counter, measured=Measured(), remote=here)
+        looking = looks(study, splits)
+        return preflight(study, (Node(2, 0),), layout, splits, looking, counter=counter, measured=Measured())
 
     with pytest.raises(UserError, match="allow_shortcut"):
         found(raw, begun=False)

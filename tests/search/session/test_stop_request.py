@@ -13,6 +13,7 @@ from simulation import new_ledger, session
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, Next
 from search.ledger.state import Outcome
+from search.session.deadline import Deadline
 from search.session.stop_request import LOOK_SECONDS, StopRequest
 
 
@@ -46,6 +47,19 @@ def test_a_file_asks_for_the_end(tmp_path: Path, driver: StudyDriver) -> None:
     assert driver.next_attempt() is Next.DONE
     assert driver.close() == Outcome.INTERRUPTED
     assert driver.ledger.state.sessions[-1].detail == "stopped by `binwise stop`"
+
+
+def test_a_deadline_asks_for_the_end(tmp_path: Path, driver: StudyDriver) -> None:
+    """As soon as it is time to stop; the outcome names it."""
+    clock = Clock()
+    stop = StopRequest(tmp_path / "stop", clock=clock, deadline=Deadline(130.0, "the SLURM job's end"))
+    stop.look(driver)
+    assert driver.stop is None
+    clock.now = 130.0
+    stop.look(driver)
+    assert stop.by_deadline
+    assert driver.close() == Outcome.INTERRUPTED
+    assert driver.ledger.state.sessions[-1].detail == "stopped before the SLURM job's end"
 
 
 def test_a_file_from_before_is_no_request(tmp_path: Path, driver: StudyDriver) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from ledger_fakes import T0, Told, study_config
 
-from search.ledger.ledger import Lag
+from search.ledger.clock import Moment
+from search.ledger.events import AttemptBegan, Noted, SessionBegan, StudyCreated, TrialCreated
+from search.ledger.ledger import Lag, Ledger, create_ledger, read_ledger
 from search.ledger.state import Outcome
 from search.methods.stopping import Rung
 from search.show.status import last_line, status_of
@@ -41,11 +43,37 @@ def told(tmp_path: Path) -> Told:
 def test_a_session_s_end_is_the_study_s_state(told: Told, outcome: Outcome, words: str, command: str) -> None:
     """With the reason that is on record, and the command that makes sense after it."""
     told.wait(30)
+    told.begin("image_000")
+    told.epochs("image_000", [0.5], seconds=0)
     told.end_session(outcome, "as it was told")
     status = status_of(told.state, told.now + 1000, None)
     assert (status.words, status.detail, status.elapsed) == (words, "as it was told", 30)
     assert status.next[0] == command
     assert not status.is_running
+
+
+def test_a_budget_that_ends_before_the_first_epoch_is_to_be_raised(told: Told) -> None:
+    """There is nothing to analyze yet, and to resume it as it is would end at once."""
+    told.begin("image_000")
+    told.end_session(Outcome.TIME_BUDGET)
+    status = status_of(told.state, told.now, None)
+    assert status.next == ("binwise search STUDY.yaml --resume --set time_budget=1h",)
+
+
+def test_a_night_asleep_is_no_time_of_the_study(tmp_path: Path) -> None:
+    """Nor of the trial that runs: seen by another process after the next event, and by who runs it at once."""
+    create_ledger(tmp_path / "ledger.jsonl", StudyCreated(study=study_config(), uid="u", data={}, versions={}), T0)
+    moment = Moment(T0, 0.0, 0.0)
+    ledger = Ledger(tmp_path / "ledger.jsonl", clock=lambda: moment)
+    ledger.append(SessionBegan("node", 41))
+    ledger.append(TrialCreated(0, "image", {}, {"max_epochs": 4}, inside=True), "image_000")
+    ledger.append(AttemptBegan(1, 0), "image_000")
+    moment = Moment(T0 + 30_060, 60.0, 30_060.0)
+    at_once = status_of(ledger.state, ledger.now(), HOLDER)
+    assert (at_once.elapsed, at_once.running[0].seconds) == (60, 60)
+    ledger.append(Noted("good morning"), "image_000")
+    later = status_of(read_ledger(tmp_path / "ledger.jsonl")[1], moment.wall + 10, HOLDER)
+    assert (later.elapsed, later.running[0].seconds) == (70, 70)
 
 
 def test_a_session_without_an_end_runs_or_was_killed(told: Told) -> None:

@@ -187,6 +187,10 @@ def test_a_name_that_is_no_folder_is_refused(load: Load, name: str) -> None:
             "image.search.space: `head_widths` and `head_dropouts` must be of equal length",
         ),
         ("tracking: {experiment: ''}", "tracking.experiment: String should have at least 1 character"),
+        (
+            "tracking: {registered_model: a/b}",
+            "tracking.registered_model: it becomes a model's name in MLflow's registry",
+        ),
     ],
 )
 def test_each_mistake_is_named(load: Load, more: str, line: str) -> None:
@@ -361,6 +365,13 @@ def test_the_garbage_study_loads(monkeypatch: pytest.MonkeyPatch) -> None:
         assert study.first_points(name)[1].values["backbone"] != study.first_points(name)[0].values["backbone"]
     assert all(takes_pictures(name, 224) for name in study.section("image").search.space["backbone"].values)
     assert study.data.test == REPOSITORY / "data/garbage/Test"
+
+
+@pytest.mark.parametrize(("given", "name"), [("auto", None), ("Garbage bins 2", "Garbage bins 2"), ("null", None)])
+def test_a_model_is_registered_under_a_name(load: Load, given: str, name: str | None) -> None:
+    """The study's own unless another is given; none where that is said."""
+    study = load(f"tracking: {{registered_model: {given}}}\n")
+    assert study.registered_model == (study.name if given == "auto" else name)
 
 
 def test_mps_can_be_switched_off(load: Load) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-5, 300) | st.floats(allow_nan=False, allow_infinity=False)
 
 
+# Each mapping has nine of the one before: a kilobyte that names 9^20 keys.
+MERGED = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 21))
+
+
+@pytest.mark.timeout(30)  # milliseconds each; hours where a bomb goes off
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -30,9 +36,18 @@ numbers = st.integers(-5, 300) | st.floats(allow_nan=False, allow_infinity=False
         ("", "a study must be a mapping of keys such as name and data, but got null."),
         ("a: 1\n---\nb: 2\n", "but found another document"),
         ("a: !!python/object:os.system x\n", "could not determine a constructor"),
-        ("a: &a [*a]\n", "an alias contains itself"),
-        ("a: " + "[" * 3000, "is nested too deep"),
-        ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]\n", "at most 100000 values"),
+        ("a: &a [*a]\n", "study.yaml:1:4: an alias must not contain itself."),
+        ("a: " + "[" * 3000, "must be nested at most 50 deep."),
+        ("{a: " * 60, "must be nested at most 50 deep."),
+        ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]\n", "at most 20000 values"),
+        ("a0: &a0 {x: 1}\n" + MERGED, "study.yaml:5:5: must hold at most 20000 values, aliases resolved."),
+        ("a: &a 1\nb: [" + "*a," * 60_000 + "]\n", "must hold at most 20000 values"),
+        (
+            "seed: 0x" + "f" * 60_000,
+            "study.yaml:1:7: a number must have at most 400 characters, but this one has 60002.",
+        ),
+        ("seed: " + "9" * 60_000, "a number must have at most 400 characters"),
+        ("seed: " + "1" * 500 + ".5", "a number must have at most 400 characters"),
         ("# " + "x" * 1_000_000, "must have at most 1000000 bytes"),
     ],
 )
@@ -93,6 +108,7 @@ def test_overrides_set_single_values(load: Load) -> None:
         ("image..size=3", "must be dotted.key=value"),
         ("name.x=3", '--set name.x=3: name must be a mapping, but it is "small".'),
         ("name=[", "--set name=[:1:"),
+        (".".join("a" * 60) + "=1", "must be at most 50 keys deep, but has 60."),
         ("imgae.size=64", "imgae: unknown key; did you mean image? Known: name,"),
         ("image.sise=64", "image.sise: unknown key; did you mean size? Known: "),
         ("image.size=big", 'image.size: must be a valid integer, but got "big".'),
@@ -103,6 +119,40 @@ def test_a_bad_override_is_named(load: Load, override: str, message: str) -> Non
     text = "\n".join(faults(load, "", override))
     assert message in text
     assert f"--set {override}" in text
+
+
+EVIL = "k\n\x1b[31mFAKED\u202e\r"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{json.dumps(EVIL)}: 1\n",
+        f"{json.dumps(EVIL)}: 1\n{json.dumps(EVIL)}: 2\n",
+        f"modalities: [{json.dumps(EVIL)}]\n",
+        f"image: {{search: {{space: {{{json.dumps(EVIL)}: {{type: float, low: 1, high: 2}}}}}}}}\n",
+        f"image: {{search: {{space: {{size: {{type: choice, choices: [64], when: {{{json.dumps(EVIL)}: [1]}}}}}}}}}}\n",
+        f"image: {{search: {{points: [{{{json.dumps(EVIL)}: 1}}]}}}}\n",
+        f"tracking: {{uri: {json.dumps(EVIL)}}}\n",
+        f"time_budget: {json.dumps(EVIL)}\n",
+    ],
+)
+def test_keys_and_values_make_no_lines(load: Load, text: str) -> None:
+    """What a file from elsewhere holds is told as escapes: no line of its own, and nothing that a terminal obeys."""
+    said = "\n".join(faults(load, text))
+    assert "FAKED" in said
+    assert not [line for line in said.splitlines() if "FAKED" in line.split(" ", 1)[0] and line.startswith("\\x1b")]
+    assert set("\x1b\r").isdisjoint(said)
+
+
+def test_overrides_and_file_names_make_no_lines(tmp_path: Path) -> None:
+    """The same of what stands in the command."""
+    (tmp_path / f"{EVIL}.yaml").write_text("a: 1")
+    for path, override in ((tmp_path / f"{EVIL}.yaml", "seed=1"), (tmp_path / EVIL, "a=1")):
+        with pytest.raises(UserError) as raised:
+            load_study(path, [override])
+        assert "\n\\x1b" not in str(raised.value)
+        assert "\x1b" not in str(raised.value)
 
 
 @st.composite

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, FUSION_FORMAT, Bundle, is_bundle
+from trainables.runtime.bundle import BUNDLE_FILE, DIGESTS_FILE, FORMAT, Bundle, is_bundle
 from trainables.runtime.errors import UserError
 
 
@@ -61,7 +61,7 @@ def test_no_bundle_and_other_formats_are_refused(tmp_path: Path) -> None:
     """With what to do."""
     with pytest.raises(UserError, match="it is no bundle"):
         Bundle.read(tmp_path)
-    write(tmp_path, {BUNDLE_FILE: json.dumps({"format": FUSION_FORMAT + 1})})
+    write(tmp_path, {BUNDLE_FILE: json.dumps({"format": FORMAT + 1})})
     with pytest.raises(UserError, match="must have format"):
         Bundle.read(tmp_path)
     write(tmp_path, {BUNDLE_FILE: "{"})

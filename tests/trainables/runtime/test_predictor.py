@@ -30,29 +30,32 @@ class Always:
 
 @pytest.fixture
 def predictor() -> Predictor:
-    """One picture model at temperature 2, two of texts."""
+    """One picture model at temperature 2, two of texts; together they have 4."""
     return Predictor(
         classes=("Blue", "Green"),
         system="fused",
         kinds={"seen": PICTURES, "read": CAPTIONS},
         members={"seen": ((1.0, Always(4, 0)),), "read": ((0.5, Always(0, 2)), (0.5, Always(0, 4)))},
         weights={"seen": 0.25, "read": 0.75},
-        temperatures={"seen": 2.0, "read": 1.0},
+        temperatures={"seen": 2.0, "read": 1.0, "fused": 4.0},
     )
 
 
 def test_a_pair_is_fused(predictor: Predictor) -> None:
-    """Members' shares, temperatures and weights all count; one sample or several."""
+    """Members' shares and weights all count, temperatures in probabilities alone; one sample or several."""
     one = predictor.predict(images="a.jpg", texts="old")
     assert (one.decided_by, one.predicted) == ("fused", ("Green",))
     assert one.logits is not None
     assert one.probs is not None
     assert {name: own.tolist() for name, own in one.logits.items()} == {
-        "seen": [[2.0, 0.0]],
+        "seen": [[4.0, 0.0]],
         "read": [[0.0, 3.0]],
-        "fused": [[0.5, 2.25]],
+        "fused": [[1.0, 2.25]],
     }
-    assert one.probs["fused"].sum() == pytest.approx(1)
+    for name, temperature in predictor.temperatures.items():
+        (first, second), (blue, green) = one.logits[name][0], one.probs[name][0]
+        assert np.log(green / blue) == pytest.approx((second - first) / temperature)
+        assert blue + green == pytest.approx(1)
     assert predictor.predict(images=["a.jpg"] * 3, texts=["x", "y", ["z", "w"]]).predicted == ("Green",) * 3
     assert predictor.predict(images="a.jpg", texts="old", weights=0).predicted == ("Blue",)
 
@@ -68,7 +71,7 @@ def test_one_alone_decides_where_the_other_is_lacking(predictor: Predictor) -> N
 def test_a_fusion_by_matrices_decides_where_all_modalities_are_there(predictor: Predictor) -> None:
     """Else, and with weights that are asked for, the weights do."""
     swap = ((0.0, 1.0), (1.0, 0.0))
-    fusion = LinearFusion({"seen": 1.0, "read": 1.0}, {"seen": swap, "read": swap}, (0.0, 0.5))
+    fusion = LinearFusion({"seen": 2.0, "read": 1.0}, {"seen": swap, "read": swap}, (0.0, 0.5))
     richer = replace(predictor, system="stacking", fusion=fusion)
     both = richer.predict(images=["a.jpg", None], texts=["old", "old"])
     assert (both.decided_by, both.predicted) == ("stacking", ("Blue", "Green"))
@@ -78,6 +81,19 @@ def test_a_fusion_by_matrices_decides_where_all_modalities_are_there(predictor: 
     assert richer.predict(texts="old").decided_by == "read"
     asked = richer.predict(images="a.jpg", texts="old", weights=0.75)
     assert (asked.decided_by, asked.predicted) == ("fused", ("Green",))
+
+
+def test_one_alone_has_its_own_temperature(predictor: Predictor) -> None:
+    """Whether it is asked by itself or beside samples that have both."""
+    some = predictor.predict(images=["a.jpg", None, "c.jpg"], texts=[None, "old", "old"]).probs
+    seen, read = predictor.predict(images="a.jpg").probs, predictor.predict(texts="old").probs
+    pair = predictor.predict(images="c.jpg", texts="old").probs
+    assert some is not None
+    assert seen is not None
+    assert read is not None
+    assert pair is not None
+    expected = np.concatenate([seen["seen"], read["read"], pair["fused"]])
+    assert np.allclose(some["fused"], expected)
 
 
 def test_what_is_returned(predictor: Predictor) -> None:

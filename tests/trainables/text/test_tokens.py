@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import transformers
@@ -37,6 +39,22 @@ def test_words_cleaning(text: str, words: str) -> None:
     """
     assert clean(text, "words") == words
     assert clean(text, "raw") == text
+
+
+@given(st.text(alphabet="aBß1٣² \t\n\x1f\u3000_-.", max_size=30))
+def test_words_cleaning_is_what_it_says(text: str) -> None:
+    """Separators and spaces become one space, the number at the end goes with the space before it, case is folded."""
+    spaced = re.sub(r"[\s_\-.]+", " ", text).strip()
+    assert clean(text, "words") == (re.sub(r"\s*\d+$", "", spaced).casefold() or text)
+
+
+@pytest.mark.timeout(20)  # milliseconds; hours where each digit is tried as the counter's first
+@pytest.mark.parametrize("part", ["1", "_", " 1", "1_", "a "])
+def test_cleaning_a_megabyte_takes_no_time(part: str) -> None:
+    """Whatever a text is made of, it is gone through once."""
+    text = part * (1_000_000 // len(part)) + "x"
+    assert clean(text, "words").endswith("x")
+    assert clean(f"b{text[:-1]}1", "words").startswith("b")
 
 
 def test_wordpiece_is_the_same_from_the_same_texts_in_any_order() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from trainables.data.files import new_folder, quoted, require_free
+from trainables.data.files import copy_file, new_folder, quoted, require_free
 from trainables.data.making.candidates import Candidate, LeftOut
 from trainables.data.making.import_options import ImportOptions, ImportReport, write_left_out
 from trainables.data.making.placing import place_pictures, write_table
@@ -122,5 +121,5 @@ def _fill(folder: Path, made: SplitUp, options: ImportOptions, captions: Mapping
     placed = place_pictures(jobs, folder, options.pictures)
     for (path, _), file in zip(jobs, placed.files, strict=True):
         if path in captions:
-            shutil.copy2(captions[path].file, (folder / file).with_suffix(".txt"))
+            copy_file(captions[path].file, (folder / file).with_suffix(".txt"))
     return placed.copied

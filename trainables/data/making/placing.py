@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from trainables.data.disk import bytes_on_disk, require_room
+from trainables.data.files import copy_file
 from trainables.errors import UserError
 
 Placing = Literal["copy", "link", "list"]
@@ -95,7 +95,7 @@ def place_pictures(jobs: Sequence[tuple[Path, str]], root: Path, how: Literal["c
         name = names.take(folder, path.name)
         (root / folder).mkdir(parents=True, exist_ok=True)
         if how == "copy" or not _linked(path, root / folder / name):
-            shutil.copy2(path, root / folder / name)
+            copy_file(path, root / folder / name)
             copied += 1
         files.append(f"{folder}/{name}")
     return Placed(files, copied)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from trainables.data.check.shortcuts import sample_names
-from trainables.data.files import new_folder, quoted
+from trainables.data.files import copy_file, new_folder, quoted
 from trainables.data.making.like_test import LikeTest, choose_like_test
 from trainables.data.samples import Split
 from trainables.errors import UserError
@@ -108,7 +107,7 @@ def _linked(picture: Path, place: Path) -> bool:
     try:
         os.link(picture.resolve(), place)
     except OSError:  # another file system, or one without links
-        shutil.copy2(picture, place)
+        copy_file(picture, place)
         return False
     return True
 

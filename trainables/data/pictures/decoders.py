@@ -138,6 +138,7 @@ def _begin() -> Process:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,  # a signal to the whole group is this process's to follow
     )
 
 

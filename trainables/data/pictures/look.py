@@ -14,6 +14,8 @@ from trainables.data.pictures.facts import PictureFacts
 from trainables.data.pictures.fingerprint import fingerprint
 from trainables.data.pictures.load import FAULTS, opened, orientation, reason_of, upright_rgb
 from trainables.runtime.grey import held_bits, is_deep_grey
+from trainables.runtime.pictures import decoded_pixels
+from trainables.runtime.room import machine_room
 
 LOOK_VERSION: Final = 1  # a change of what is found makes what was found before useless
 DRAFT: Final = (96, 96)  # px: a JPEG is decoded at an eighth where that is larger
@@ -50,13 +52,14 @@ def _look(path: Path, pixel_limit: int, found: dict[str, Any]) -> None:
         width, height = image.size
         found |= {"format": image.format or "", "mode": image.mode, "width": width, "height": height}
         image.draft(None, DRAFT)
-        picture = upright_rgb(image)
-        if orientation(image) >= 5:
-            found |= {"width": height, "height": width}
-        found["pixels"] = _pixel_digest(picture, found["width"], found["height"])
-        found["fingerprint"] = fingerprint(picture)
-        found["taken"], found["camera"] = _taken(image), _camera(image)
-        found["notes"] = tuple(_notes(path, image, picture))
+        with machine_room().taken(decoded_pixels(image, width * height)):
+            picture = upright_rgb(image)
+            if orientation(image) >= 5:
+                found |= {"width": height, "height": width}
+            found["pixels"] = _pixel_digest(picture, found["width"], found["height"])
+            found["fingerprint"] = fingerprint(picture)
+            found["taken"], found["camera"] = _taken(image), _camera(image)
+            found["notes"] = tuple(_notes(path, image, picture))
 
 
 def _pixel_digest(picture: Image.Image, width: int, height: int) -> str:

@@ -14,6 +14,7 @@ from trainables.words import counted, printable
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+")
 _BOOLEANS: Final = {"true": "1", "false": "0"}
+_COMPARED: Final = 200  # characters of two labels
 _JOINTS = re.compile(r"[|;,]")  # what stands between the labels of a sample that has several
 
 
@@ -139,6 +140,11 @@ def shown_label(label: str) -> str:
 
 def _difference(label: str, main: str) -> str:
     """`U+0065 U+0301 for U+00E9`: the code points that differ."""
+    # From where they differ on, and not far: to compare all of two long texts takes the square of their length.
+    same = next(
+        (place for place, (a, b) in enumerate(zip(main, label, strict=False)) if a != b), min(len(main), len(label))
+    )
+    main, label = main[same : same + _COMPARED], label[same : same + _COMPARED]
     codes = SequenceMatcher(None, main, label, autojunk=False).get_opcodes()
     parts = [_change(main[a:b], label[i:j]) for tag, a, b, i, j in codes if tag != "equal"]
     return ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")

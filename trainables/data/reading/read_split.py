@@ -25,6 +25,7 @@ from trainables.data.reading.tree_rows import tree_samples
 from trainables.data.samples import Split
 from trainables.errors import UserError
 from trainables.modalities import BUILT_IN, modality_of
+from trainables.words import one_line
 
 
 def read_split(
@@ -56,7 +57,7 @@ def read_split(
         table = csv_samples(source, modalities, options)
     else:
         raise UserError(
-            f"A split must be a folder of class folders or a CSV file, but {source} doesn't exist. "
+            f"A split must be a folder of class folders or a CSV file, but {one_line(str(source))} doesn't exist. "
             f"Check the path; a relative one starts here: {Path.cwd()}."
         )
     if left := options.leave_out.get(source_key(source)):

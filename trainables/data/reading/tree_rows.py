@@ -17,6 +17,7 @@ from trainables.data.reading.walk import CAPTION_KIND, Caption, Walked, refuse_b
 from trainables.errors import UserError
 from trainables.modalities import BUILT_IN, in_order, modality_of
 from trainables.modality import Item
+from trainables.words import one_line
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def class_folders(
     """
     if not source.is_dir():
         raise UserError(
-            f"A data set's folder must exist, but got {source}. "
+            f"A data set's folder must exist, but got {one_line(str(source))}. "
             f"Check the path; a relative one starts here: {Path.cwd()}."
         )
     top = top_of(source)

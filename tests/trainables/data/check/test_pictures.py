@@ -11,6 +11,7 @@ from trainables.data.check.findings import Finding, Place
 from trainables.data.check.pictures import picture_findings, picture_numbers
 from trainables.data.pictures.examine import examine
 from trainables.data.pictures.facts import PictureFacts
+from trainables.runtime.content import foreign_content
 
 HARMLESS = {"transparent-pictures", "turned-pictures"}  # what a file may be beside what it was made for
 
@@ -64,6 +65,15 @@ def test_every_odd_file_is_found_with_its_reason(tmp_path: Path) -> None:
 def test_sound_files_are_left_alone(tmp_path: Path) -> None:
     """Real grey at the bottom, much text, large profiles, opaque alpha, bytes after the end: nothing is found."""
     assert told_of(findings_of(write_files(tmp_path / "pictures", sound_files()), tmp_path)) == {}
+
+
+@pytest.mark.timeout(20)  # for ever, where each comment is tried as a part of the one before
+def test_a_file_of_comments_is_looked_at_once(tmp_path: Path) -> None:
+    """Neither a web page nor a drawing: text, told at once."""
+    (tmp_path / "comments.png").write_bytes(b"<!---->" * 70)
+    assert foreign_content(tmp_path / "comments.png") == "text"
+    (tmp_path / "drawing.png").write_bytes(b'<?xml version="1.0"?>\n<!-- a > b -->\n<!---->\n<svg/>')
+    assert "SVG" in (foreign_content(tmp_path / "drawing.png") or "")
 
 
 def test_places_keep_their_split_and_label() -> None:
