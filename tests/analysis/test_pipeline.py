@@ -426,7 +426,7 @@ def test_a_richer_fusion_that_is_deployed_is_what_is_tested_shown_and_compared(t
     kept = {modality: store.load_predictions(tmp_path, "test", modality) for modality in (IMAGE, TEXT)}
     logits = model_logits(selection, kept, None)
     assert np.allclose(
-        logits["stacking"][:, 2],
+        logits["stacking"][:, 2] * selection.row_temperature("stacking"),
         log_softmax(kept[IMAGE].logits.astype(float))[:, 2] + log_softmax(kept[TEXT].logits / 2.0)[:, 2] + 0.2,
     )
     right = logits["stacking"].argmax(axis=1) == kept[TEXT].labels

@@ -24,8 +24,9 @@ from simulated import TRAINED, Maker
 from search.decide.driver import StudyDriver
 from search.decide.terms import Limits, ModalitySearch, NextAttempt, Resources
 from search.ledger.body import Body
-from search.ledger.events import Event, SessionBegan, StudyCreated, fold
+from search.ledger.events import Event, SessionBegan, StudyCreated
 from search.ledger.ledger import Ledger
+from search.ledger.state import StudyState
 from search.methods.sampler import Sampler
 from search.methods.stopping import make_scheduler
 from search.space.optuna import to_distributions
@@ -44,7 +45,9 @@ class LedgerInMemory(Ledger):
         self.listeners, self.failure, self.notes = [], None, ()
         created = StudyCreated(study={"name": "bench"}, uid="bench", data={}, versions={})
         self.events = [Event(0, 0.0, created)]
-        self.state = fold(self.events)
+        self.state = StudyState()
+        for event in self.events:
+            event.apply(self.state)
 
     def append(self, body: Body, trial_id: str | None = None) -> Event:
         """Apply an event."""
