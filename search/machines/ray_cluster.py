@@ -45,10 +45,10 @@ def ray_cluster(cluster: ClusterSection, say: Say = lambda line: None) -> Iterat
             ray.shutdown(wait_for_processes=own)
 
 
-def start_ray(cluster: ClusterSection, say: Say = lambda line: None) -> None:
+def start_ray(cluster: ClusterSection, say: Say = lambda line: None, tries: int = STARTS) -> None:
     """Connect to the cluster, or start one here. UserError where it can't be had."""
     if is_own(cluster.address):
-        _start_own(say)
+        _start_own(say, tries)
     else:
         _join(reached(str(cluster.address), cluster.connect_timeout))
     for name in ("ray", "ray.tune", "ray.train"):
@@ -65,9 +65,9 @@ def _join(address: str) -> None:
         ) from error
 
 
-def _start_own(say: Say) -> None:
+def _start_own(say: Say, tries: int) -> None:
     """Ray gives each start half a minute, which a busy machine may not keep to."""
-    for number in range(1, STARTS + 1):
+    for number in range(1, tries + 1):
         try:
             with own_session() as started:
                 _init(LOCAL, started)
@@ -76,13 +76,13 @@ def _start_own(say: Say) -> None:
             ray.shutdown()
             _end(started)
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            if number == STARTS:
+            if number == tries:
                 raise UserError(
-                    f"Ray must start on this machine, but it didn't, {STARTS} times ({why}) Where the machine is busy, "
+                    f"Ray must start on this machine, but it didn't, {tries} times ({why}) Where the machine is busy, "
                     "wait until it is less so; else see that it has some memory and disk left, and open files and "
                     "processes (`ulimit -a`)."
                 ) from error
-            say(f"Ray didn't start ({why}); trying again, {number + 1} of {STARTS}")
+            say(f"Ray didn't start ({why}); trying again, {number + 1} of {tries}")
 
 
 def _init(address: str, started: Any) -> None:
@@ -140,9 +140,9 @@ def _signals_wait() -> Iterator[None]:
 
 
 def restart_ray(cluster: ClusterSection) -> None:
-    """After Ray itself has died."""
+    """After Ray itself has died, on a full disk perhaps: one try."""
     ray.shutdown()
-    start_ray(cluster)
+    start_ray(cluster, tries=1)
 
 
 def cluster_nodes() -> list[Node]:

@@ -244,7 +244,7 @@ def test_hostile_names_obey_nobody(run: Run, here: Path) -> None:
 def test_a_budget_before_the_first_epoch_says_how_to_go_on(here: Path) -> None:
     """What it is, and how to raise it; with an epoch on record there is something to analyze."""
     config = load_study(here / "study.yaml", ["time_budget=1s"])
-    ended = SearchOutcome(here, Outcome.TIME_BUDGET, None, None, 0, 4)
+    ended = SearchOutcome(here, Outcome.TIME_BUDGET, None, None, by_deadline=False, ended=0, planned=4)
     assert stopped(config, ended) == (
         "The time budget (time_budget: 1s) was used up before the first epoch ended, so there is nothing to analyze "
         "yet. Go on with more: binwise search STUDY.yaml --resume --set time_budget=1h"
