@@ -1,7 +1,4 @@
-"""Calls in processes of this machine that have torch in them: it is imported once, while Ray starts, and then forked.
-
-Plain subprocesses: those of `multiprocessing` import the main module again, such as a user's script without its guard.
-"""
+"""Calls in processes of this machine that have torch in them: imported once, while Ray starts, and then forked."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from search.machines.fork_server import Found, send
 from trainables.errors import UserError
+from trainables.processes import Process, begin_module
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,22 +43,16 @@ class Forks:
         self._lock = threading.Lock()
         self._numbers = count()
         self._codes: dict[int, int] = {}  # of calls whose process has ended
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Process | None = None
         self._folder = Path()
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> Process:
         """Begin to import, where nobody has yet."""
         if self._server is None:
             self._folder = Path(tempfile.mkdtemp(prefix="binwise-forks-"))
-            path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-            self._server = subprocess.Popen(  # our own interpreter and module  # noqa: S603
-                [sys.executable, "-P", "-m", "search.machines.fork_server", str(self._folder), *self._modules],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # BLAS' threads aren't forked with it.
-                env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-                start_new_session=True,
-            )
+            server = "search.machines.fork_server"
+            # BLAS' threads aren't forked with it.
+            self._server = begin_module(server, str(self._folder), *self._modules, OPENBLAS_NUM_THREADS="1")
         return self._server
 
     def begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:

@@ -55,6 +55,7 @@ COVERED = {
     "search/exports/study_files.py": "tests/search/exports/test_run_images.py",
     "search/exports/trial_page.py": "tests/search/exports/test_run_images.py",
     "search/ledger/body.py": "tests/search/ledger/test_events.py",
+    "trainables/processes.py": "tests/search/machines/test_forks.py",
     "trainables/image/kept_rows.py": "tests/trainables/image/test_head.py",
     "search/machines/fork_server.py": "tests/search/machines/test_forks.py",
     "search/methods/draws.py": "tests/search/methods/test_sampler.py",

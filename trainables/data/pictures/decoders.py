@@ -1,8 +1,4 @@
-"""Worker processes that decode pictures.
-
-Plain subprocesses that are spoken to in JSON over pipes, since those of `multiprocessing` import the main module again
-(Ray's in a trial, a user's script without its guard) and are left behind, waiting, where their parent is killed.
-"""
+"""Worker processes that decode pictures, spoken to in JSON over pipes."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,11 +23,10 @@ from trainables.data.pictures.decode_worker import DECODE, LOOK, MAKE_BLOCK, blo
 from trainables.data.pictures.facts import PictureFacts
 from trainables.data.pictures.load import Fit
 from trainables.errors import UserError
+from trainables.processes import Process, begin_module
 
 PICTURES_A_WORKER: Final = 256  # fewer than these aren't worth another process's start
 STOP_SECONDS: Final = 5.0
-
-Process = subprocess.Popen[bytes]
 
 
 def usable_cpus() -> int:
@@ -110,7 +104,7 @@ class _Idle:
         """One of them, or a new one."""
         with contextlib.suppress(queue.Empty):
             return self._waiting.get_nowait()
-        return _begin()
+        return begin_module("trainables.data.pictures.decode_worker")
 
     def give_back(self, process: Process) -> None:
         """A worker that has answered is free for the next pictures."""
@@ -129,17 +123,6 @@ class _Idle:
 def _stop(threads: ThreadPoolExecutor, idle: _Idle) -> None:
     threads.shutdown(wait=False, cancel_futures=True)  # perhaps called by the garbage collector in one of the threads
     idle.stop()
-
-
-def _begin() -> Process:
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    return subprocess.Popen(  # our own interpreter and module
-        [sys.executable, "-P", "-m", "trainables.data.pictures.decode_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-        start_new_session=True,  # a signal to the whole group is this process's to follow
-    )
 
 
 def _end(process: Process) -> None:
