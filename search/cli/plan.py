@@ -60,8 +60,8 @@ def _preflighted(config: StudyConfig, scratch: Path, forks: Forks | None) -> tup
     from search.machines.mps import mps_daemon
     from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
     from search.preflight.data import read_test
-    from search.preflight.here import measured_by
-    from search.preflight.networks import Looking, Reading
+    from search.preflight.here import begun_looking, measured_by
+    from search.preflight.networks import Reading
     from search.preflight.preflight import first_look, preflight
     from search.preflight.shortcuts import counter_in, settled
     from search.study.folder import Layout
@@ -78,9 +78,7 @@ def _preflighted(config: StudyConfig, scratch: Path, forks: Forks | None) -> tup
     counter = None if layout.ledger_file.is_file() else counter_in(splits)
     as_run = config if counter is None else settled(config, counter)
     tell = partial(say, err=True)
-    looking = Looking(as_run, splits, Reading.of(as_run, layout.caches, scratch), tell, again=False)
-    if forks is not None:
-        looking.begin(forks.begin)
+    looking = begun_looking(as_run, splits, Reading.of(as_run, layout.caches, scratch), tell, forks, again=False)
     with mps_daemon(config), ray_cluster(config.cluster, tell):
         try:
             looking.begin(on_worker)

@@ -26,12 +26,13 @@ def is_own(address: str | None) -> bool:
 
 def cluster_lines(address: str | None, environment: Mapping[str, str] = os.environ) -> list[str]:
     """What is to be said of the cluster: that it has no token, or that the environment names one that isn't used."""
-    named = environment.get(VARIABLE)
-    if is_own(address) and named:
+    if not is_own(address):
+        return [*filter(None, [token_warning(address, environment)])]
+    if named := environment.get(VARIABLE):
         return [
             f"Ray: one of this study's own, though {VARIABLE} names {named}; to join that, set cluster.address: {AUTO}."
         ]
-    return [*filter(None, [None if is_own(address) else token_warning(address, environment)])]
+    return []
 
 
 def reached(address: str, seconds: float) -> str:
@@ -42,16 +43,16 @@ def reached(address: str, seconds: float) -> str:
         with socket.create_connection((host, port), min(seconds, 10.0)):
             pass
     except OSError as error:
-        raise _refused(found, f"nothing answers there ({error.strerror or error})") from error
+        raise refused(found, f"nothing answers there ({error.strerror or error})") from error
     try:
         asked = subprocess.run(  # our own interpreter  # noqa: S603
             [sys.executable, "-P", "-c", _ASK, found], capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise _refused(found, f"what listens there doesn't answer as a Ray cluster within {seconds:g} s") from error
+        raise refused(found, f"what listens there doesn't answer as a Ray cluster within {seconds:g} s") from error
     if asked.returncode:
         lines = [line for line in asked.stderr.splitlines() if line.strip()]
-        raise _refused(found, lines[-1].strip() if lines else f"its client ended with code {asked.returncode}")
+        raise refused(found, lines[-1].strip() if lines else f"its client ended with code {asked.returncode}")
     return found
 
 
@@ -61,7 +62,7 @@ def _found(address: str) -> str:
 
     with suppress(ConnectionError):
         return str(get_ray_address_from_environment(address, None))
-    raise _refused(address, f"no cluster runs here, and {VARIABLE} isn't set")
+    raise refused(address, f"no cluster runs here, and {VARIABLE} isn't set")
 
 
 def _parts(address: str) -> tuple[str, int]:
@@ -71,10 +72,11 @@ def _parts(address: str) -> tuple[str, int]:
             return parts.hostname, parts.port
     except ValueError:
         pass
-    raise _refused(address, "it is no host:port")
+    raise refused(address, "it is no host:port")
 
 
-def _refused(address: str, why: str) -> UserError:
+def refused(address: str, why: object) -> UserError:
+    """The one error for a cluster that can't be joined, with the choices that there are."""
     return UserError(
         f"cluster.address must be a running Ray cluster, but {address!r} can't be joined: {why}. Start one with "
         "`ray start --head`, name another, or leave it out to use this machine."

@@ -14,7 +14,7 @@ import ray
 from ray._private import services
 
 from search.machines.private_ray import close_token, private_ray, secrets_withheld
-from search.machines.ray_address import LOCAL, is_own, reached
+from search.machines.ray_address import LOCAL, is_own, reached, refused
 from search.machines.shares import Node
 from search.machines.signals import first_signal, handlers_stay
 from search.study.config import ClusterSection
@@ -57,12 +57,9 @@ def start_ray(cluster: ClusterSection, say: Say = lambda line: None, tries: int 
 
 def _join(address: str) -> None:
     try:
-        _init(address, None)
+        _init(address)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"cluster.address must be a running Ray cluster, but {address!r} can't be joined ({error}): start one "
-            f"with `ray start --head`, or leave it out to use this machine."
-        ) from error
+        raise refused(address, error) from error
 
 
 def _start_own(say: Say, tries: int) -> None:
@@ -70,7 +67,7 @@ def _start_own(say: Say, tries: int) -> None:
     for number in range(1, tries + 1):
         try:
             with own_session() as started:
-                _init(LOCAL, started)
+                _init(LOCAL)
             return
         except Exception as error:  # of many kinds, among them a bare one
             ray.shutdown()
@@ -85,11 +82,11 @@ def _start_own(say: Say, tries: int) -> None:
             say(f"Ray didn't start ({why}); trying again, {number + 1} of {tries}")
 
 
-def _init(address: str, started: Any) -> None:
+def _init(address: str) -> None:
     with _signals_wait(), secrets_withheld():
         ray.init(
             address=address,
-            include_dashboard=None if started is None else False,
+            include_dashboard=False if address == LOCAL else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
             configure_logging=True,

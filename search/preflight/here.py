@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from search.machines.forks import ForkEndedError, Forks, forks_of
 from search.machines.ray_address import is_own
 from search.machines.shares import Node
+from search.preflight.networks import Looking, Reading
 from search.preflight.try_steps import Probe, Steps, measure, measure_all, probes_of, process_ended
-from search.preflight.trying import Measure
+from search.preflight.trying import Measure, Say
 from search.study.config import StudyConfig
 from trainables.data.samples import Split
 from trainables.modalities import modality_of
@@ -25,6 +26,22 @@ def forks_for(study: StudyConfig) -> Iterator[Forks | None]:
         return
     with forks_of([*MODULES, *(module for name in study.modalities for module in modality_of(name).imported)]) as forks:
         yield forks
+
+
+def begun_looking(
+    study: StudyConfig,
+    splits: Mapping[str, Split],
+    reading: Reading,
+    say: Say,
+    forks: Forks | None,
+    *,
+    again: bool,
+) -> Looking:
+    """Looks at the study's trials, which have begun where forks are there for them; the others begin on a Ray."""
+    looking = Looking(study, splits, reading, say, again=again)
+    if forks is not None:
+        looking.begin(forks.begin)
+    return looking
 
 
 def measured_by(forks: Forks | None, nodes: Sequence[Node]) -> Measure:

@@ -17,12 +17,13 @@ from search.machines.ray_address import cluster_lines
 from search.machines.ray_cluster import cluster_nodes, on_worker, ray_cluster
 from search.machines.shares import Node, Share, check_resources
 from search.preflight.data import begun_with, read_test
-from search.preflight.here import measured_by
+from search.preflight.here import begun_looking, measured_by
 from search.preflight.inputs import prepare_inputs
 from search.preflight.lineage import about_test, read_lineage
 from search.preflight.networks import Looking, Reading
 from search.preflight.preflight import Preflight, first_look, preflight
 from search.preflight.shortcuts import Counter, counter_in, settled
+from search.preflight.trying import Say
 from search.session.meanwhile import Meanwhile
 from search.session.mode import Mode
 from search.session.open_study import continued, earlier_shares, found_state, is_over, open_study, remove_study
@@ -68,13 +69,14 @@ def run_search(
         # The test data are read while Ray starts, and networks built: each takes seconds, large data minutes.
         reading = Meanwhile(partial(_lineage, study, layout, state, splits, console))
         reading.look(SOON)
-        looking = _looking(study, layout, splits, state, console, forks)
-        with mps_daemon(study) as said, ray_cluster(study.cluster, partial(_say_line, console)):
+        told = partial(_say_line, console)
+        looking = begun_looking(study, splits, Reading.of(study, layout.caches), told, forks, again=state is not None)
+        with mps_daemon(study) as said, ray_cluster(study.cluster, told):
             lineage = reading.value()
             del reading
             nodes = cluster_nodes()
             earlier = earlier_shares(study, state, nodes)
-            checked = _checked(study, layout, splits, nodes, earlier, looking, counter, console, forks)
+            checked = _checked(study, layout, splits, nodes, earlier, looking, counter, forks, told)
             _say(console, [*filter(None, [said]), *cluster_lines(study.cluster.address), *checked.lines])
             prepared = prepare_inputs(study, splits, layout, console)
             shown, findings = without_password(study), checked.findings
@@ -86,22 +88,6 @@ def run_search(
                 return session.run(mode.deadline)
 
 
-def _looking(
-    study: StudyConfig,
-    layout: Layout,
-    splits: Mapping[str, Split],
-    state: StudyState | None,
-    console: Console,
-    forks: Forks | None,
-) -> Looking:
-    """Looks at the study's trials, which have begun where forks are there for them."""
-    reading, say = Reading.of(study, layout.caches), partial(_say_line, console)
-    looking = Looking(study, splits, reading, say, again=state is not None)
-    if forks is not None:
-        looking.begin(forks.begin)
-    return looking
-
-
 def _checked(
     study: StudyConfig,
     layout: Layout,
@@ -110,13 +96,13 @@ def _checked(
     earlier: Mapping[str, Share] | None,
     looking: Looking,
     counter: Counter | None,
-    console: Console,
     forks: Forks | None,
+    say: Say,
 ) -> Preflight:
     """All that can be known before the first trial, on a Ray that is up; then the forks have done their part."""
     check_resources(study, nodes)
     looking.begin(on_worker)
-    measured, say = measured_by(forks, nodes), partial(_say_line, console)
+    measured = measured_by(forks, nodes)
     found = preflight(
         study, nodes, layout, splits, looking, measured=measured, earlier=earlier, counter=counter, say=say
     )
