@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import wording
-from analysis.files import replace_file
+from analysis.files import keep_json, kept_json
 from analysis.numbers.anytime import Effort, Ended, Moment, effort_of
 from analysis.numbers.selection import best_epoch, qualifies
 from trainables.names import ANALYSIS_FOLDER
@@ -54,21 +52,16 @@ def _ended(records: Sequence[TrialRecord]) -> list[Ended]:
 
 def write_effort(study_folder: Path, effort: Effort | None) -> None:
     """Keep it as `analysis/anytime.json`; where there is none, nothing of an earlier one stays."""
-    path = study_folder / ANALYSIS_FOLDER / ANYTIME_FILE
-    if effort is None:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(dataclasses.asdict(effort), indent=1).encode())
+    keep_json(study_folder / ANALYSIS_FOLDER / ANYTIME_FILE, effort)
 
 
 def read_effort(study_folder: Path) -> Effort | None:
     """What was kept; None where nothing was, or an earlier version kept it otherwise."""
-    try:
-        raw: dict[str, Any] = json.loads((study_folder / ANALYSIS_FOLDER / ANYTIME_FILE).read_text("utf-8"))
+
+    def made(raw: Any) -> Effort:
         return Effort(tuple(Moment(**moment) for moment in raw["moments"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+
+    return kept_json(study_folder / ANALYSIS_FOLDER / ANYTIME_FILE, made)
 
 
 def effort_sentence(effort: Effort) -> str:

@@ -5,8 +5,6 @@ Kept beside the selection. No model that a study ends with can tell: it learned 
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.examples import examples_of
-from analysis.files import replace_file
+from analysis.files import keep_json, kept_json
 from analysis.numbers.label_errors import LikelyError, likely_errors
 from analysis.numbers.logits import missing_rows
 from analysis.numbers.metrics import softmax
@@ -71,19 +69,14 @@ def _together(logits: dict[str, NDArray[np.float64]], selection: Selection) -> N
 
 def write_train_doubts(study_folder: Path, found: TrainDoubts | None) -> None:
     """Keep it in the analysis' folder; where there is none, nothing of an earlier one stays."""
-    path = study_folder / ANALYSIS_FOLDER / FILE
-    if found is None:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(dataclasses.asdict(found), indent=1).encode())
+    keep_json(study_folder / ANALYSIS_FOLDER / FILE, found)
 
 
 def read_train_doubts(study_folder: Path) -> TrainDoubts | None:
     """What was kept; None where nothing was, or an earlier version kept it otherwise."""
-    try:
-        raw: dict[str, Any] = json.loads((study_folder / ANALYSIS_FOLDER / FILE).read_text("utf-8"))
+
+    def made(raw: Any) -> TrainDoubts:
         kept = tuple((LikelyError(**error), Example(**example)) for error, example in raw["kept"])
         return TrainDoubts(raw["checked"], raw["doubted"], kept)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+
+    return kept_json(study_folder / ANALYSIS_FOLDER / FILE, made)
