@@ -100,8 +100,6 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     """Test, once, and say what came out. `source`: the test data where they lie elsewhere than the study says."""
     from analysis.lineage import OpeningTerms
     from analysis.pipeline import final_test as test_once
-    from analysis.results import quoted_numbers
-    from analysis.store import read_selection
     from search.cli.ledger_openings import held_record
     from search.preflight.data import read_options
     from search.show.at_work import working
@@ -117,8 +115,7 @@ def test_study(config: StudyConfig, folder: Path, source: Path | None, *, accept
     with held_record(folder) as record, working("Testing, once"):
         result = test_once(folder, test.absolute(), options=read_options(config.data), terms=terms, record=record)
     say(result.summary())
-    numbers = quoted_numbers(read_selection(folder), result)
-    _log(config, {**result.metrics(), **numbers}, [folder / "analysis" / "final_test.json"])
+    _log(config, {**result.metrics(), **_quoted(folder)}, [folder / "analysis" / "final_test.json"])
     register_study(config, folder)
     return result
 

@@ -145,13 +145,12 @@ def searched(config: StudyConfig, mode: Mode, json_out: TextIO | None = None) ->
 def stopped(config: StudyConfig, outcome: SearchOutcome) -> str | None:
     """Why the study isn't over, and how to go on; None where it is."""
     from search.ledger.state import Outcome
-    from search.show.status import RAISED
+    from search.show.status import RAISE_BUDGET
 
     if outcome.outcome == Outcome.TIME_BUDGET and not outcome.epochs:
         return (
             f"The time budget (time_budget: {config.time_budget}) was used up before the first epoch ended, so "
-            "there is nothing to analyze yet. Go on with more: binwise search STUDY.yaml --resume --set "
-            f"time_budget={RAISED}"
+            f"there is nothing to analyze yet. Go on with more: {RAISE_BUDGET}"
         )
     if outcome.outcome in (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET):
         return None

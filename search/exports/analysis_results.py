@@ -11,7 +11,7 @@ from search.exports.cursor import tracking_uri
 from search.exports.kept_results import Shown, keep_results, read_results, read_verdict
 from search.exports.listener import error_text, store_opener
 from search.exports.run_images import Projection
-from search.exports.run_store import STUDY_KEY, MetricPoint, RemoteRun, RunStore
+from search.exports.run_store import STUDY_KEY, MetricPoint, RemoteRun, RunImage, RunStore
 from search.ledger.ledger import read_ledger
 from search.study.config import StudyConfig
 from search.study.folder import Layout
@@ -29,16 +29,24 @@ def log_results(
     keep_results(layout.folder, metrics, files, shown, at=time.time())
     uri = tracking_uri(study, layout)
     try:
-        events, state = read_ledger(layout.ledger_file)
-        store = store_opener(uri, study, layout, state.uid)()
-        image = Projection(events, alive=False, verdict=read_verdict(layout.folder)).image(STUDY_KEY)
-        remote = store.find(STUDY_KEY) or store.create(image, None)
+        store, remote, image = study_run(uri, study, layout)
         send_results(store, remote, layout.folder)
         # How the run stands says whoever runs the study.
         store.update(remote, replace(image, status=remote.status, ended=remote.ended), ())
     except Exception as error:  # MLflow and its stores raise errors of many libraries
         return error_text(error, uri)
     return None
+
+
+def study_run(uri: str, study: StudyConfig, layout: Layout) -> tuple[RunStore, RemoteRun, RunImage]:
+    """The store, the study's run in it, made if it is missing, and what the run should hold.
+
+    What the store and its client raise is raised.
+    """
+    events, state = read_ledger(layout.ledger_file)
+    store = store_opener(uri, study, layout, state.uid)()
+    image = Projection(events, alive=False, verdict=read_verdict(layout.folder)).image(STUDY_KEY)
+    return store, store.find(STUDY_KEY) or store.create(image, None), image
 
 
 def send_results(store: RunStore, remote: RemoteRun, folder: Path) -> bool:

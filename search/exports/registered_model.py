@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.exports.analysis_results import study_run
 from search.exports.cursor import tracking_uri
-from search.exports.listener import error_text, store_opener
-from search.exports.run_images import Projection
-from search.exports.run_store import STUDY_KEY, ModelImage, RemoteRun, RunStore
-from search.ledger.ledger import read_ledger
+from search.exports.listener import error_text
+from search.exports.run_store import ModelImage
 from search.study.config import StudyConfig
 from search.study.folder import Layout
 from trainables.data.files import replace_file
@@ -53,21 +52,12 @@ def read_model(folder: Path) -> ModelImage | None:
         return None
 
 
-def send_model(store: RunStore, remote: RemoteRun, folder: Path) -> bool:
-    """What was kept, in the registry, below the study's run; whether anything was to be done."""
-    model = read_model(folder)
-    return model is not None and store.put_model(remote, model)
-
-
 def register_model(study: StudyConfig, layout: Layout) -> Registered:
     """Put what was kept into the registry. Never raises for the store's sake: `binwise sync` sends what it lacks."""
     uri = tracking_uri(study, layout)
     try:
-        events, state = read_ledger(layout.ledger_file)
-        store = store_opener(uri, study, layout, state.uid)()
-        remote = store.find(STUDY_KEY)
-        if remote is None:
-            remote = store.create(Projection(events, alive=False).image(STUDY_KEY), None)
-        return Registered(send_model(store, remote, layout.folder))
+        store, remote, _ = study_run(uri, study, layout)
+        model = read_model(layout.folder)
+        return Registered(model is not None and store.put_model(remote, model))
     except Exception as error:  # MLflow and its stores raise errors of many libraries
         return Registered(reason=error_text(error, uri))

@@ -21,7 +21,7 @@ RUNNING = "running"
 WAITING = "waiting"
 KILLED = "killed"  # a session without an end, and nobody who runs it
 NOT_BEGUN = "not begun"
-RAISED = "1h"  # a time budget within which a first epoch ends
+RAISE_BUDGET = "binwise search STUDY.yaml --resume --set time_budget=1h"  # within which a first epoch ends
 ANALYZED_NEXT = (Outcome.FINISHED, Outcome.TARGET, Outcome.TIME_BUDGET)
 
 
@@ -193,7 +193,7 @@ def _next_commands(name: str, word: str, outcome: Outcome | None, *, begun: bool
     if word == RUNNING:
         return (f"binwise status {name} --watch", f"binwise stop {name}")
     if outcome == Outcome.TIME_BUDGET and not begun:
-        return (f"binwise search STUDY.yaml --resume --set time_budget={RAISED}",)
+        return (RAISE_BUDGET,)
     if outcome in ANALYZED_NEXT:
         return (f"binwise analyze {name}", "binwise search STUDY.yaml --more N")
     return (f"binwise resume {name}",)
