@@ -23,7 +23,7 @@ from trainables.heads.folds import groups_of
 from trainables.heads.inputs import HeadInputs
 from trainables.heads.learner import HeadLearner, HeadTask, read_head
 from trainables.image.config import ImageHeadConfig
-from trainables.image.kept_rows import Prepared, Rows
+from trainables.image.kept_rows import Opened, Prepared
 from trainables.image.network import FeatureExtractor, ImageNetwork, frozen_network, predict_pictures
 from trainables.image.vision_models import VisionModel, descriptions, read_descriptions, write_descriptions
 from trainables.learning.precision import EXACT
@@ -91,19 +91,15 @@ def _features(
         settings["architecture"] = network.backbone.architecture()
     recipe = Recipe(prepared.key(content), digest, settings, f"{common_folder(items)}, {name}")
     device = pick_device()
-    opened: list[PictureSource] = []
+    opened = Opened(prepared, content)
 
     def compute(rows: slice) -> Features:
-        if not opened:
-            network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            opened.append(prepared.source(content))
-        block = _predicted(network, Rows(opened[0], rows, between), config.evaluation_batch_size, device)
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        block = _predicted(network, opened.rows(rows, between), config.evaluation_batch_size, device)
         _require_finite(block, items[rows], name)
         return block
 
-    found = cached_features(data.caches, recipe, len(items), compute, between)
-    opened.clear()  # with it the processes that decoded end
-    return found
+    return cached_features(data.caches, recipe, len(items), compute, between)
 
 
 def _require_finite(features: Features, items: Sequence[Path], name: str) -> None:

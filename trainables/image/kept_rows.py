@@ -60,6 +60,20 @@ class Prepared:
         return file_digests(self.data.splits[self.split].items("image"), self.data.caches / PICTURES)
 
 
+class Opened:
+    """A split's pictures, opened where the first of them is asked for; what decodes them ends with this object."""
+
+    def __init__(self, prepared: Prepared, content: str) -> None:
+        self._prepared, self._content = prepared, content
+        self._source: PictureSource | None = None
+
+    def rows(self, rows: slice, between: Between) -> Rows:
+        """Some neighbouring ones. UserError as `Prepared.source`."""
+        if self._source is None:
+            self._source = self._prepared.source(self._content)
+        return Rows(self._source, rows, between)
+
+
 class Rows:
     """Some neighbouring pictures of a source; `between` is called before each batch."""
 

@@ -20,7 +20,7 @@ from trainables.features.networks import weights_digest
 from trainables.features.store import Between, Features, Recipe, cached_features
 from trainables.image.augment import augment
 from trainables.image.backbones import Backbone
-from trainables.image.kept_rows import Prepared, Rows
+from trainables.image.kept_rows import Opened, Prepared
 from trainables.image.network import ImageNetwork
 from trainables.image.stages import split_stages
 from trainables.learning.groups import set_learning
@@ -108,9 +108,10 @@ class Activations:
         """
         content = self.prepared.content()
         digest = weights_digest(self.network.lower.state_dict())
-        return [self._map(content, digest, copy, between) for copy in range(max(self.copies, 1))]
+        opened = Opened(self.prepared, content)
+        return [self._map(opened, content, digest, copy, between) for copy in range(max(self.copies, 1))]
 
-    def _map(self, content: str, digest: str, copy: int, between: Between) -> Features:
+    def _map(self, opened: Opened, content: str, digest: str, copy: int, between: Between) -> Features:
         items = self.prepared.data.splits[self.prepared.split].items("image")
         settings: dict[str, object] = {
             "network": self.name,
@@ -123,11 +124,10 @@ class Activations:
         if self.copies:
             settings |= {"copy": copy, "augmentation_strength": self.strength}
             what += f", copy {copy + 1}"
-        source = self.prepared.source(content)
 
         def compute(rows: slice) -> Features:
             generator = torch.Generator().manual_seed(copy * len(items) + rows.start)
-            few = Rows(source, rows, between)
+            few = opened.rows(rows, between)
             plan = torch.split(torch.arange(len(few)), CHUNK)
             strength = self.strength if self.copies else 0.0
             pictures = ((augment(batch, strength, generator),) for batch in few.batches(plan, self.device))
@@ -168,7 +168,7 @@ class PartialLearner(TorchLearner):
         self._val = val[0]
         self._batch_size, self._evaluation_batch_size = batch_size, evaluation_batch_size
         self._frozen_epochs = frozen_epochs
-        self._maps: dict[str, list[Features]] = {}
+        self._maps: dict[str, list[Features]] = {}  # by split
 
     def before_epoch(self) -> None:
         """In the first `frozen_epochs` only the head learns."""
@@ -183,19 +183,20 @@ class PartialLearner(TorchLearner):
 
     def batches(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """What the frozen stages made of the copies, with their labels."""
-        maps, device = self._kept("train", self._train), self._stepper.device
+        maps, device = self._kept(self._train), self._stepper.device
         for rows in plan:
             labels = torch.from_numpy(self._labels[rows.numpy() % len(self._labels)])
             yield (self._train.batch(maps, rows),), labels.to(device, non_blocking=True)
 
     def val_logits(self) -> NDArray[np.float32]:
         """Logits on the val pictures, not augmented."""
-        maps = self._kept("val", self._val)
+        maps = self._kept(self._val)
         plan = torch.split(torch.arange(len(self._val)), self._evaluation_batch_size)
         inputs = ((self._val.batch(maps, rows),) for rows in plan)
         return predict_logits(self.network, inputs, self._stepper.device, self._stepper.precision.name)
 
-    def _kept(self, name: str, activations: Activations) -> list[Features]:
-        if name not in self._maps:
-            self._maps[name] = activations.maps(self.between)
-        return self._maps[name]
+    def _kept(self, activations: Activations) -> list[Features]:
+        split = activations.prepared.split
+        if split not in self._maps:
+            self._maps[split] = activations.maps(self.between)
+        return self._maps[split]
